@@ -1,0 +1,30 @@
+#include "base/ids.h"
+
+#include <algorithm>
+#include <random>
+
+namespace forebay {
+
+std::string make_id(std::string_view prefix) {
+  // Names, not secrets: seeded once per thread from the system, then cheap.
+  thread_local std::mt19937_64 engine{[] {
+    std::random_device device;
+    std::seed_seq seed{device(), device(), device(), device()};
+    return std::mt19937_64(seed);
+  }()};
+  constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
+  std::uniform_int_distribution<std::size_t> pick(0, kAlphabet.size() - 1);
+  std::string id(prefix);
+  id.reserve(prefix.size() + 25);
+  id += '-';
+  for (int i = 0; i < 24; ++i) id += kAlphabet[pick(engine)];
+  return id;
+}
+
+bool is_harmless_id(std::string_view id) {
+  return !id.empty() && id.size() <= 128 && std::ranges::all_of(id, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == ':' || c == '-';
+  });
+}
+
+}  // namespace forebay

@@ -1,0 +1,87 @@
+#include "base/mapped_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "base/errors.h"
+#include "base/ids.h"
+
+namespace forebay {
+
+namespace {
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int number) : number_(number) {}
+  ~FileDescriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+Error open_error(const std::filesystem::path& path, int reason) {
+  const ErrorCode& code = reason == ENOENT || reason == ENOTDIR ? kFileNotFound : kFileNotReadable;
+  return {code, fmt::format("cannot open '{}': {}", path.string(), std::strerror(reason))};
+}
+}  // namespace
+
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path, std::size_t bytes_max) {
+  // O_NONBLOCK: opening a pipe must not wait for its writer.
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.number() < 0) return fail(open_error(path, errno));
+  struct stat status {};
+  if (::fstat(file.number(), &status) != 0) return fail(open_error(path, errno));
+  if (!S_ISREG(status.st_mode)) return fail(kFileNotRegular, fmt::format("'{}' is not a regular file", path.string()));
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size > bytes_max) return fail(kFileTooLarge, fmt::format("'{}' has {} bytes; at most {} are allowed", path.string(), size, bytes_max));
+  if (size == 0) return MappedFile(std::span<const std::byte>());
+  void* start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
+  if (start == MAP_FAILED) return fail(open_error(path, errno));
+  return MappedFile(std::span(static_cast<const std::byte*>(start), size));
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+Result<std::string> read_text_file(const std::filesystem::path& path, std::size_t bytes_max) {
+  TRY_ASSIGN(auto file, MappedFile::open(path, bytes_max));
+  return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+}
+
+Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  auto beside = path;
+  beside += make_id(".new");
+  {
+    std::ofstream out(beside, std::ios::binary | std::ios::trunc);
+    out.write(content.data(), static_cast<std::streamsize>(content.size()));
+    out.close();
+    if (!out) {
+      std::error_code ignored;
+      std::filesystem::remove(beside, ignored);
+      return fail(kFileNotWritable, fmt::format("cannot write '{}'", path.string()));
+    }
+  }
+  std::error_code error;
+  std::filesystem::rename(beside, path, error);
+  if (error) {
+    std::error_code ignored;
+    std::filesystem::remove(beside, ignored);
+    return fail(kFileNotWritable, fmt::format("cannot write '{}': {}", path.string(), error.message()));
+  }
+  return {};
+}
+
+}  // namespace forebay
