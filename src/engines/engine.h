@@ -1,0 +1,78 @@
+// The seam between the house and the libraries that compute: an Engine loads a described file into a LoadedModel, which opens sessions.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engines/sampling.h"
+#include "engines/tensor_session.h"
+#include "engines/text_session.h"
+#include "formats/model_description.h"
+#include "text/tokenizer.h"
+
+namespace forebay::engines {
+
+// One place an engine can compute on, as `forebay devices` lists it.
+struct Device {
+  std::string engine;       // "onnxruntime", "llama"
+  std::string backend;      // what --backend takes: "cpu", "dnnl", "vulkan", …
+  std::string description;  // "AMD EPYC …"
+  std::uint64_t memory_bytes = 0;
+  bool usable = false;
+  std::string reason;       // why not usable; empty when it is
+};
+
+// Which backend a model runs on, and why the ones before it in the chain were not taken.
+struct BackendReport {
+  std::string chosen;
+  std::vector<std::string> passed_over;  // "dnnl: libdnnl.so.3 is not installed"
+};
+
+// Upper bounds in bytes.
+struct MemoryNeed {
+  std::uint64_t weights_bytes = 0;  // once, whatever the number of sessions
+  std::uint64_t session_bytes = 0;  // one more session with these options: cells, buffers
+};
+
+struct LoadOptions {
+  std::string backend = "auto";  // a name from devices(), or a comma-separated chain tried in order
+  std::size_t threads = 0;       // of one session; 0: every usable core
+  // Called with 0..1 while loading, on the loading thread; false stops the load with kCancelledByCaller.
+  std::function<bool(float)> progress;
+};
+
+// Weights in memory, shared by every session opened from it.
+// Threads: shared. Owner: models::Catalog; sessions keep it alive.
+class LoadedModel {
+ public:
+  virtual ~LoadedModel() = default;
+  virtual const formats::ModelDescription& description() const = 0;
+  virtual const BackendReport& backend() const = 0;
+  virtual MemoryNeed memory_need(const TextSessionOptions& options) const = 0;
+  // Null for models without text.
+  virtual const text::Tokenizer* tokenizer() const = 0;
+  // kWrongKindOfModel when the model has no such session; kSessionRefused with the library's reason.
+  virtual Result<std::unique_ptr<TensorSession>> open_tensor_session() = 0;
+  virtual Result<std::unique_ptr<TextSession>> open_text_session(const TextSessionOptions& options) = 0;
+  // kBadSampling when an option is out of range or a grammar cannot be enforced: fails closed.
+  virtual Result<std::unique_ptr<Sampler>> make_sampler(const SamplingOptions& options) const = 0;
+};
+
+// One library. Threads: shared. Owner: cli::serve.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual std::string_view name() const = 0;
+  virtual bool runs(const formats::ModelDescription& description) const = 0;
+  virtual std::vector<Device> devices() const = 0;
+  // kModelRefused with the library's reason; kBackendUnavailable when nothing in the chain works. Takes seconds: background pool only.
+  virtual Result<std::shared_ptr<LoadedModel>> load(const std::filesystem::path& path, const formats::ModelDescription& description,
+                                                    const LoadOptions& options) = 0;
+};
+
+}  // namespace forebay::engines

@@ -1,0 +1,24 @@
+// Runs a tensor model: named tensors in, named tensors out.
+// Threads: confined to its worker. Owner: scheduling's worker.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/result.h"
+#include "tensors/tensor.h"
+
+namespace forebay::engines {
+
+class TensorSession {
+ public:
+  virtual ~TensorSession() = default;
+  // Inputs as the description names them, in any order; `outputs` empty means all. Outputs come in the asked order and keep the
+  // engine's memory alive; ZipMap outputs come as the tensors `NAME` (probabilities [batch, classes], columns in ascending label order).
+  // kInputMismatch for names, dtypes or shapes the model does not take; kRunFailed with the library's reason; the token's error
+  // when cancelled, which reaches the library while it computes.
+  virtual Result<tensors::NamedTensors> run(const tensors::NamedTensors& inputs, std::span<const std::string> outputs, const CancelToken& cancel) = 0;
+};
+
+}  // namespace forebay::engines

@@ -1,0 +1,92 @@
+// Steps sequences of tokens through a language model, or embeds whole texts.
+// Threads: confined to its engine thread. Owner: scheduling's worker.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/result.h"
+#include "text/tokenizer.h"
+
+namespace forebay::engines {
+
+using text::Token;
+using SequenceId = std::int32_t;  // 0 <= id < sequences_max
+
+enum class Pooling : std::uint8_t { kFromFile, kNone, kMean, kCls, kLast, kRank };
+
+struct TextSessionOptions {
+  std::uint32_t context_tokens = 0;       // KV cells in all; 0: the trained length, at most 4,096 a sequence
+  std::uint32_t sequences_max = 8;        // at most 256 (libllama)
+  std::uint32_t step_tokens_max = 512;    // of one step over all sequences
+  bool unified_cells = true;              // one pool of cells; prefixes are shared for free. Else every sequence has its own part.
+  bool embeddings = false;                // open for embed() instead of step()
+  Pooling pooling = Pooling::kFromFile;
+  std::size_t threads = 0;                // 0: as loaded
+};
+
+// What was really opened: libraries round and refuse.
+struct TextSessionInfo {
+  std::uint32_t context_tokens = 0;
+  std::uint32_t sequence_tokens_max = 0;
+  std::uint32_t sequences_max = 0;
+  std::uint32_t step_tokens_max = 0;
+  std::uint32_t vocabulary_size = 0;
+  std::uint32_t embedding_length = 0;
+  bool can_trim = true;    // part of a sequence can be dropped (false: recurrent, hybrid)
+  bool can_share = true;   // a prefix of one sequence can be given to another
+  std::string pooling;     // of an embedding session
+};
+
+// Consecutive tokens of one sequence. A sequence appears at most once in a step.
+struct StepSlice {
+  SequenceId sequence = 0;
+  std::int32_t position = 0;             // of tokens[0]; must be length(sequence)
+  std::span<const Token> tokens;
+  bool wants_logits = false;             // of the last token
+};
+
+enum class StepOutcome : std::uint8_t {
+  kDone,
+  kNoCells,   // nothing was computed: free cells, or offer less
+  kAborted,   // cancelled inside; length() says what each sequence holds
+};
+
+class TextSession {
+ public:
+  virtual ~TextSession() = default;
+  virtual const TextSessionInfo& info() const = 0;
+
+  // Computes the slices, at most step_tokens_max tokens in all. `abort` reaches the library while it computes.
+  // kStepFailed when the library refuses or breaks; kBadStep for slices that break the promises above.
+  virtual Result<StepOutcome> step(std::span<const StepSlice> slices, const CancelToken& abort) = 0;
+  // Of the slice with that index in the last step, vocabulary_size floats, valid until the next step.
+  virtual std::span<const float> logits(std::size_t slice) const = 0;
+
+  virtual std::int32_t length(SequenceId sequence) const = 0;  // tokens it holds
+  virtual std::uint32_t cells_used() const = 0;
+  // Keeps the first `tokens`; false where the model cannot (info().can_trim), except for 0, which always works.
+  virtual bool trim(SequenceId sequence, std::int32_t tokens) = 0;
+  // Gives the first `tokens` of `from` to the empty sequence `to`.
+  virtual Result<> share(SequenceId from, SequenceId to, std::int32_t tokens) = 0;
+  // The sequence's state as bytes, and back into an empty sequence. States are this library's own: never take them from a client.
+  virtual Result<std::vector<std::byte>> save(SequenceId sequence) = 0;
+  virtual Result<> restore(SequenceId sequence, std::span<const std::byte> state, std::int32_t tokens) = 0;
+
+  // One pooled vector a text, in order, not normalised (kRank: the scores). Texts must fit step_tokens_max each; they are packed
+  // into as few computations as fit. kTextTooLong names the text.
+  virtual Result<std::vector<std::vector<float>>> embed(std::span<const std::vector<Token>> texts, const CancelToken& abort) = 0;
+
+  // Low-rank adapters, by path, with their scales; an empty list removes them. Changes every sequence: the caller groups by adapter.
+  struct Adapter {
+    std::string path;
+    float scale = 1.0F;
+  };
+  virtual Result<> set_adapters(std::span<const Adapter> adapters) = 0;
+};
+
+}  // namespace forebay::engines

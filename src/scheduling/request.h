@@ -1,0 +1,102 @@
+// What the scheduler is given and what it gives back. Plain data; wire formats are http's business.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "engines/sampling.h"
+#include "tensors/tensor.h"
+#include "text/tokenizer.h"
+
+namespace forebay::scheduling {
+
+using text::Token;
+
+enum class Priority : std::uint8_t { kHigh, kNormal, kLow };
+std::string_view name_of(Priority priority);
+std::optional<Priority> priority_named(std::string_view name);
+
+// Who waits, how urgently, until when. The same for every kind of work.
+struct Ticket {
+  std::string request_id;
+  std::string client;                 // fairness is between clients; "" when unknown
+  Priority priority = Priority::kNormal;
+  std::optional<Instant> deadline;
+  CancelToken cancel;
+};
+
+struct GenerationRequest {
+  Ticket ticket;
+  std::vector<Token> prompt;                 // at least one token
+  engines::SamplingOptions sampling;
+  std::uint32_t tokens_max = 0;              // 0: what the context leaves
+  std::uint32_t tokens_min = 0;              // end tokens are not chosen before
+  std::vector<std::string> stop_strings;
+  std::vector<Token> stop_tokens;
+  bool ignore_end_token = false;
+  std::uint32_t logprobs = 0;                // alternatives a token, at most 20
+  bool wants_logprobs = false;
+};
+
+struct TokenLogprob {
+  Token token = 0;
+  std::string bytes;
+  float logprob = 0;
+};
+
+enum class FinishReason : std::uint8_t { kStop, kLength, kCancelled, kError };
+std::string_view name_of(FinishReason reason);  // "stop", "length", "cancelled", "error"
+
+struct GenerationUsage {
+  std::uint32_t prompt_tokens = 0;
+  std::uint32_t cached_prompt_tokens = 0;
+  std::uint32_t generated_tokens = 0;
+  std::chrono::microseconds queued{0};
+  std::chrono::microseconds prefill{0};
+  std::chrono::microseconds decode{0};
+};
+
+// One event of a stream. Exactly one kFinished or kFailed ends it, and nothing follows.
+struct TokenEvent {
+  enum class Kind : std::uint8_t { kToken, kFinished, kFailed } kind = Kind::kToken;
+  std::string text;                           // kToken and kFinished: text that is now certain; may be empty
+  Token token = -1;                           // kToken
+  std::optional<TokenLogprob> logprob;        // kToken, when asked
+  std::vector<TokenLogprob> alternatives;
+  FinishReason finish_reason = FinishReason::kStop;
+  std::optional<std::string> stop_string;     // the one that was met
+  GenerationUsage usage;                      // kFinished
+  std::uint32_t seed = 0;                     // kFinished
+  std::optional<Error> error;                 // kFailed
+};
+
+struct TensorRequest {
+  Ticket ticket;
+  tensors::NamedTensors inputs;
+  std::vector<std::string> outputs;           // empty: all
+};
+struct TensorAnswer {
+  tensors::NamedTensors outputs;
+  std::uint32_t batch_rows = 1;               // rows of the run it was part of
+  std::chrono::microseconds queued{0};
+  std::chrono::microseconds inference{0};
+};
+
+struct EmbeddingRequest {
+  Ticket ticket;
+  std::vector<std::vector<Token>> texts;
+};
+struct EmbeddingAnswer {
+  std::vector<std::vector<float>> vectors;    // one a text, not normalised
+  std::uint32_t tokens = 0;
+  std::chrono::microseconds queued{0};
+  std::chrono::microseconds inference{0};
+};
+
+}  // namespace forebay::scheduling

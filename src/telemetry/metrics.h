@@ -1,0 +1,64 @@
+// Counts and times what happens and renders it for Prometheus.
+// Threads: shared. Owner: cli::serve; handles must not outlive it. A default-made handle counts nothing, which is what tests use.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace forebay::telemetry {
+
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+class Counter {
+ public:
+  void increment(double by = 1) const;
+
+ private:
+  friend class Metrics;
+  void* counter_ = nullptr;
+};
+
+class Gauge {
+ public:
+  void set(double value) const;
+  void add(double by) const;
+
+ private:
+  friend class Metrics;
+  void* gauge_ = nullptr;
+};
+
+class Histogram {
+ public:
+  void observe(double value) const;
+
+ private:
+  friend class Metrics;
+  void* histogram_ = nullptr;
+};
+
+struct MetricsOptions {
+  std::size_t label_sets_max = 1'000;  // of one metric; beyond it every new value becomes "other"
+};
+
+class Metrics {
+ public:
+  explicit Metrics(MetricsOptions options = {});
+  ~Metrics();
+  // The same name and labels give the same member. `help` is taken from the first call.
+  Counter counter(std::string_view name, std::string_view help, const Labels& labels = {});
+  Gauge gauge(std::string_view name, std::string_view help, const Labels& labels = {});
+  Histogram histogram(std::string_view name, std::string_view help, const std::vector<double>& bounds, const Labels& labels = {});
+  // Prometheus text format 0.0.4, with the process's own memory, CPU time, threads and open files.
+  std::string render() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace forebay::telemetry

@@ -1,0 +1,54 @@
+// The metrics of serving, by their conventional names: looked up once, cheap afterwards.
+// Threads: shared. Owner: cli::serve.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "telemetry/metrics.h"
+
+namespace forebay::telemetry {
+
+// What one model counts (label `model`). Default-made: counts nothing.
+struct ModelMetrics {
+  Histogram queue_seconds;
+  Histogram inference_seconds;            // one engine run or step
+  Histogram time_to_first_token_seconds;
+  Histogram inter_token_seconds;
+  Histogram batch_size;                   // rows of a tensor run, sequences of a step, texts of an embedding run
+  Counter prompt_tokens;
+  Counter cached_prompt_tokens;
+  Counter generated_tokens;
+  Counter refused;
+  Gauge queued;
+  Gauge running;
+  Gauge cells_used;
+  Gauge cells_max;
+};
+
+// What one route counts (label `route`).
+struct RouteMetrics {
+  Histogram request_seconds;
+};
+
+class ServingMetrics {
+ public:
+  explicit ServingMetrics(Metrics& metrics);
+  ~ServingMetrics();
+  // Stable for the life of this object.
+  ModelMetrics& for_model(const std::string& model);
+  RouteMetrics& for_route(const std::string& route);
+  // forebay_requests_total{route, status}; forebay_errors_total{code}.
+  void count_request(const std::string& route, int status, double seconds);
+  void count_error(const std::string& code);
+  Gauge in_flight;
+  Gauge budget_bytes_held;
+  Gauge budget_bytes_max;
+  Gauge models_loaded;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace forebay::telemetry
