@@ -1,0 +1,17 @@
+// Codes FB6000 to FB6499.
+#pragma once
+
+#include "base/error.h"
+
+namespace forebay::accounts {
+
+inline constexpr ErrorCode kKeyMissing{6000, "api_key_missing", ErrorKind::kUnauthenticated, "This server wants an API key and the request brings none.",
+                                       "send \"Authorization: Bearer KEY\" or \"X-API-Key: KEY\""};
+inline constexpr ErrorCode kKeyWrong{6001, "api_key_wrong", ErrorKind::kUnauthenticated, "The API key is not one of this server's.",
+                                     "check the key for missing characters; it is compared byte by byte"};
+inline constexpr ErrorCode kBadKey{6002, "bad_api_key_setting", ErrorKind::kInvalidArgument, "A configured API key cannot be used.",
+                                   "use at least 8 printable ASCII characters without spaces, and at most 1,000 keys"};
+
+inline constexpr const ErrorCode* kAccountsErrors[] = {&kKeyMissing, &kKeyWrong, &kBadKey};
+
+}  // namespace forebay::accounts

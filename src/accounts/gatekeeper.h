@@ -1,0 +1,40 @@
+// Decides whether a request may pass, before anything is spent on it: key to principal.
+// Threads: shared, never blocks. Owner: cli::serve.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "accounts/accounts_options.h"
+#include "base/result.h"
+#include "base/secret.h"
+
+namespace forebay::accounts {
+
+// Who asks. `client` is what fairness and metrics go by: the key's name, or the peer's address in open mode.
+struct Principal {
+  std::string client;
+  bool authenticated = false;
+};
+
+// What the request brings, as the wire has it; empty when the header is absent.
+struct Credentials {
+  std::string_view authorization;  // "Bearer KEY"
+  std::string_view api_key;        // X-API-Key
+  std::string_view peer_address;
+};
+
+class Gatekeeper {
+ public:
+  // Without keys the server is open. kBadKey for an empty or too short key (8 characters) or more than 1,000 of them.
+  static Result<Gatekeeper> create(const AccountsOptions& options);
+  // kKeyMissing, kKeyWrong. Compares with every key in constant time.
+  Result<Principal> admit(const Credentials& credentials) const;
+  bool open() const { return keys_.empty(); }
+
+ private:
+  std::vector<Secret> keys_;
+};
+
+}  // namespace forebay::accounts

@@ -1,0 +1,77 @@
+// Knows which models exist, which are loaded, and which version answers for a name.
+// Threads: shared; lease() never blocks on a load. Owner: cli::serve.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/byte_budget.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/result.h"
+#include "models/models_options.h"
+#include "models/repository.h"
+#include "models/served_model.h"
+#include "telemetry/serving_metrics.h"
+
+namespace forebay::engines {
+class Engine;
+}
+
+namespace forebay::models {
+
+enum class ModelState : std::uint8_t { kQueued, kLoading, kReady, kFailed };
+std::string_view name_of(ModelState state);  // "queued", "loading", "ready", "failed"
+
+// One line of a listing.
+struct ModelStatus {
+  std::string name;
+  std::string version;
+  ModelState state = ModelState::kQueued;
+  std::optional<Error> error;                 // kFailed
+  std::chrono::system_clock::time_point since;
+  std::shared_ptr<const ServedModel> model;   // kReady
+};
+
+// The right to use one version: keeps it loaded while held. Cheap to copy; hold it for one request.
+using Lease = std::shared_ptr<ServedModel>;
+
+class Catalog {
+ public:
+  struct Context {
+    std::vector<std::unique_ptr<engines::Engine>> engines;
+    const Clock* clock = nullptr;
+    ByteBudget* budget = nullptr;
+    telemetry::ServingMetrics* metrics = nullptr;
+    Executor* background = nullptr;           // loads run here
+  };
+  Catalog(ModelsOptions options, Context context);
+  // Waits for loads in progress, then releases every model.
+  ~Catalog();
+
+  // Takes the models of a repository listing and starts loading them in the background. kDuplicateModel when two have one name and version.
+  Result<> add(std::vector<ModelSource> sources);
+  // An empty name means the only model, or the only one of that task; an empty version the latest ready one.
+  // kModelNotFound (with the nearest name in the hint), kVersionNotFound, kModelNotReady (Retry-After), kModelLoadFailed, kModelNameNeeded.
+  Result<Lease> lease(std::string_view name, std::string_view version = {}, std::optional<formats::Task> task = {});
+  // By name, then version.
+  std::vector<ModelStatus> list() const;
+  // Every model is ready. A failed one keeps this false and the listing says why.
+  bool all_ready() const;
+  // No load is queued or running any more.
+  bool settled() const;
+  // Stops loads in progress; running work is the runners' to end.
+  void shut_down();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace forebay::models
