@@ -36,11 +36,12 @@ class Tensor {
  public:
   // An empty float32 tensor of shape [0].
   Tensor();
-  // Owned and zeroed. The shape must have a valid element count (see element_count).
+  // Owned and zeroed (empty strings for kString). The shape must have a valid element count (see element_count).
   static Tensor zeros(DType dtype, Shape shape);
   // Takes the bytes over; their number must be element_count * element_bytes. kTensorSizeMismatch otherwise.
   static Result<Tensor> from_bytes(DType dtype, Shape shape, std::vector<std::byte> bytes);
-  // Views memory that `keeper` keeps alive (a request body, an engine's output): no copy. Same check.
+  // Views memory that `keeper` keeps alive (a request body, an engine's output): no copy, unless the memory is not aligned for
+  // the type. Same check; bytes of bools must be 0 or 1 (kTensorValueOutOfRange).
   static Result<Tensor> view(DType dtype, Shape shape, std::span<const std::byte> bytes, std::shared_ptr<const void> keeper);
   static Result<Tensor> from_strings(Shape shape, std::vector<std::string> strings);
   template <class T>
@@ -50,7 +51,7 @@ class Tensor {
   const Shape& shape() const { return shape_; }
   std::size_t size() const { return count_; }             // elements
   std::span<const std::byte> bytes() const { return bytes_; }  // empty for kString
-  std::span<const std::string> strings() const;
+  std::span<const std::string> strings() const { return strings_; }  // empty for the others
   // The elements as T; sizeof(T) must be element_bytes(dtype()).
   template <class T>
   std::span<const T> values() const { return {reinterpret_cast<const T*>(bytes_.data()), count_}; }
@@ -59,11 +60,13 @@ class Tensor {
 
   // The same bytes with another shape of the same element count.
   Result<Tensor> reshaped(Shape shape) const;
-  // Rows [first, first + count) of the first dimension, as a view. Rank must be >= 1.
+  // Rows [first, first + count) of the first dimension, as a view; kTensorRowsOutOfRange. Rank must be >= 1.
   Result<Tensor> rows(std::size_t first, std::size_t count) const;
-  // One tensor out of several that agree in dtype and in all dimensions but the first.
+  // One tensor out of several that agree in dtype and in all dimensions but the first (kTensorShapeMismatch).
   static Result<Tensor> concatenate(std::span<const Tensor> parts);
-  // Element by element, with range checks for integers (kTensorValueOutOfRange); strings convert to nothing else.
+  // Element by element, rounded to nearest. kTensorValueOutOfRange for what would change its value beyond rounding: outside
+  // an integer's range, a fraction to an integer, anything but 0 and 1 to bool, a finite number that would become infinite.
+  // Strings convert to nothing else (kTensorTypeMismatch).
   Result<Tensor> converted_to(DType dtype) const;
 
  private:
@@ -71,8 +74,8 @@ class Tensor {
   Shape shape_;
   std::size_t count_ = 0;
   std::span<const std::byte> bytes_;
-  std::shared_ptr<const void> keeper_;
-  std::shared_ptr<const std::vector<std::string>> strings_;
+  std::span<const std::string> strings_;
+  std::shared_ptr<const void> keeper_;  // of the bytes or the strings
 };
 
 struct NamedTensor {
@@ -82,6 +85,7 @@ struct NamedTensor {
 using NamedTensors = std::vector<NamedTensor>;
 const Tensor* find_tensor(const NamedTensors& tensors, std::string_view name);
 
+// IEEE 754 binary16 and bfloat16; to nearest even, beyond the range to infinity, NaN stays NaN.
 float float16_to_float(std::uint16_t bits);
 std::uint16_t float_to_float16(float value);
 float bfloat16_to_float(std::uint16_t bits);
