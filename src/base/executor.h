@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/machine.h"
 #include "base/result.h"
 
 namespace forebay {
@@ -38,7 +39,5 @@ class ThreadPool final : public Executor {
 
 // Names the calling thread in debuggers and top(1); longer names are cut at 15 characters.
 void name_this_thread(const std::string& name);
-// Cores this process may use: the smaller of its affinity mask and its cgroup's quota, at least 1.
-std::size_t usable_cores();
 
 }  // namespace forebay

@@ -26,7 +26,13 @@ inline constexpr ErrorCode kRepositoryEmpty{5008, "repository_empty", ErrorKind:
 inline constexpr ErrorCode kTooManyModels{5009, "too_many_models", ErrorKind::kTooLarge, "There are more models than models.models_max.",
                                           "raise models.models_max"};
 
+inline constexpr ErrorCode kNoEngine{5010, "no_engine", ErrorKind::kNotImplemented, "The file was read, but no engine of this build runs it.",
+                                     "`forebay devices` lists the engines"};
+inline constexpr ErrorCode kModelHasNoWeights{5011, "model_has_no_weights", ErrorKind::kUnprocessable, "The file holds a tokenizer only and cannot be served.",
+                                              "use the full model file"};
+
 inline constexpr const ErrorCode* kModelsErrors[] = {&kModelNotFound,   &kVersionNotFound, &kModelNotReady, &kModelLoadFailed, &kModelNameNeeded,
-                                                     &kWrongTask,       &kDuplicateModel,  &kBadModelName,  &kRepositoryEmpty, &kTooManyModels};
+                                                     &kWrongTask,       &kDuplicateModel,  &kBadModelName,  &kRepositoryEmpty, &kTooManyModels,
+                                                     &kNoEngine,        &kModelHasNoWeights};
 
 }  // namespace forebay::models

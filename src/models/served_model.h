@@ -32,6 +32,7 @@ struct ServedModel {
   // Text models.
   const text::Tokenizer* tokenizer = nullptr;
   std::optional<text::ChatTemplate> chat_template;   // the model's own, or ChatML announced by a warning
+  std::optional<Error> chat_template_error;          // why there is none
   std::uint32_t sequence_tokens_max = 0;             // prompt and generation together; of an embedding: one text
 
   // Exactly one is set, by description.task.

@@ -1,0 +1,222 @@
+#include "models/catalog.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "base/gate.h"
+#include "base/log.h"
+#include "base/nearest.h"
+#include "base/synchronized.h"
+#include "engines/engine.h"
+#include "models/errors.h"
+#include "models/model_loader.h"
+
+namespace forebay::models {
+
+namespace {
+struct Entry {
+  ModelSource source;
+  ModelState state = ModelState::kQueued;
+  std::optional<Error> error;
+  std::chrono::system_clock::time_point since;
+  std::shared_ptr<ServedModel> model;
+};
+
+// Versions are numbers where they look like numbers: 10 comes after 9.
+struct VersionOrder {
+  bool operator()(const std::string& a, const std::string& b) const {
+    const auto digits = [](const std::string& text) { return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }); };
+    if (digits(a) && digits(b) && a.size() != b.size()) return a.size() < b.size();
+    return a < b;
+  }
+};
+using Versions = std::map<std::string, Entry, VersionOrder>;
+using Table = std::map<std::string, Versions, std::less<>>;
+
+constexpr std::chrono::milliseconds kLoadingRetryAfter{1'000};
+
+std::unexpected<Error> not_ready(const Entry& entry) {
+  if (entry.state == ModelState::kFailed) {
+    return fail(Error(kModelLoadFailed, fmt::format("model '{}' could not be loaded: {}", entry.source.name, entry.error->message())));
+  }
+  return fail(Error(kModelNotReady, fmt::format("model '{}' is {}", entry.source.name, name_of(entry.state))).with_retry_after(kLoadingRetryAfter));
+}
+
+// The newest ready version; else the newest, for its reason.
+Result<Lease> latest(const Versions& versions) {
+  for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
+    if (version->second.state == ModelState::kReady) return version->second.model;
+  }
+  return not_ready(versions.rbegin()->second);
+}
+
+std::unexpected<Error> unknown_model(const Table& table, std::string_view name) {
+  std::vector<std::string> names;
+  for (const auto& [known, versions] : table) names.push_back(known);
+  Error error(kModelNotFound, fmt::format("no model named '{}'", name.substr(0, 128)));
+  if (auto meant = nearest(name, names)) return fail(std::move(error).with_hint(fmt::format("did you mean '{}'? GET /v1/models lists the names", *meant)));
+  return fail(std::move(error));
+}
+
+// The request names no model: it means the only one, or the only one that does this kind of work.
+Result<Lease> only_model(const Table& table, std::optional<formats::Task> task) {
+  std::vector<Lease> candidates;
+  const Entry* pending = nullptr;
+  for (const auto& [name, versions] : table) {
+    auto model = latest(versions);
+    if (!model) pending = &versions.rbegin()->second;
+    else if (!task || (*model)->description.task == *task) candidates.push_back(*std::move(model));
+  }
+  if (candidates.size() == 1) return candidates.front();
+  if (candidates.size() > 1) return fail(Error(kModelNameNeeded, fmt::format("{} models could answer; name one", candidates.size())).with_field("model"));
+  if (pending != nullptr) return not_ready(*pending);
+  return fail(kModelNotFound, task ? fmt::format("no model for {} is served", name_of(*task)) : "no model is served");
+}
+}  // namespace
+
+struct Catalog::State {
+  ModelsOptions options;
+  Context context;
+  Synchronized<Table> table;
+  Gate loads;
+  std::atomic<bool> stopping{false};
+
+  void load(const ModelSource& source);
+  void set(const ModelSource& source, const std::function<void(Entry&)>& change);
+};
+
+std::string_view name_of(ModelState state) {
+  switch (state) {
+    case ModelState::kQueued: return "queued";
+    case ModelState::kLoading: return "loading";
+    case ModelState::kReady: return "ready";
+    case ModelState::kFailed: return "failed";
+  }
+  return "failed";
+}
+
+Catalog::Catalog(ModelsOptions options, Context context)
+    : state_(std::make_unique<State>(std::move(options), std::move(context))) {}
+
+Catalog::~Catalog() {
+  shut_down();
+  state_->loads.close_and_wait_until(Instant::max());
+}
+
+void Catalog::State::set(const ModelSource& source, const std::function<void(Entry&)>& change) {
+  auto locked = table.lock();
+  Entry& entry = (*locked)[source.name].at(source.version);
+  change(entry);
+  entry.since = context.clock->wall();
+}
+
+void Catalog::State::load(const ModelSource& source) {
+  set(source, [](Entry& entry) { entry.state = ModelState::kLoading; });
+  auto loaded = load_model(source, options,
+                           {.engines = context.engines,
+                            .clock = context.clock,
+                            .budget = context.budget,
+                            .metrics = context.metrics,
+                            .progress = [this](float) { return !stopping.load(); }});
+  if (!loaded) {
+    log::error("model could not be loaded", {{"model", source.name}, {"version", source.version}, {"error", loaded.error().to_log_string()}});
+    set(source, [&](Entry& entry) {
+      entry.state = ModelState::kFailed;
+      entry.error = loaded.error();
+    });
+    return;
+  }
+  const auto& model = *loaded;
+  log::info("model ready", {{"model", source.name},
+                            {"version", source.version},
+                            {"task", std::string(name_of(model->description.task))},
+                            {"backend", model->backend},
+                            {"seconds", fmt::format("{:.2f}", std::chrono::duration<double>(model->load_time).count())}});
+  set(source, [&](Entry& entry) {
+    entry.state = ModelState::kReady;
+    entry.model = model;
+  });
+  if (context.metrics != nullptr) context.metrics->models_loaded.add(1);
+}
+
+Result<> Catalog::add(std::vector<ModelSource> sources) {
+  {
+    auto table = state_->table.lock();
+    std::size_t count = 0;
+    for (const auto& [name, versions] : *table) count += versions.size();
+    if (count + sources.size() > state_->options.models_max) return fail(kTooManyModels, fmt::format("more than {} models", state_->options.models_max));
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      const auto twin = [&](const ModelSource& other) { return other.name == sources[i].name && other.version == sources[i].version; };
+      const auto known = table->find(sources[i].name);
+      const bool served = known != table->end() && known->second.contains(sources[i].version);
+      if (served || std::any_of(sources.begin(), sources.begin() + static_cast<std::ptrdiff_t>(i), twin)) {
+        return fail(kDuplicateModel, fmt::format("model '{}' version {} is given twice", sources[i].name, sources[i].version));
+      }
+    }
+    for (const auto& source : sources) (*table)[source.name].emplace(source.version, Entry{.source = source, .since = state_->context.clock->wall()});
+  }
+  for (auto& source : sources) {
+    TRY_ASSIGN(auto pass, state_->loads.enter());
+    // The task owns the pass: the destructor waits for it.
+    TRY(state_->context.background->post([state = state_.get(), source = std::move(source), pass = std::move(pass)]() mutable {
+      state->load(source);
+      pass = {};
+    }));
+  }
+  return {};
+}
+
+Result<Lease> Catalog::lease(std::string_view name, std::string_view version, std::optional<formats::Task> task) {
+  auto table = state_->table.lock();
+  if (name.empty()) return only_model(*table, task);
+  const auto found = table->find(name);
+  if (found == table->end()) return unknown_model(*table, name);
+  Result<Lease> model;
+  if (version.empty()) {
+    model = latest(found->second);
+  } else {
+    const auto entry = found->second.find(std::string(version));
+    if (entry == found->second.end()) return fail(kVersionNotFound, fmt::format("model '{}' has no version '{}'", name, version.substr(0, 64)));
+    if (entry->second.state != ModelState::kReady) return not_ready(entry->second);
+    model = entry->second.model;
+  }
+  if (model && task && (*model)->description.task != *task) {
+    return fail(Error(kWrongTask, fmt::format("model '{}' is for {}, not for {}", name, name_of((*model)->description.task), name_of(*task))).with_field("model"));
+  }
+  return model;
+}
+
+std::vector<ModelStatus> Catalog::list() const {
+  return state_->table.read([](const Table& table) {
+    std::vector<ModelStatus> listing;
+    for (const auto& [name, versions] : table) {
+      for (const auto& [version, entry] : versions) listing.push_back({name, version, entry.state, entry.error, entry.since, entry.model});
+    }
+    return listing;
+  });
+}
+
+namespace {
+bool all_of_entries(const Table& table, bool (*holds)(const Entry&)) {
+  return std::ranges::all_of(table, [&](const auto& named) { return std::ranges::all_of(named.second, [&](const auto& version) { return holds(version.second); }); });
+}
+}  // namespace
+
+bool Catalog::all_ready() const {
+  return state_->table.read([](const Table& table) { return all_of_entries(table, [](const Entry& entry) { return entry.state == ModelState::kReady; }); });
+}
+
+bool Catalog::settled() const {
+  return state_->table.read([](const Table& table) {
+    return all_of_entries(table, [](const Entry& entry) { return entry.state == ModelState::kReady || entry.state == ModelState::kFailed; });
+  });
+}
+
+void Catalog::shut_down() {
+  state_->stopping = true;
+  state_->loads.close();
+}
+
+}  // namespace forebay::models

@@ -1,0 +1,165 @@
+#include "models/model_loader.h"
+
+#include <fmt/format.h>
+
+#include <future>
+
+#include "base/log.h"
+#include "formats/read_model.h"
+#include "models/errors.h"
+
+namespace forebay::models {
+
+namespace {
+using formats::Task;
+
+telemetry::ModelMetrics& metrics_of(const LoaderContext& context, const std::string& name) {
+  static telemetry::ModelMetrics uncounted;
+  return context.metrics != nullptr ? context.metrics->for_model(name) : uncounted;
+}
+
+engines::TextSessionOptions session_options(const ModelsOptions& options, Task task) {
+  engines::TextSessionOptions session;
+  session.embeddings = task != Task::kTextGeneration;
+  session.context_tokens = options.generation.context_tokens;
+  session.sequences_max = options.generation.sequences_max;
+  session.step_tokens_max = session.embeddings ? options.embedding.batch_tokens_max : options.generation.step_tokens_max;
+  session.unified_cells = options.generation.unified_cells;
+  return session;
+}
+
+std::uint32_t workers_of(const ModelsOptions& options, Task task) { return task == Task::kTextGeneration ? std::max(1U, options.generation.workers) : 1; }
+
+Result<> open_runner(ServedModel& model, const ModelsOptions& options, const scheduling::RunnerContext& context) {
+  switch (model.description.task) {
+    case Task::kTensors: {
+      TRY_ASSIGN(model.tensors, scheduling::TensorRunner::open(model.loaded, options.tensors, context));
+      return {};
+    }
+    case Task::kTextGeneration: {
+      TRY_ASSIGN(model.generation, scheduling::GenerationRunner::open(model.loaded, options.generation, context));
+      model.sequence_tokens_max = model.generation->session_info().sequence_tokens_max;
+      return {};
+    }
+    case Task::kEmbedding:
+    case Task::kReranking: {
+      TRY_ASSIGN(model.embedding, scheduling::EmbeddingRunner::open(model.loaded, options.embedding, context));
+      model.sequence_tokens_max = model.embedding->session_info().sequence_tokens_max;
+      return {};
+    }
+  }
+  return {};
+}
+
+// A template that this evaluator cannot compile must not keep the model from serving completions: chat answers with the reason instead.
+void compile_template(ServedModel& model) {
+  const auto& templates = model.description.text->chat_templates;
+  const auto own = templates.find("default");
+  auto compiled = text::ChatTemplate::compile(own != templates.end() ? std::string_view(own->second) : text::default_chat_template());
+  if (!compiled) {
+    log::warning("chat template refused", {{"model", model.name}, {"error", compiled.error().to_log_string()}});
+    model.chat_template_error = std::move(compiled).error();
+    return;
+  }
+  model.chat_template = std::move(*compiled);
+  if (own == templates.end() && model.description.task == Task::kTextGeneration) {
+    model.description.warnings.push_back({"default_chat_template", "the file has no chat template; ChatML is used"});
+  }
+}
+
+// Zeros in the smallest shape the description allows. Nothing where an input takes strings: there is no neutral string.
+std::optional<tensors::NamedTensors> smallest_inputs(const formats::ModelDescription& description) {
+  constexpr std::size_t kWarmElementsMax = 64 << 20;
+  tensors::NamedTensors inputs;
+  for (const auto& input : description.inputs) {
+    if (input.is_optional) continue;
+    tensors::Shape shape = input.shape;
+    for (auto& dimension : shape) dimension = dimension < 0 ? 1 : dimension;
+    if (input.dtype == tensors::DType::kString || !tensors::element_count(shape, kWarmElementsMax)) return std::nullopt;
+    inputs.push_back({input.name, tensors::Tensor::zeros(input.dtype, shape)});
+  }
+  return inputs;
+}
+
+Result<> warm_tensors(ServedModel& model) {
+  auto inputs = smallest_inputs(model.description);
+  if (!inputs) return {};
+  auto finished = std::make_shared<std::promise<Result<>>>();
+  auto waiting = finished->get_future();
+  TRY(model.tensors->submit({.ticket = {.request_id = "warm-up"}, .inputs = std::move(*inputs), .outputs = {}}, [finished](auto answer) {
+    finished->set_value(answer ? Result<>() : Result<>(std::unexpected(std::move(answer).error())));
+  }));
+  return waiting.get();
+}
+
+Result<> warm_embedding(ServedModel& model) {
+  TRY_ASSIGN(auto tokens, model.tokenizer->encode("warm", {}));
+  auto finished = std::make_shared<std::promise<Result<>>>();
+  auto waiting = finished->get_future();
+  TRY(model.embedding->submit({.ticket = {.request_id = "warm-up"}, .texts = {std::move(tokens)}}, [finished](auto answer) {
+    finished->set_value(answer ? Result<>() : Result<>(std::unexpected(std::move(answer).error())));
+  }));
+  return waiting.get();
+}
+
+Result<> warm_generation(ServedModel& model, const Clock& clock) {
+  TRY_ASSIGN(auto tokens, model.tokenizer->encode("warm", {}));
+  TRY_ASSIGN(auto channel, model.generation->submit({.ticket = {.request_id = "warm-up"}, .prompt = std::move(tokens), .tokens_max = 1}));
+  const auto give_up = clock.now() + std::chrono::minutes(5);
+  while (auto event = channel->pop_until(give_up)) {
+    if (event->kind == scheduling::TokenEvent::Kind::kFailed) return fail(*event->error);
+    if (event->kind == scheduling::TokenEvent::Kind::kFinished) return {};
+  }
+  return fail(kModelLoadFailed, "the first step did not end within five minutes");
+}
+
+// The first run of a library is slower than the rest (kernels are chosen, memory is touched). Zeros may be nonsense to a model, an index
+// out of range say, so a failure of a tensor model is reported and does not keep it from serving.
+Result<> warm_up(ServedModel& model, const Clock& clock) {
+  if (model.generation) return warm_generation(model, clock);
+  if (model.embedding) return warm_embedding(model);
+  if (auto warmed = warm_tensors(model); !warmed) {
+    log::warning("the warm-up run failed", {{"model", model.name}, {"error", warmed.error().to_log_string()}});
+    model.description.warnings.push_back({"warm_up_failed", warmed.error().message()});
+  }
+  return {};
+}
+}  // namespace
+
+Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const ModelsOptions& options, const LoaderContext& context) {
+  const auto started = context.clock->now();
+  auto model = std::make_shared<ServedModel>();
+  model->name = source.name;
+  model->version = source.version;
+  TRY_ASSIGN(model->description, formats::read_model(source.path, {.file_bytes_max = options.file_bytes_max}), "reading model " + source.name);
+  const auto& description = model->description;
+  if (description.text && !description.text->has_tensors) return fail(kModelHasNoWeights, fmt::format("'{}' has no weights", source.name));
+
+  const auto engine = std::ranges::find_if(context.engines, [&](const auto& candidate) { return candidate->runs(description); });
+  if (engine == context.engines.end()) return fail(kNoEngine, fmt::format("no engine runs {} files here", name_of(description.format)));
+
+  // What the file declares is held before it is loaded, so that a model which does not fit is refused and not half loaded.
+  TRY_ASSIGN(model->memory, context.budget->reserve(description.weight_bytes, fmt::format("model '{}'", source.name)));
+  TRY_ASSIGN(model->loaded,
+             (*engine)->load(source.path, description, {.backend = options.backend, .threads = options.threads, .progress = context.progress}),
+             "loading model " + source.name);
+  const auto session = session_options(options, description.task);
+  const auto need = model->loaded->memory_need(session);
+  model->memory = {};
+  TRY_ASSIGN(model->memory, context.budget->reserve(need.weights_bytes + need.session_bytes * workers_of(options, description.task),
+                                                    fmt::format("model '{}'", source.name)));
+
+  model->backend = model->loaded->backend().chosen;
+  model->backend_passed_over = model->loaded->backend().passed_over;
+  model->tokenizer = model->loaded->tokenizer();
+  if (description.text) compile_template(*model);
+
+  TRY(open_runner(*model, options, {.clock = context.clock, .metrics = &metrics_of(context, source.name), .budget = context.budget}),
+      "opening a session of model " + source.name);
+  if (options.warm) TRY(warm_up(*model, *context.clock), "warming model " + source.name);
+  model->loaded_at = context.clock->wall();
+  model->load_time = std::chrono::duration_cast<std::chrono::milliseconds>(context.clock->now() - started);
+  return model;
+}
+
+}  // namespace forebay::models

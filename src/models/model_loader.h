@@ -1,0 +1,32 @@
+// Turns a model file into a ServedModel: describe, choose an engine, reserve memory, load, open the runner, warm.
+// Threads: shared (no state); takes seconds, so it runs on the background pool or in a command.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "base/byte_budget.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "engines/engine.h"
+#include "models/models_options.h"
+#include "models/repository.h"
+#include "models/served_model.h"
+#include "telemetry/serving_metrics.h"
+
+namespace forebay::models {
+
+struct LoaderContext {
+  std::span<const std::unique_ptr<engines::Engine>> engines;
+  const Clock* clock = nullptr;
+  ByteBudget* budget = nullptr;
+  telemetry::ServingMetrics* metrics = nullptr;  // null: nothing is counted
+  std::function<bool(float)> progress;           // 0..1; false stops the load
+};
+
+// The reader's, the engine's or the runner's error with what was attempted; kNoEngine, kModelHasNoWeights, or kBudgetExhausted before
+// anything is loaded.
+Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const ModelsOptions& options, const LoaderContext& context);
+
+}  // namespace forebay::models
