@@ -74,6 +74,9 @@ Result<Lease> only_model(const Table& table, std::optional<formats::Task> task) 
   if (pending != nullptr) return not_ready(*pending);
   return fail(kModelNotFound, task ? fmt::format("no model for {} is served", name_of(*task)) : "no model is served");
 }
+bool all_of_entries(const Table& table, bool (*holds)(const Entry&)) {
+  return std::ranges::all_of(table, [&](const auto& named) { return std::ranges::all_of(named.second, [&](const auto& version) { return holds(version.second); }); });
+}
 }  // namespace
 
 struct Catalog::State {
@@ -84,6 +87,7 @@ struct Catalog::State {
   std::atomic<bool> stopping{false};
 
   void load(const ModelSource& source);
+  bool settled() const;
   void set(const ModelSource& source, const std::function<void(Entry&)>& change);
 };
 
@@ -157,13 +161,20 @@ Result<> Catalog::add(std::vector<ModelSource> sources) {
     }
     for (const auto& source : sources) (*table)[source.name].emplace(source.version, Entry{.source = source, .since = state_->context.clock->wall()});
   }
-  for (auto& source : sources) {
+  for (const auto& source : sources) {
     TRY_ASSIGN(auto pass, state_->loads.enter());
     // The task owns the pass: the destructor waits for it.
-    TRY(state_->context.background->post([state = state_.get(), source = std::move(source), pass = std::move(pass)]() mutable {
+    auto posted = state_->context.background->post([state = state_.get(), source, pass = std::move(pass)]() mutable {
       state->load(source);
+      if (state->settled() && state->context.settled) state->context.settled();
       pass = {};
-    }));
+    });
+    if (!posted) {
+      state_->set(source, [&](Entry& entry) {
+        entry.state = ModelState::kFailed;
+        entry.error = posted.error();
+      });
+    }
   }
   return {};
 }
@@ -198,21 +209,17 @@ std::vector<ModelStatus> Catalog::list() const {
   });
 }
 
-namespace {
-bool all_of_entries(const Table& table, bool (*holds)(const Entry&)) {
-  return std::ranges::all_of(table, [&](const auto& named) { return std::ranges::all_of(named.second, [&](const auto& version) { return holds(version.second); }); });
-}
-}  // namespace
-
 bool Catalog::all_ready() const {
   return state_->table.read([](const Table& table) { return all_of_entries(table, [](const Entry& entry) { return entry.state == ModelState::kReady; }); });
 }
 
-bool Catalog::settled() const {
-  return state_->table.read([](const Table& table) {
-    return all_of_entries(table, [](const Entry& entry) { return entry.state == ModelState::kReady || entry.state == ModelState::kFailed; });
+bool Catalog::State::settled() const {
+  return table.read([](const Table& entries) {
+    return all_of_entries(entries, [](const Entry& entry) { return entry.state == ModelState::kReady || entry.state == ModelState::kFailed; });
   });
 }
+
+bool Catalog::settled() const { return state_->settled(); }
 
 void Catalog::shut_down() {
   state_->stopping = true;

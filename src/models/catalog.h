@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -50,6 +51,7 @@ class Catalog {
     ByteBudget* budget = nullptr;
     telemetry::ServingMetrics* metrics = nullptr;
     Executor* background = nullptr;           // loads run here
+    std::function<void()> settled;            // called on it whenever the last load in progress has ended; may be empty
   };
   Catalog(ModelsOptions options, Context context);
   // Waits for loads in progress, then releases every model.

@@ -1,0 +1,126 @@
+#include "cli/serve.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "accounts/gatekeeper.h"
+#include "base/byte_budget.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/log.h"
+#include "base/machine.h"
+#include "cli/version.h"
+#include "engines/engines.h"
+#include "http/server.h"
+#include "models/catalog.h"
+#include "telemetry/metrics.h"
+#include "telemetry/serving_metrics.h"
+
+namespace forebay::cli {
+
+namespace {
+constexpr int kStopWatching = SIGUSR2;  // our own word to the watching thread
+
+sigset_t watched_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT, kStopWatching}) sigaddset(&signals, number);
+  return signals;
+}
+
+// Waits for signals on a thread of its own, so that nothing has to be safe inside a handler.
+// The first drains and stops, the second stops without waiting, the third ends the process.
+class SignalWatcher {
+ public:
+  SignalWatcher(http::Server& server, std::chrono::milliseconds drain_timeout)
+      : watcher_([&server, drain_timeout] {
+          name_this_thread("signals");
+          watch(server, drain_timeout);
+        }) {}
+  ~SignalWatcher() { pthread_kill(watcher_.native_handle(), kStopWatching); }
+
+ private:
+  static int next_signal() {
+    const sigset_t signals = watched_signals();
+    int number = 0;
+    while (sigwait(&signals, &number) != 0) {
+    }
+    return number;
+  }
+
+  static void watch(http::Server& server, std::chrono::milliseconds drain_timeout) {
+    std::jthread drainer;
+    for (int times = 1;; ++times) {
+      const int number = next_signal();
+      if (number == kStopWatching) return;
+      if (times == 1) {
+        log::info("draining", {{"signal", std::to_string(number)}, {"timeout_ms", std::to_string(drain_timeout.count())}});
+        drainer = std::jthread([&server, drain_timeout] {
+          name_this_thread("drain");
+          server.drain(drain_timeout);
+          server.stop();
+        });
+      } else if (times == 2) {
+        log::warning("stopping without waiting for the rest");
+        server.stop();
+      } else {
+        ::_exit(128 + number);
+      }
+    }
+  }
+
+  std::jthread watcher_;
+};
+
+std::size_t budget_bytes(std::uint64_t configured) { return configured != 0 ? configured : usable_memory_bytes() / 10 * 8; }
+}  // namespace
+
+Result<> serve(const ServeOptions& options, const ServeEvents& events) {
+  // Before the first thread is made: every thread inherits the mask, and only the watcher takes these signals.
+  const sigset_t signals = watched_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  const SystemClock clock;
+  ByteBudget budget(budget_bytes(options.memory_budget_bytes));
+  telemetry::Metrics metrics;
+  telemetry::ServingMetrics serving_metrics(metrics);
+  serving_metrics.budget_bytes_max.set(static_cast<double>(budget.bytes_max()));
+  TRY_ASSIGN(const auto gatekeeper, accounts::Gatekeeper::create(options.accounts));
+
+  // Members are taken down in the reverse order: server, catalog (with its runners), pools.
+  ThreadPool background({.name = "background", .threads = options.background_threads});
+  ThreadPool request_pool({.name = "request", .threads = options.request_threads});
+  std::atomic<models::Catalog*> settled_catalog{nullptr};
+  models::Catalog catalog(options.models, {.engines = engines::make_engines(),
+                                           .clock = &clock,
+                                           .budget = &budget,
+                                           .metrics = &serving_metrics,
+                                           .background = &background,
+                                           .settled = [&] {
+                                             if (events.settled) events.settled(settled_catalog.load()->all_ready());
+                                           }});
+  settled_catalog = &catalog;
+
+  TRY_ASSIGN(auto server, http::Server::create(options.http, {.catalog = &catalog,
+                                                              .gatekeeper = &gatekeeper,
+                                                              .metrics = &metrics,
+                                                              .serving_metrics = &serving_metrics,
+                                                              .request_pool = &request_pool,
+                                                              .budget = &budget,
+                                                              .clock = &clock,
+                                                              .version = std::string(program_version())}));
+  TRY(catalog.add(options.sources));
+  const SignalWatcher watcher(*server, options.drain_timeout);
+  TRY(server->run([&](std::uint16_t port) {
+    if (events.listening) events.listening(port);
+  }));
+  log::info("stopped");
+  return {};
+}
+
+}  // namespace forebay::cli
