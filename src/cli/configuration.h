@@ -1,0 +1,43 @@
+// The whole configuration: one typed tree, composed from the rooms' options. Every leaf has a row in setting_rules.cc.
+// Threads: immutable once loaded. Owner: the command that runs.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "accounts/accounts_options.h"
+#include "base/log.h"
+#include "http/http_options.h"
+#include "models/models_options.h"
+
+namespace forebay::cli {
+
+struct MemoryOptions {
+  std::uint64_t budget_bytes = 0;  // 0: 80 % of the smaller of the machine's memory and the cgroup's limit
+};
+
+struct ShutdownOptions {
+  std::chrono::milliseconds drain_timeout{30'000};
+};
+
+// One model to serve.
+struct ModelEntry {
+  std::string name;  // empty: the file's stem
+  std::string path;
+  bool operator==(const ModelEntry&) const = default;
+};
+
+struct Configuration {
+  forebay::http::HttpOptions http;
+  forebay::accounts::AccountsOptions accounts;
+  forebay::models::ModelsOptions models;
+  std::vector<ModelEntry> models_served;
+  std::string models_folder;  // every model in it is served
+  MemoryOptions memory;
+  forebay::log::LogOptions log;
+  ShutdownOptions shutdown;
+};
+
+}  // namespace forebay::cli

@@ -1,0 +1,150 @@
+#include "cli/setting_rules.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+namespace forebay::cli {
+
+namespace {
+constexpr double kKib = 1024;
+constexpr double kMib = 1024 * kKib;
+constexpr double kGib = 1024 * kMib;
+constexpr double kPib = 1024 * 1024 * kGib;
+constexpr double kSecond = 1'000;  // in milliseconds
+constexpr double kHour = 3'600 * kSecond;
+constexpr double kDay = 24 * kHour;
+
+constexpr std::array kRules = {
+    SettingRule{"http.host", "Address to listen on; 0.0.0.0 answers the whole network.", 1, 255, TextRule::kHost},
+    SettingRule{"http.port", "Port to listen on; 0 takes any free one.", 0, 65'535},
+    SettingRule{"http.loop_threads", "Threads that read and write connections; 0 is half the cores, at least one.", 0, 256},
+    SettingRule{"http.body_bytes_max", "Largest request body; 413 beyond.", kKib, 16 * kGib},
+    SettingRule{"http.header_bytes_max", "Largest request header; the connection is closed beyond.", kKib, 16 * kMib},
+    SettingRule{"http.json_depth_max", "Deepest nesting of a JSON body; 400 beyond.", 1, 1'000},
+    SettingRule{"http.concurrent_requests_max", "Requests in flight at the same time; 503 with Retry-After beyond.", 1, 1'000'000},
+    SettingRule{"http.connections_max", "Open connections; further ones are closed at once.", 1, 1'000'000},
+    SettingRule{"http.request_timeout", "Longest life of a request; 504 beyond, and a stream ends with an error event.", 1, kDay},
+    SettingRule{"http.idle_timeout", "How long a connection without a request stays open.", kSecond, kDay},
+    SettingRule{"http.keep_alive_interval", "Pause after which a silent stream gets a comment, so that proxies keep it.", 100, kHour},
+    SettingRule{"http.stream_unsent_bytes_max", "How far a stream's reader may fall behind before it is dropped.", 4 * kKib, kGib},
+    SettingRule{"http.batch_items_max", "Items of one /predict/batch request, and prompts of one completion request.", 1, 65'536},
+    SettingRule{"http.choices_max", "Answers to one prompt (n).", 1, 128},
+    SettingRule{"http.cors_origins", "Origins whose pages may call this server; \"*\" is any.", 0, 100, TextRule::kOrigin},
+    SettingRule{"accounts.api_keys", "Keys that may use this server; without any it is open. Shown masked.", 0, 1'000, TextRule::kSecret},
+    SettingRule{"models.backend", "Where models compute: auto, a name from `forebay devices`, or a chain that is tried in order.", 1, 255, TextRule::kBackend},
+    SettingRule{"models.models_max", "Models that may be served.", 1, 10'000},
+    SettingRule{"models.file_bytes_max", "Largest model file.", kKib, kPib},
+    SettingRule{"models.threads", "Threads of one engine session; 0 is every usable core.", 0, 1'024},
+    SettingRule{"models.warm", "Whether a model answers one made-up request before it counts as ready."},
+    SettingRule{"models.*.admission.queue_requests_max", "Requests that may wait; refused at once beyond.", 1, 1'000'000},
+    SettingRule{"models.*.admission.high_watermark", "Share of the queue at which refusing starts.", 0.01, 1},
+    SettingRule{"models.*.admission.low_watermark", "Share of the queue at which accepting starts again.", 0, 1},
+    SettingRule{"models.*.admission.ageing_step", "Waiting this long raises a request by one priority.", 1, kHour},
+    SettingRule{"models.*.admission.queue_wait_max", "Longest wait of a request without a deadline of its own.", 1, kDay},
+    SettingRule{"models.generation.workers", "Engine threads that generate, each with its own cells.", 1, 256},
+    SettingRule{"models.generation.sequences_max", "Texts that one worker generates at the same time.", 1, 256},
+    SettingRule{"models.generation.context_tokens", "KV cells of one worker; 0 takes what the file says.", 0, 16'777'216},
+    SettingRule{"models.generation.step_tokens_max", "Tokens of one step over all texts.", 1, 65'536},
+    SettingRule{"models.generation.prompt_chunk_tokens", "Prompt tokens of a step while somebody is reading an answer.", 1, 65'536},
+    SettingRule{"models.generation.tokens_default", "Length limit of requests that set none; 0 is what the context leaves.", 0, 16'777'216},
+    SettingRule{"models.generation.channel_events_max", "Tokens a reader may leave unread before its request ends.", 16, 1'000'000},
+    SettingRule{"models.generation.unified_cells", "Whether all texts share one pool of cells, which makes shared prefixes free."},
+    SettingRule{"models.generation.threads", "Threads of one worker; 0 is cores divided by workers.", 0, 1'024},
+    SettingRule{"models.tensors.workers", "Engine threads that run tensor models; 0 is one a core.", 0, 1'024},
+    SettingRule{"models.tensors.batch_rows_max", "Rows of one run; what waits becomes one batch up to here.", 1, 65'536},
+    SettingRule{"models.tensors.queue_delay_max", "How long a worker waits for a fuller batch.", 0, 10'000'000},
+    SettingRule{"models.embedding.batch_tokens_max", "Tokens of one run.", 1, 1'048'576},
+    SettingRule{"models.embedding.batch_texts_max", "Texts of one run.", 1, 65'536},
+    SettingRule{"models.embedding.request_texts_max", "Texts of one request.", 1, 1'048'576},
+    SettingRule{"models.embedding.threads", "Threads of the engine; 0 is every usable core.", 0, 1'024},
+    SettingRule{"models_served", "Models to serve: {name, path}, \"FILE\" or \"NAME=FILE\". Paths start at the file that names them.", 0, 10'000, TextRule::kPath},
+    SettingRule{"models_folder", "Folder whose models are all served. A relative path starts at the file that names it.", 0, 4'096, TextRule::kPath},
+    SettingRule{"memory.budget_bytes", "Bytes for weights, cells and caches; 0 is 80 % of the memory this process may use.", 0, kPib},
+    SettingRule{"log.level", "Least important lines that are written."},
+    SettingRule{"log.format", "How lines are written: for people or for programs."},
+    SettingRule{"shutdown.drain_timeout", "How long requests in flight may take to end after SIGTERM.", 0, kHour},
+};
+
+// Both dotted; a '*' in the pattern matches one name.
+bool matches(std::string_view pattern, std::string_view path) {
+  while (true) {
+    const auto pattern_end = pattern.find('.');
+    const auto path_end = path.find('.');
+    const auto name = pattern.substr(0, pattern_end);
+    if (name != "*" && name != path.substr(0, path_end)) return false;
+    if (pattern_end == std::string_view::npos || path_end == std::string_view::npos) return pattern_end == path_end;
+    pattern.remove_prefix(pattern_end + 1);
+    path.remove_prefix(path_end + 1);
+  }
+}
+
+bool printable(char c) { return c > ' ' && c < 127; }
+bool word_character(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.'; }
+}  // namespace
+
+const SettingRule* rule_of(std::string_view path) {
+  const auto* found = std::ranges::find_if(kRules, [&](const SettingRule& rule) { return matches(rule.path, path); });
+  return found == kRules.end() ? nullptr : found;
+}
+
+std::vector<std::string_view> rule_paths() {
+  std::vector<std::string_view> paths;
+  std::ranges::transform(kRules, std::back_inserter(paths), &SettingRule::path);
+  return paths;
+}
+
+std::string text_problem(TextRule rule, std::string_view text) {
+  switch (rule) {
+    case TextRule::kAny: break;
+    case TextRule::kPath:
+      if (text.find('\0') != std::string_view::npos) return "must not contain a zero byte";
+      break;
+    case TextRule::kHost:
+      if (text.empty() || !std::ranges::all_of(text, [](char c) { return word_character(c) || c == ':' || c == '%' || c == '[' || c == ']'; }))
+        return "must be an address such as 127.0.0.1, :: or localhost";
+      break;
+    case TextRule::kBackend:
+      if (text.empty() || !std::ranges::all_of(text, [](char c) { return word_character(c) || c == ','; }) || text.front() == ',' || text.back() == ',' ||
+          text.find(",,") != std::string_view::npos)
+        return "must be auto, a name from 'forebay devices', or names separated by commas";
+      break;
+    case TextRule::kOrigin:
+      if (text == "*") break;
+      if (!(text.starts_with("http://") || text.starts_with("https://")) || !std::ranges::all_of(text, printable) ||
+          text.find('/', text.find("//") + 2) != std::string_view::npos || text.ends_with("//") || text.size() > 512)
+        return "must be \"*\" or an origin such as https://example.com, without a path";
+      break;
+    case TextRule::kSecret:
+      if (text.size() < 8 || text.size() > 512 || !std::ranges::all_of(text, printable)) return "must have 8 to 512 printable ASCII characters without spaces";
+      break;
+  }
+  return {};
+}
+
+std::vector<Conflict> conflicts_in(const Configuration& configuration) {
+  std::vector<Conflict> conflicts;
+  const auto require = [&](bool holds, std::string first, std::string_view relation, std::string second) {
+    if (holds) return;
+    std::string problem = first + " must be " + std::string(relation) + " " + second;
+    conflicts.push_back({std::move(first), std::move(second), std::move(problem)});
+  };
+  const auto& models = configuration.models;
+  const auto watermarks = [&](const scheduling::AdmissionOptions& admission, const std::string& runner) {
+    require(admission.low_watermark < admission.high_watermark, "models." + runner + ".admission.low_watermark", "below",
+            "models." + runner + ".admission.high_watermark");
+  };
+  watermarks(models.generation.admission, "generation");
+  watermarks(models.tensors.admission, "tensors");
+  watermarks(models.embedding.admission, "embedding");
+  require(models.generation.prompt_chunk_tokens <= models.generation.step_tokens_max, "models.generation.prompt_chunk_tokens", "at most",
+          "models.generation.step_tokens_max");
+  require(models.generation.sequences_max <= models.generation.step_tokens_max, "models.generation.sequences_max", "at most",
+          "models.generation.step_tokens_max");
+  require(configuration.http.keep_alive_interval <= configuration.http.request_timeout, "http.keep_alive_interval", "at most", "http.request_timeout");
+  require(configuration.http.header_bytes_max <= configuration.http.body_bytes_max, "http.header_bytes_max", "at most", "http.body_bytes_max");
+  require(configuration.models_served.size() <= models.models_max, "models_served", "no longer than", "models.models_max");
+  return conflicts;
+}
+
+}  // namespace forebay::cli

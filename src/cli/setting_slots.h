@@ -1,0 +1,26 @@
+// Every leaf of a Configuration by its dotted path, found by reflection: whoever adds an option to a room gets the setting for nothing.
+// Threads: confined to the caller; slots point into the Configuration.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/configuration.h"
+
+namespace forebay::cli {
+
+using Slot = std::variant<bool*, std::uint16_t*, std::uint32_t*, std::uint64_t*, double*, std::chrono::microseconds*, std::chrono::milliseconds*, std::string*,
+                          forebay::log::Level*, forebay::log::Format*, std::vector<std::string>*, std::vector<ModelEntry>*>;
+
+struct NamedSlot {
+  std::string path;  // "models.generation.admission.queue_requests_max"
+  Slot slot;
+};
+
+// In the order of the declarations.
+std::vector<NamedSlot> slots_of(Configuration& configuration);
+
+}  // namespace forebay::cli
