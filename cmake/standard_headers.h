@@ -1,4 +1,6 @@
 // Standard headers that most files use, precompiled once for every room. Files still include what they use.
+#pragma once
+
 #include <algorithm>
 #include <array>
 #include <atomic>
