@@ -29,6 +29,9 @@ struct SamplingOptions {
   std::string grammar;             // GBNF; empty: none
 };
 
+// kBadSampling, with the option as the error's field, for the first option out of its range. Grammars are checked by make_sampler.
+Result<> check_sampling(const SamplingOptions& options, std::int32_t vocabulary_size);
+
 class Sampler {
  public:
   virtual ~Sampler() = default;
