@@ -39,7 +39,8 @@ Result<Tensor> Tensor::converted_to(DType dtype) const {
     const std::size_t done =
         with_element_type(dtype, [&]<class To>() { return convert_elements<From, To>(*this, converted.mutable_bytes()); });
     if (done == count_) return std::move(converted);
-    return fail(kTensorValueOutOfRange, fmt::format("element {} is {}, which {} cannot hold", done, element_text<From>(*this, done), name_of(dtype)));
+    return fail(kTensorValueOutOfRange,
+                fmt::format("element {} is {}, which {} cannot hold", done, element_text<From>(*this, done), name_of(dtype)));
   });
 }
 

@@ -133,7 +133,8 @@ TEST(Conversion, LeavesStringsAlone) {
 
 RC_GTEST_PROP(Conversion, ComesBackFromEveryWiderType, (const std::vector<std::int8_t>& values)) {
   const Tensor narrow = Tensor::of<std::int8_t>({static_cast<std::int64_t>(values.size())}, values);
-  for (const DType dtype : {DType::kInt16, DType::kInt32, DType::kInt64, DType::kFloat16, DType::kBfloat16, DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype :
+       {DType::kInt16, DType::kInt32, DType::kInt64, DType::kFloat16, DType::kBfloat16, DType::kFloat32, DType::kFloat64}) {
     const auto wide = narrow.converted_to(dtype);
     RC_ASSERT(wide.has_value());
     const auto back = wide->converted_to(DType::kInt8);

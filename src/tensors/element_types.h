@@ -84,8 +84,9 @@ bool store_integer(T& stored, V value) {
   return true;
 }
 
-// `value` (an arithmetic type) as T, rounded to nearest once (integers beyond 2^53 twice, for the halves). False when it has no place in T: outside the range, a fraction
-// for an integer, a finite number that would become infinite. NaN and infinities pass between floating types.
+// `value` (an arithmetic type) as T, rounded to nearest once (integers beyond 2^53 twice, for the halves). False when it has no
+// place in T: outside the range, a fraction for an integer, a finite number that would become infinite. NaN and infinities pass
+// between floating types.
 template <class T, class V>
 bool store_element(T& stored, V value) {
   static_assert(std::is_arithmetic_v<V>);

@@ -26,7 +26,34 @@ inline constexpr ErrorCode kTensorTooLarge{506, "tensor_too_large", ErrorKind::k
                                            "There are more elements, bytes or levels than the limit allows.",
                                            "send fewer at once, or raise the limit in the configuration"};
 
-inline constexpr const ErrorCode* kTensorErrors[] = {&kTensorSizeMismatch,  &kTensorShapeInvalid,   &kTensorValueOutOfRange, &kTensorTypeMismatch,
-                                                     &kTensorShapeMismatch, &kTensorRowsOutOfRange, &kTensorTooLarge};
+inline constexpr ErrorCode kArrayJsonSyntax{510, "array_json_syntax", ErrorKind::kInvalidArgument, "An array is not valid JSON.",
+                                            "look at the byte the message names; numbers are written as RFC 8259 says"};
+inline constexpr ErrorCode kArrayRagged{511, "array_ragged", ErrorKind::kInvalidArgument,
+                                        "Nested arrays do not have the same length at the same depth.",
+                                        "send rows of one length; pad them yourself if the model takes padding"};
+inline constexpr ErrorCode kArrayNotFinite{512, "array_not_finite", ErrorKind::kInvalidArgument,
+                                           "An array holds NaN, an infinity or null, which the model does not accept.",
+                                           "send finite numbers, or set the model's NaN policy to allow"};
+inline constexpr ErrorCode kNpyInvalid{520, "npy_invalid", ErrorKind::kInvalidArgument, "The bytes are not a valid .npy file.",
+                                       "write it with numpy.save"};
+inline constexpr ErrorCode kNpyUnsupported{521, "npy_unsupported", ErrorKind::kUnsupported,
+                                           "The .npy file holds a type that is not supported, such as objects or structures.",
+                                           "save plain numbers, bools or strings; objects would need code to be run"};
+inline constexpr ErrorCode kCsvInvalid{530, "csv_invalid", ErrorKind::kInvalidArgument, "The text is not a table of comma-separated values.",
+                                       "give every row the same number of fields, and quote fields with commas, quotes or line ends"};
+inline constexpr ErrorCode kImageUnsupported{540, "image_unsupported", ErrorKind::kUnsupported, "The bytes are not an image that is understood.",
+                                             "send JPEG, PNG or WebP"};
+inline constexpr ErrorCode kImageInvalid{541, "image_invalid", ErrorKind::kInvalidArgument, "The image is damaged and cannot be decoded.",
+                                         "open it in a viewer, save it again and send that"};
+inline constexpr ErrorCode kImageTooLarge{542, "image_too_large", ErrorKind::kTooLarge, "The image has more bytes or pixels than the limit allows.",
+                                          "send it smaller; the model's input is small anyway"};
+inline constexpr ErrorCode kPreprocessingInvalid{543, "preprocessing_invalid", ErrorKind::kInvalidArgument,
+                                                 "The declared preprocessing cannot be applied.",
+                                                 "compare width, height, mean and std with the model's input"};
+
+inline constexpr const ErrorCode* kTensorErrors[] = {
+    &kTensorSizeMismatch, &kTensorShapeInvalid, &kTensorValueOutOfRange, &kTensorTypeMismatch, &kTensorShapeMismatch, &kTensorRowsOutOfRange,
+    &kTensorTooLarge,     &kArrayJsonSyntax,    &kArrayRagged,           &kArrayNotFinite,     &kNpyInvalid,          &kNpyUnsupported,
+    &kCsvInvalid,         &kImageUnsupported,   &kImageInvalid,          &kImageTooLarge,      &kPreprocessingInvalid};
 
 }  // namespace forebay::tensors

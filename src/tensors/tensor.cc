@@ -69,11 +69,13 @@ Result<> check_bools(DType dtype, std::span<const std::byte> bytes) {
   if (dtype != DType::kBool) return {};
   const auto wrong = std::ranges::find_if(bytes, [](std::byte byte) { return byte > std::byte{1}; });
   if (wrong == bytes.end()) return {};
-  return fail(kTensorValueOutOfRange, fmt::format("element {} has the byte {}; a bool is 0 or 1", wrong - bytes.begin(), static_cast<int>(*wrong)));
+  return fail(kTensorValueOutOfRange,
+              fmt::format("element {} has the byte {}; a bool is 0 or 1", wrong - bytes.begin(), static_cast<int>(*wrong)));
 }
 
 bool same_rows(const Tensor& a, const Tensor& b) {
-  return a.dtype() == b.dtype() && a.shape().size() == b.shape().size() && std::equal(a.shape().begin() + 1, a.shape().end(), b.shape().begin() + 1);
+  return a.dtype() == b.dtype() && a.shape().size() == b.shape().size() &&
+         std::equal(a.shape().begin() + 1, a.shape().end(), b.shape().begin() + 1);
 }
 
 }  // namespace
@@ -215,10 +217,12 @@ Result<Tensor> Tensor::concatenate(std::span<const Tensor> parts) {
   shape[0] = 0;
   for (const Tensor& part : parts) {
     if (!same_rows(parts[0], part)) {
-      return fail(kTensorShapeMismatch, fmt::format("{} {} and {} {} cannot be joined", name_of(parts[0].dtype_), to_string(parts[0].shape_),
-                                                    name_of(part.dtype_), to_string(part.shape_)));
+      return fail(kTensorShapeMismatch, fmt::format("{} {} and {} {} cannot be joined", name_of(parts[0].dtype_),
+                                                    to_string(parts[0].shape_), name_of(part.dtype_), to_string(part.shape_)));
     }
-    if (__builtin_add_overflow(shape[0], part.shape_[0], shape.data())) return fail(kTensorShapeInvalid, "the parts have too many rows together");
+    if (__builtin_add_overflow(shape[0], part.shape_[0], shape.data())) {
+      return fail(kTensorShapeInvalid, "the parts have too many rows together");
+    }
   }
   if (parts.size() == 1) return parts[0];
   if (!element_count(shape)) return fail(kTensorShapeInvalid, "the parts have too many elements together");

@@ -161,7 +161,8 @@ RC_GTEST_PROP(Property21, WhatIsJoinedSplitsBackExactly, ()) {
   const auto counts = *rc::gen::nonEmpty(rc::gen::container<std::vector<std::int64_t>>(rc::gen::inRange<std::int64_t>(0, 6)));
   std::vector<Tensor> parts;
   for (const std::int64_t count : counts) {
-    const auto values = *rc::gen::container<std::vector<std::int64_t>>(static_cast<std::size_t>(count * row_elements), rc::gen::arbitrary<std::int64_t>());
+    const auto values =
+        *rc::gen::container<std::vector<std::int64_t>>(static_cast<std::size_t>(count * row_elements), rc::gen::arbitrary<std::int64_t>());
     parts.push_back(Tensor::of<std::int64_t>({count, row_elements}, values));
   }
   const auto whole = Tensor::concatenate(parts);
