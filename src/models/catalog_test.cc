@@ -1,0 +1,154 @@
+#include "models/catalog.h"
+
+#include <gtest/gtest.h>
+
+#include "base/errors.h"
+#include "base/testing/inline_executor.h"
+#include "base/testing/virtual_clock.h"
+#include "engines/testing/fake_engine.h"
+#include "models/errors.h"
+#include "telemetry/metrics.h"
+
+namespace forebay::models {
+namespace {
+
+const std::filesystem::path kExamples = FOREBAY_EXAMPLE_MODELS;
+
+ModelSource source(std::string name, std::string version = "1", std::string file = "digits.onnx") {
+  return {std::move(name), std::move(version), kExamples / file};
+}
+
+// A catalog over the fake engine; real files are read for their descriptions.
+class CatalogTest : public testing::Test {
+ protected:
+  Catalog& open(ModelsOptions options = {}, std::size_t budget_bytes = std::size_t{1} << 30) {
+    budget_ = std::make_unique<ByteBudget>(budget_bytes);
+    auto engine = std::make_unique<engines::FakeEngine>();
+    control_ = &engine->control();
+    Catalog::Context context{.clock = &clock_,
+                             .budget = budget_.get(),
+                             .metrics = &serving_metrics_,
+                             .background = &background_,
+                             .settled = [this] { ++settled_; }};
+    context.engines.push_back(std::move(engine));
+    catalog_ = std::make_unique<Catalog>(options, std::move(context));
+    return *catalog_;
+  }
+
+  VirtualClock clock_;
+  InlineExecutor background_;
+  telemetry::Metrics metrics_;
+  telemetry::ServingMetrics serving_metrics_{metrics_};
+  std::unique_ptr<ByteBudget> budget_;
+  engines::FakeControl* control_ = nullptr;
+  std::unique_ptr<Catalog> catalog_;
+  int settled_ = 0;
+};
+
+TEST_F(CatalogTest, LeasesAModelOnceItIsLoadedAndWarm) {
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("digits")}));
+  EXPECT_TRUE(catalog.all_ready());
+  EXPECT_EQ(settled_, 1);
+  const auto lease = catalog.lease("digits");
+  ASSERT_TRUE(lease) << lease.error().to_log_string();
+  EXPECT_EQ((*lease)->name, "digits");
+  EXPECT_NE((*lease)->tensors, nullptr);
+  EXPECT_EQ(control_->counters.runs, 1U) << "the warm-up";
+}
+
+TEST_F(CatalogTest, SaysTryAgainWhileAModelLoads) {
+  background_.hold = true;
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("digits")}));
+  EXPECT_FALSE(catalog.all_ready());
+  const auto refused = catalog.lease("digits");
+  EXPECT_EQ(refused.error().code(), kModelNotReady);
+  EXPECT_TRUE(refused.error().retry_after());
+  EXPECT_EQ(catalog.lease("").error().code(), kModelNotReady);
+  background_.run_all();
+  EXPECT_TRUE(catalog.lease("digits"));
+}
+
+TEST_F(CatalogTest, AModelThatFailsToLoadFailsAlone) {
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("good"), source("bad", "1", "README.md")}));
+  EXPECT_TRUE(catalog.lease("good"));
+  EXPECT_EQ(catalog.lease("bad").error().code(), kModelLoadFailed);
+  EXPECT_FALSE(catalog.all_ready());
+  EXPECT_TRUE(catalog.settled());
+  EXPECT_EQ(catalog.list().front().state, ModelState::kFailed);
+  EXPECT_TRUE(catalog.list().front().error);
+}
+
+TEST_F(CatalogTest, TheLatestVersionAnswersUnlessOneIsNamed) {
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("digits", "9"), source("digits", "10")}));
+  EXPECT_EQ((*catalog.lease("digits"))->version, "10");
+  EXPECT_EQ((*catalog.lease("digits", "9"))->version, "9");
+  EXPECT_EQ(catalog.lease("digits", "11").error().code(), kVersionNotFound);
+}
+
+TEST_F(CatalogTest, AFailedNewVersionLeavesTheOldOneAnswering) {
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("digits", "1"), source("digits", "2", "README.md")}));
+  EXPECT_EQ((*catalog.lease("digits"))->version, "1");
+  EXPECT_EQ(catalog.lease("digits", "2").error().code(), kModelLoadFailed);
+}
+
+TEST_F(CatalogTest, AnEmptyNameMeansTheOnlyModelThatCanAnswer) {
+  auto& catalog = open();
+  EXPECT_EQ(catalog.lease("").error().code(), kModelNotFound);
+  ASSERT_TRUE(catalog.add({source("digits")}));
+  EXPECT_EQ((*catalog.lease(""))->name, "digits");
+  ASSERT_TRUE(catalog.add({source("wine", "1", "wine.onnx")}));
+  EXPECT_EQ(catalog.lease("").error().code(), kModelNameNeeded);
+  ASSERT_TRUE(catalog.add({source("chat", "1", "chat.gguf")}));
+  EXPECT_EQ((*catalog.lease("", "", formats::Task::kTextGeneration))->name, "chat");
+  EXPECT_EQ(catalog.lease("", "", formats::Task::kEmbedding).error().code(), kModelNotFound);
+}
+
+TEST_F(CatalogTest, NamesTheNearestModelAndTheWrongKindOfWork) {
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("digits")}));
+  const auto unknown = catalog.lease("digit");
+  EXPECT_EQ(unknown.error().code(), kModelNotFound);
+  EXPECT_NE(unknown.error().hint().find("'digits'"), std::string_view::npos);
+  EXPECT_EQ(catalog.lease("digits", "", formats::Task::kTextGeneration).error().code(), kWrongTask);
+}
+
+TEST_F(CatalogTest, RefusesTwinsAndMoreThanTheMaximumAsAWhole) {
+  auto& catalog = open({.models_max = 2});
+  EXPECT_EQ(catalog.add({source("a"), source("a")}).error().code(), kDuplicateModel);
+  EXPECT_EQ(catalog.add({source("a"), source("b"), source("c")}).error().code(), kTooManyModels);
+  EXPECT_TRUE(catalog.list().empty());
+  ASSERT_TRUE(catalog.add({source("a"), source("b")}));
+  EXPECT_EQ(catalog.add({source("a")}).error().code(), kTooManyModels);
+}
+
+TEST_F(CatalogTest, AModelBeyondTheByteBudgetIsRefusedBeforeItIsLoaded) {
+  auto& catalog = open({}, 100);
+  ASSERT_TRUE(catalog.add({source("digits")}));
+  EXPECT_EQ(catalog.list().front().error->code(), kBudgetExhausted);
+  EXPECT_EQ(control_->counters.loads, 0U);
+  EXPECT_EQ(budget_->bytes_held(), 0U);
+}
+
+TEST_F(CatalogTest, ARefusingBackgroundPoolLeavesAFailedModelAndNotAWaitingOne) {
+  background_.refuse = true;
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("digits")}));
+  EXPECT_EQ(catalog.list().front().state, ModelState::kFailed);
+}
+
+TEST_F(CatalogTest, ALeaseKeepsItsModelWhenTheCatalogIsGone) {
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("digits")}));
+  const Lease lease = catalog.lease("digits").value();
+  catalog_.reset();
+  EXPECT_EQ(lease->description.format, formats::Format::kOnnx);
+  EXPECT_GT(budget_->bytes_held(), 0U);
+}
+
+}  // namespace
+}  // namespace forebay::models
