@@ -98,9 +98,9 @@ def write_grey_png(path, pixels):
 
 
 def write_inputs(folder, image):
-    """The same held-out seven as an array, as JSON and as a picture (grey 0 to 255, ink is light)."""
+    """The same held-out seven as an array, as the body of a predict request and as a picture (grey 0 to 255, ink is light)."""
     numpy.save(folder / "digit.npy", image)
-    (folder / "digit.json").write_text(json.dumps({"image": image.astype(int).tolist()}) + "\n")
+    (folder / "digit.json").write_text(json.dumps({"inputs": {"image": image.astype(int).tolist()}}) + "\n")
     write_grey_png(folder / "seven.png", numpy.rint(image[0, 0] * (255 / PIXEL_MAX)))
 
 
@@ -120,7 +120,7 @@ def make(run):
     onnx_file.write(run.folder / "digits.onnx", graph(net), {
         "description": "Reads one handwritten digit of 8x8 pixels, values 0 (paper) to 16 (ink).",
         "license": "Apache-2.0 (weights); CC BY 4.0 (training data)",
-        "value_range": f"0,{PIXEL_MAX:g}",
+        "input_range": f"0,{PIXEL_MAX:g}",
         "labels": ",".join(str(digit) for digit in range(10)),
         "source": "sklearn.datasets.load_digits: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998",
         "accuracy": f"{accuracy:.4f} on {len(test_y)} held-out images",

@@ -21,13 +21,23 @@ RECIPES = ("digits", "wine", "embed", "chat")
 FOLDER_BYTES_MAX = 8_000_000
 
 
+def laid_out(value, depth=3):
+    """JSON with one line for each item of the upper levels, so that a changed answer is a changed line."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if depth == 0 or not any(isinstance(item, (dict, list)) for _, item in items):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        lines = [f"{json.dumps(key)}: {laid_out(item, depth - 1)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(lines) + "\n}"
+    return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in value) + "\n]"
+
+
 def record_answers(folder, recipe, answers):
     """Replaces the answers of one recipe in expected.json and keeps those of the others."""
     path = folder / "expected.json"
     expected = json.loads(path.read_text()) if path.exists() else {}
     expected[recipe] = answers
-    ordered = {name: expected[name] for name in RECIPES if name in expected}
-    path.write_text(json.dumps(ordered, indent=None, separators=(",", ":"), ensure_ascii=False).replace('{"', '\n{"') + "\n")
+    path.write_text(laid_out({name: expected[name] for name in RECIPES if name in expected}) + "\n")
 
 
 def committed_bytes(folder):
