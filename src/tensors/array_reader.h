@@ -51,7 +51,7 @@ class ArrayReader {
       }
     }
     if (leaf_depth_ == kUnknown) leaf_depth_ = depth_;
-    TRY(check_leaf());
+    if (depth_ != leaf_depth_) return check_leaf();
     if (sink_.size() == limits_.elements_max) {
       return fail(error_at_byte(kTensorTooLarge, at_, "more than " + std::to_string(limits_.elements_max) + " elements"));
     }

@@ -6,30 +6,13 @@
 #include <cstdint>
 
 #include "tensors/errors.h"
+#include "tensors/utf8.h"
 
 namespace forebay::tensors {
 
 namespace {
 
 Error syntax_error(std::size_t at, std::string_view what) { return error_at_byte(kArrayJsonSyntax, at, what); }
-
-void append_utf8(std::string& out, std::uint32_t point) {
-  if (point < 0x80) {
-    out += static_cast<char>(point);
-  } else if (point < 0x800) {
-    out += static_cast<char>(0xc0 | point >> 6);
-    out += static_cast<char>(0x80 | (point & 0x3f));
-  } else if (point < 0x10000) {
-    out += static_cast<char>(0xe0 | point >> 12);
-    out += static_cast<char>(0x80 | (point >> 6 & 0x3f));
-    out += static_cast<char>(0x80 | (point & 0x3f));
-  } else {
-    out += static_cast<char>(0xf0 | point >> 18);
-    out += static_cast<char>(0x80 | (point >> 12 & 0x3f));
-    out += static_cast<char>(0x80 | (point >> 6 & 0x3f));
-    out += static_cast<char>(0x80 | (point & 0x3f));
-  }
-}
 
 // The four hexadecimal digits after \u; more than 0xffff when they are none.
 std::uint32_t hex4(std::string_view json, std::size_t at) {
@@ -71,26 +54,9 @@ Result<std::size_t> read_escape(std::string_view json, std::size_t at, std::stri
   return at + 2;
 }
 
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
-
 }  // namespace
 
 Error error_at_byte(const ErrorCode& code, std::size_t at, std::string_view what) { return {code, fmt::format("byte {}: {}", at, what)}; }
-
-std::size_t utf8_length(std::string_view text) {
-  if (text.empty()) return 0;
-  const auto first = static_cast<unsigned char>(text[0]);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if (!is_continuation(text[i])) return 0;
-  }
-  const auto second = static_cast<unsigned char>(text[1]);
-  const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-  const bool beyond = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
-  return overlong || beyond ? 0 : length;
-}
 
 Result<std::size_t> read_json_string(std::string_view json, std::size_t at, std::size_t bytes_max, std::string& out) {
   const std::size_t start = at++;

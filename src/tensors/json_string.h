@@ -20,7 +20,4 @@ Result<std::size_t> read_json_string(std::string_view json, std::size_t at, std:
 // Quoted and escaped; bytes that are no UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
 
-// The length of the UTF-8 sequence at the start of `text` (RFC 3629: shortest form, no surrogates, at most U+10FFFF); 0 if none.
-std::size_t utf8_length(std::string_view text);
-
 }  // namespace forebay::tensors
