@@ -1,0 +1,27 @@
+// text::Tokenizer over the vocabulary of a GGUF file.
+// Threads: shared; the library's vocabulary calls are thread-safe. Owner: LlamaModel, whose library model it must not outlive.
+#pragma once
+
+#include "engines/llama/llama_library.h"
+#include "text/tokenizer.h"
+
+namespace forebay::engines {
+
+class LlamaTokenizer final : public text::Tokenizer {
+ public:
+  explicit LlamaTokenizer(const llama_vocab* vocabulary) : vocabulary_(vocabulary) {}
+  Result<std::vector<text::Token>> encode(std::string_view text, const text::EncodeOptions& options) const override;
+  std::string piece(text::Token token, bool show_control) const override;
+  std::int32_t vocabulary_size() const override { return llama_vocab_n_tokens(vocabulary_); }
+  bool ends_generation(text::Token token) const override;
+  std::string bos_text() const override { return text_of(llama_vocab_bos(vocabulary_)); }
+  std::string eos_text() const override { return text_of(llama_vocab_eos(vocabulary_)); }
+  const llama_vocab* vocabulary() const { return vocabulary_; }
+
+ private:
+  bool known(text::Token token) const { return token >= 0 && token < vocabulary_size(); }
+  std::string text_of(text::Token token) const;
+  const llama_vocab* vocabulary_;
+};
+
+}  // namespace forebay::engines

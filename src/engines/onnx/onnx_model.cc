@@ -1,0 +1,108 @@
+#include "engines/onnx/onnx_model.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <onnxruntime/onnxruntime_session_options_config_keys.h>
+
+#include <algorithm>
+
+#include "base/errors.h"
+#include "base/machine.h"
+#include "engines/errors.h"
+#include "engines/library_message.h"
+#include "engines/onnx/onnx_backends.h"
+#include "engines/onnx/onnx_environment.h"
+#include "engines/onnx/onnx_session.h"
+
+namespace forebay::engines {
+
+namespace {
+bool has_free_dimension(const formats::ModelDescription& description) {
+  return std::ranges::any_of(description.inputs, [](const auto& input) { return std::ranges::any_of(input.shape, [](std::int64_t size) { return size < 0; }); });
+}
+
+Ort::SessionOptions session_options(const formats::ModelDescription& description, std::size_t threads) {
+  Ort::SessionOptions options;
+  options.SetIntraOpNumThreads(static_cast<int>(threads == 0 ? usable_cores() : threads));
+  options.SetInterOpNumThreads(1);
+  options.SetExecutionMode(ORT_SEQUENTIAL);
+  options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+  // Several models share the machine: a pool that spins between runs takes the cores of the others.
+  options.AddConfigEntry(kOrtSessionOptionsConfigAllowIntraOpSpinning, "0");
+  options.AddConfigEntry(kOrtSessionOptionsConfigAllowInterOpSpinning, "0");
+  if (has_free_dimension(description)) {
+    // With every new shape the arena keeps another set of blocks and the planner another pattern: neither ever shrinks.
+    options.DisableCpuMemArena();
+    options.DisableMemPattern();
+  }
+  return options;
+}
+
+// The inputs the library sees must be those the description promises, or validation would be about another file.
+Result<> check_inputs(const Ort::Session& session, const formats::ModelDescription& description) {
+  Ort::AllocatorWithDefaultOptions allocator;
+  for (std::size_t i = 0; i < session.GetInputCount(); ++i) {
+    const std::string name = session.GetInputNameAllocated(i, allocator).get();
+    if (!std::ranges::contains(description.inputs, name, &formats::TensorSpec::name)) {
+      return fail(kModelRefused, fmt::format("the file has an input '{}' that its description does not have", name));
+    }
+  }
+  return {};
+}
+}  // namespace
+
+Result<std::shared_ptr<OnnxModel>> OnnxModel::load(const std::filesystem::path& path, const formats::ModelDescription& description,
+                                                   const LoadOptions& options) {
+  if (options.progress && !options.progress(0.0F)) return fail(kCancelledByCaller, "the load was stopped");
+  BackendReport report;
+  try {
+    Ort::Env& environment = onnx_environment();
+    for (const std::string& backend : backend_chain(options.backend)) {
+      Ort::SessionOptions session_setup = session_options(description, options.threads);
+      if (auto reason = append_backend(session_setup, backend)) {
+        report.passed_over.push_back(fmt::format("{}: {}", backend, *reason));
+        continue;
+      }
+      try {
+        Ort::Session session(environment, path.c_str(), session_setup);
+        TRY(check_inputs(session, description));
+        if (options.progress && !options.progress(1.0F)) return fail(kCancelledByCaller, "the load was stopped");
+        report.chosen = backend;
+        return std::make_shared<OnnxModel>(description, std::move(report), std::move(session));
+      } catch (const Ort::Exception& error) {
+        const std::string reason = cleaned_library_message(error.what());
+        // What the library's own kernels refuse, nothing will take: it is the model.
+        if (backend == "cpu") return fail(kModelRefused, reason);
+        report.passed_over.push_back(fmt::format("{}: {}", backend, reason));
+      }
+    }
+  } catch (const Ort::Exception& error) {
+    return fail(kModelRefused, cleaned_library_message(error.what()));
+  } catch (const std::bad_alloc&) {
+    return fail(kModelRefused, "there is not enough memory for the model");
+  }
+  return fail(kBackendUnavailable, fmt::format("no backend of '{}' can be used: {}", options.backend, fmt::join(report.passed_over, "; ")));
+}
+
+OnnxModel::OnnxModel(formats::ModelDescription description, BackendReport report, Ort::Session session)
+    : description_(std::move(description)), report_(std::move(report)), session_(std::move(session)) {
+  Ort::AllocatorWithDefaultOptions allocator;
+  for (std::size_t i = 0; i < session_.GetOutputCount(); ++i) output_names_.emplace_back(session_.GetOutputNameAllocated(i, allocator).get());
+}
+
+MemoryNeed OnnxModel::memory_need(const TextSessionOptions&) const {
+  const std::uint64_t weights = description_.weight_bytes;
+  return {.weights_bytes = weights, .session_bytes = description_.memory_bytes > weights ? description_.memory_bytes - weights : 0};
+}
+
+Result<std::unique_ptr<TensorSession>> OnnxModel::open_tensor_session() { return std::make_unique<OnnxSession>(shared_from_this()); }
+
+Result<std::unique_ptr<TextSession>> OnnxModel::open_text_session(const TextSessionOptions&) {
+  return fail(kWrongKindOfModel, "the model works on tensors, not on text");
+}
+
+Result<std::unique_ptr<Sampler>> OnnxModel::make_sampler(const SamplingOptions&) const {
+  return fail(kWrongKindOfModel, "the model works on tensors: there are no tokens to choose from");
+}
+
+}  // namespace forebay::engines

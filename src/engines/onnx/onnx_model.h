@@ -1,0 +1,41 @@
+// An ONNX model in memory: one library session, which all our sessions share (its Run may be called by many threads at once).
+// Threads: shared. Owner: models::Catalog.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engines/engine.h"
+#include "engines/onnx/onnx_api.h"
+
+namespace forebay::engines {
+
+class OnnxModel final : public LoadedModel, public std::enable_shared_from_this<OnnxModel> {
+ public:
+  // As Engine::load.
+  static Result<std::shared_ptr<OnnxModel>> load(const std::filesystem::path& path, const formats::ModelDescription& description, const LoadOptions& options);
+  OnnxModel(formats::ModelDescription description, BackendReport report, Ort::Session session);
+
+  const formats::ModelDescription& description() const override { return description_; }
+  const BackendReport& backend() const override { return report_; }
+  // A session of ours adds nothing but what one run computes; that is estimated by what the description says beyond the weights.
+  MemoryNeed memory_need(const TextSessionOptions& options) const override;
+  const text::Tokenizer* tokenizer() const override { return nullptr; }
+  Result<std::unique_ptr<TensorSession>> open_tensor_session() override;
+  Result<std::unique_ptr<TextSession>> open_text_session(const TextSessionOptions& options) override;
+  Result<std::unique_ptr<Sampler>> make_sampler(const SamplingOptions& options) const override;
+
+  // Run is const in spirit: the library locks what it must.
+  Ort::Session& session() { return session_; }
+  const std::vector<std::string>& output_names() const { return output_names_; }
+
+ private:
+  const formats::ModelDescription description_;
+  const BackendReport report_;
+  Ort::Session session_;
+  std::vector<std::string> output_names_;
+};
+
+}  // namespace forebay::engines
