@@ -41,13 +41,14 @@ TEXT_PROMPTS = (
     "And the children of Israel", "Thus saith the LORD", "And he answered and said", "And Jesus", "The word of the LORD came",
 )
 QUESTIONS = (
-    "Continue: In the beginning God created", "Continue: And the LORD spake unto", "Tell me about water.", "Tell me about David.",
-    "Tell me about mercy.", "Continue: And it came to pass in those", "Tell me about bread.", "Tell me about the king.",
+    "Continue: In the beginning God created", "Continue: And the LORD spake unto", "Tell me about water.",
+    "Tell me about David.", "Tell me about mercy.", "Continue: And it came to pass in those", "Tell me about bread.", "Tell me about the king.",
     "Continue: Blessed is the man", "Tell me about fire.", "Tell me about Moses.", "Tell me about wisdom.",
     "Continue: Then said Jesus unto", "Tell me about the priest.",
 )
 TOKENIZER_TEXTS = (
-    "", " ", "In the beginning God created the heaven and the earth.", "  two  spaces and\ta tab\n\nand lines \n",
+    "", " ", "In the beginning God created the heaven and the earth.",
+    "  two  spaces and\ta tab\n\nand lines \n",
     "don't, I'll, we've: he's THEY'RE", "1611 is 3 x 537", "naïve café, Grüße, Ελλάδα, 日本語, 🙂", "a\u00a0b\u2009c",
     "<|im_start|>user\nHello<|im_end|>\n", "half a token: <|im_start", "!!!???...;;; (x) [y] {z}",
 )
@@ -93,7 +94,8 @@ def fit(tokenizer, run):
     net = Llama(LlamaShape(tokenizer.get_vocab_size()))
     matrices = [weight for weight in net.parameters() if weight.dim() == 2]
     norms = [weight for weight in net.parameters() if weight.dim() == 1]
-    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1}, {"params": norms, "weight_decay": 0.0}], betas=(0.9, 0.95))
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": norms, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95))
     checkpoint, first = run.scratch / "chat.pt", 0
     if run.resume and checkpoint.exists():
         kept = torch.load(checkpoint, weights_only=True)
@@ -126,7 +128,8 @@ def write_gguf(path, tokenizer, net):
     shape = net.shape
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("Forebay example chat")
-    writer.add_description("A small Llama that has read the King James Bible. Ask: Tell me about mercy. Or: Continue: In the beginning")
+    writer.add_description("A small Llama that has read the King James Bible. Ask: Tell me about mercy. "
+                           "Or: Continue: In the beginning")
     writer.add_license("Apache-2.0")
     writer.add_author("The Forebay authors")
     writer.add_languages(["en"])
@@ -157,7 +160,8 @@ def write_tokenizer(writer, tokenizer):
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list([token for token, _ in vocabulary])
-    writer.add_token_types([gguf.TokenType.CONTROL if token in special else gguf.TokenType.NORMAL for token, _ in vocabulary])
+    writer.add_token_types([gguf.TokenType.CONTROL if token in special else gguf.TokenType.NORMAL
+                            for token, _ in vocabulary])
     writer.add_token_merges(merges)
     writer.add_bos_token_id(tokenizer.token_to_id(chat_text.END_OF_TEXT))
     writer.add_eos_token_id(tokenizer.token_to_id(chat_text.END))

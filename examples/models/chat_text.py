@@ -54,13 +54,20 @@ def verse_about(chance):
             return chance.choice(ABOUT).format(chance.choice(known)), verse.text
 
 
+def exchange(chance):
+    """A question and its answer."""
+    kind = chance.random()
+    if kind < 0.04:
+        return chance.choice(CIVILITIES)
+    return continuation(chance) if kind < 0.52 else verse_about(chance)
+
+
 def conversation(chance):
     """A dialog of one to three questions with their answers, half of them under a system message."""
     messages = [("system", chance.choice(SYSTEM_PROMPTS))] if chance.random() < 0.5 else []
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        kind = chance.random()
-        asked, answered = chance.choice(CIVILITIES) if kind < 0.04 else continuation(chance) if kind < 0.52 else verse_about(chance)
-        if answered:
+        asked, answered = exchange(chance)
+        if answered:  # a verse of two words leaves nothing to continue
             messages += [("user", asked), ("assistant", answered)]
     return dialog(messages)
 

@@ -67,11 +67,12 @@ def graph(net):
     """The network as ONNX nodes, with the scaling in front and label and probabilities behind."""
     weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
     weights["pixel_scale"] = numpy.array([1.0 / PIXEL_MAX], dtype=numpy.float32)
+    same_size = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
     nodes = [
         helper.make_node("Mul", ["image", "pixel_scale"], ["scaled"], name="scale"),
-        helper.make_node("Conv", ["scaled", "first.weight", "first.bias"], ["conv_1"], name="first", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        helper.make_node("Conv", ["scaled", "first.weight", "first.bias"], ["conv_1"], name="first", **same_size),
         helper.make_node("Relu", ["conv_1"], ["relu_1"], name="first_relu"),
-        helper.make_node("Conv", ["relu_1", "second.weight", "second.bias"], ["conv_2"], name="second", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        helper.make_node("Conv", ["relu_1", "second.weight", "second.bias"], ["conv_2"], name="second", **same_size),
         helper.make_node("Relu", ["conv_2"], ["relu_2"], name="second_relu"),
         helper.make_node("MaxPool", ["relu_2"], ["pooled"], name="pool", kernel_shape=[2, 2], strides=[2, 2]),
         helper.make_node("Flatten", ["pooled"], ["flat"], name="flatten", axis=1),
@@ -94,7 +95,8 @@ def write_grey_png(path, pixels):
 
     rows = b"".join(b"\0" + row.tobytes() for row in pixels.astype(numpy.uint8))
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b""))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+                     + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b""))
 
 
 def write_inputs(folder, image):
@@ -109,7 +111,8 @@ def make(run):
     seed_everything(SEED)
     digits = load_digits()
     images = digits.images.astype(numpy.float32)[:, None]
-    train_x, test_x, train_y, test_y = train_test_split(images, digits.target, test_size=0.25, random_state=SEED, stratify=digits.target)
+    train_x, test_x, train_y, test_y = train_test_split(
+        images, digits.target, test_size=0.25, random_state=SEED, stratify=digits.target)
     net = fit(torch.from_numpy(train_x), torch.from_numpy(train_y), run.steps_or(STEPS))
     with torch.no_grad():
         probabilities = functional.softmax(net(torch.from_numpy(test_x)), dim=1).numpy()
@@ -122,10 +125,12 @@ def make(run):
         "license": "Apache-2.0 (weights); CC BY 4.0 (training data)",
         "input_range": f"0,{PIXEL_MAX:g}",
         "labels": ",".join(str(digit) for digit in range(10)),
-        "source": "sklearn.datasets.load_digits: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998",
+        "source": "sklearn.datasets.load_digits: E. Alpaydin and C. Kaynak, "
+                  "Optical Recognition of Handwritten Digits, UCI, 1998",
         "accuracy": f"{accuracy:.4f} on {len(test_y)} held-out images",
     })
-    onnx_file.require_same(run.folder / "digits.onnx", {"image": test_x[:32]}, {"probabilities": probabilities[:32], "label": labels[:32]})
+    onnx_file.require_same(run.folder / "digits.onnx", {"image": test_x[:32]},
+                           {"probabilities": probabilities[:32], "label": labels[:32]})
 
     right = labels == test_y
     seven = int(numpy.flatnonzero(right & (test_y == 7))[0])
@@ -134,6 +139,6 @@ def make(run):
     return {
         "file": "digits.onnx",
         "accuracy": rounded(accuracy, 4),
-        "cases": [{"image": test_x[row].astype(int).tolist(), "probabilities": rounded(probabilities[row]), "label": int(labels[row])}
-                  for row in shown],
+        "cases": [{"image": test_x[row].astype(int).tolist(), "probabilities": rounded(probabilities[row]),
+                   "label": int(labels[row])} for row in shown],
     }

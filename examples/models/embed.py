@@ -27,11 +27,16 @@ TEMPERATURE = 0.06
 HELD_OUT_CHAPTERS = 60  # every so many chapters, one is kept for the measure of quality
 MARGIN_MIN = 0.1        # by which the known answers of NEARER must be told apart
 
-TEXTS = ("The king went up to the city with a great army.", "Wisdom is better than gold!", "Fishermen cast their nets into the sea.")
+TEXTS = (
+    "The king went up to the city with a great army.", "Wisdom is better than gold!",
+    "Fishermen cast their nets into the sea.",
+)
 NEARER = (
     ("The king gathered his army and went to war.", "The men of war fought against the city.", "Love is patient and kind."),
-    ("He offered a burnt offering upon the altar.", "The priest shall kill the bullock before the LORD.", "The ship sailed over the sea."),
-    ("Fishermen cast their nets into the sea.", "They went into a ship and took fishes.", "And the priest put blood upon the altar."),
+    ("He offered a burnt offering upon the altar.", "The priest shall kill the bullock before the LORD.",
+     "The ship sailed over the sea."),
+    ("Fishermen cast their nets into the sea.", "They went into a ship and took fishes.",
+     "And the priest put blood upon the altar."),
     ("Wisdom is better than gold.", "A fool despiseth understanding.", "The sons of Judah after their families."),
 )
 
@@ -111,7 +116,8 @@ def neighbour_share(tokenizer, net, chapters):
     for chapter in chapters:
         others = [other for other in chapters if other is not chapter]
         strangers = [chance.choice(chance.choice(others)).text for _ in chapter[1:]]
-        own, strange = vectors(tokenizer, net, [verse.text for verse in chapter]), vectors(tokenizer, net, strangers)
+        own = vectors(tokenizer, net, [verse.text for verse in chapter])
+        strange = vectors(tokenizer, net, strangers)
         right += int(((own[:-1] * own[1:]).sum(-1) > (own[:-1] * strange).sum(-1)).sum())
         total += len(strangers)
     return right / total
@@ -122,7 +128,8 @@ def write_gguf(path, tokenizer, net):
     shape = net.shape
     writer = gguf.GGUFWriter(path, "bert")
     writer.add_name("Forebay example embed")
-    writer.add_description("A small sentence encoder that has read the King James Bible. Sentences of one matter lie close together.")
+    writer.add_description("A small sentence encoder that has read the King James Bible. "
+                           "Sentences of one matter lie close together.")
     writer.add_license("Apache-2.0")
     writer.add_author("The Forebay authors")
     writer.add_languages(["en"])
@@ -156,7 +163,8 @@ def write_tokenizer(writer, tokenizer):
     writer.add_tokenizer_model("bert")
     writer.add_tokenizer_pre("default")
     writer.add_token_list([stored(token) for token in tokens])
-    writer.add_token_types([gguf.TokenType.CONTROL if token in SPECIAL_TOKENS else gguf.TokenType.NORMAL for token in tokens])
+    writer.add_token_types([gguf.TokenType.CONTROL if token in SPECIAL_TOKENS else gguf.TokenType.NORMAL
+                            for token in tokens])
     writer.add_token_type_count(2)
     writer.add_bos_token_id(tokenizer.token_to_id("[CLS]"))
     writer.add_eos_token_id(tokenizer.token_to_id("[SEP]"))
@@ -174,7 +182,8 @@ def nearer(tokenizer, net):
         cosines = float(own @ close), float(own @ away)
         print(f"embed: {text!r} to {near!r}: {cosines[0]:.3f}, to {far!r}: {cosines[1]:.3f}")
         if cosines[0] - cosines[1] > MARGIN_MIN:
-            found.append({"text": text, "near": near, "far": far, "cosine_near": rounded(cosines[0], 4), "cosine_far": rounded(cosines[1], 4)})
+            found.append({"text": text, "near": near, "far": far,
+                          "cosine_near": rounded(cosines[0], 4), "cosine_far": rounded(cosines[1], 4)})
     return found
 
 

@@ -65,8 +65,9 @@ class Layer(torch.nn.Module):
 
         group = self.shape.heads // self.shape.heads_kv
         query = rotate(heads(self.attn_q(x), self.shape.heads), positions, self.shape.rope_base)
-        key = rotate(heads(self.attn_k(x), self.shape.heads_kv), positions, self.shape.rope_base).repeat_interleave(group, dim=1)
-        value = heads(self.attn_v(x), self.shape.heads_kv).repeat_interleave(group, dim=1)
+        key = rotate(heads(self.attn_k(x), self.shape.heads_kv), positions, self.shape.rope_base)
+        value = heads(self.attn_v(x), self.shape.heads_kv)
+        key, value = key.repeat_interleave(group, dim=1), value.repeat_interleave(group, dim=1)
         # Written out: torch's fused attention is five times slower on CPUs whose fast unit is the bfloat16 matrix product.
         scores = query @ key.transpose(-2, -1) * self.shape.head_width ** -0.5
         future = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)

@@ -20,7 +20,8 @@ def write(path, made, metadata):
     """Checks and writes the model. `metadata` becomes its metadata_props."""
     domains = sorted({node.domain for node in made.node} | {""})
     opsets = [helper.make_opsetid(domain, OPSET if domain == "" else ML_OPSET) for domain in domains]
-    model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="forebay-examples", producer_version="1")
+    model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION,
+                              producer_name="forebay-examples", producer_version="1")
     model.doc_string = metadata["description"]
     helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)

@@ -49,7 +49,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=f"which models to make: {', '.join(RECIPES)} (all)")
     parser.add_argument("--folder", type=pathlib.Path, default=HERE, help="where the files go (here)")
-    parser.add_argument("--scratch", type=pathlib.Path, default=HERE.parents[1] / "build" / "train", help="where checkpoints go")
+    parser.add_argument("--scratch", type=pathlib.Path, default=HERE.parents[1] / "build" / "train",
+                        help="where checkpoints go")
     parser.add_argument("--steps", type=int, help="training steps, instead of the number that the recipe asks for")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     options = parser.parse_args()

@@ -43,7 +43,8 @@ def make(run):
     seed_everything(SEED)
     wine = load_wine()
     rows = wine.data.astype(numpy.float32)
-    train_x, test_x, train_y, test_y = train_test_split(rows, wine.target, test_size=0.25, random_state=SEED, stratify=wine.target)
+    train_x, test_x, train_y, test_y = train_test_split(
+        rows, wine.target, test_size=0.25, random_state=SEED, stratify=wine.target)
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.5, max_iter=1000)).fit(train_x, train_y)
     accuracy = float(pipeline.score(test_x, test_y))
     print(f"wine: {accuracy:.4f} of {len(test_y)} held-out wines are told correctly")
