@@ -10,7 +10,7 @@
 #include "tensors/array_reader.h"
 #include "tensors/element_types.h"
 #include "tensors/errors.h"
-#include "tensors/json_number.h"
+#include "tensors/json_element.h"
 #include "tensors/json_string.h"
 
 namespace forebay::tensors {
@@ -30,23 +30,6 @@ constexpr std::array<Word, 4> kNotFinite = {{{"\"NaN\"", std::numeric_limits<dou
 const Word* not_finite_word(std::string_view text) {
   const auto found = std::ranges::find_if(kNotFinite, [&](const Word& word) { return text.starts_with(word.text); });
   return found == kNotFinite.end() ? nullptr : &*found;
-}
-
-// The number as T, if T can hold it.
-template <class T>
-bool store_number(T& stored, const JsonNumber& number) {
-  if constexpr (std::is_same_v<T, float>) {
-    stored = to_float(number);
-    return stored <= std::numeric_limits<float>::max() && stored >= std::numeric_limits<float>::lowest();
-  } else if constexpr (std::is_integral_v<T>) {
-    if (number.whole) {
-      const auto value = to_integer<T>(number);
-      if (value) stored = *value;
-      return value.has_value();
-    }
-  }
-  const double value = to_double(number);
-  return value <= std::numeric_limits<double>::max() && value >= std::numeric_limits<double>::lowest() && store_element(stored, value);
 }
 
 // What stands at the start of `text`, in words.
