@@ -1,10 +1,11 @@
-# room(name USES … PUBLIC … SOURCES … [FAKES …] [TESTS …] [FUZZ …] [BENCH …] [LINKS …])
+# room(name USES … PUBLIC … SOURCES … [FAKES …] [TESTS …] [FUZZ …] [BENCH …] [PROGRAM …] [LINKS …])
 #   USES     rooms below; refused when architecture.cmake does not allow them
 #   PUBLIC   headers that rooms above may include
 #   SOURCES  the room's own files, headers included
 #   FAKES    what the room publishes for the tests of others, in testing/
 #   TESTS    *_test.cc, one binary <name>_test
 #   FUZZ     *_fuzz.cc, one libFuzzer target each; over its corpus in tests/corpora it is an ordinary test too
+#   PROGRAM  main.cc of the room's program, which room() leaves to the room's CMakeLists: it must not be in the library
 #   LINKS    foreign libraries
 set(TEST_LIBRARIES GTest::gtest GTest::gmock GTest::gtest_main)
 if(TARGET rapidcheck)
@@ -22,7 +23,7 @@ function(share_precompiled_headers target)
 endfunction()
 
 function(room name)
-  cmake_parse_arguments(PARSE_ARGV 1 R "" "" "USES;PUBLIC;SOURCES;FAKES;TESTS;FUZZ;BENCH;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 R "" "" "USES;PUBLIC;SOURCES;FAKES;TESTS;FUZZ;BENCH;PROGRAM;LINKS")
   if(R_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "room '${name}': unknown arguments ${R_UNPARSED_ARGUMENTS}")
   endif()
@@ -43,7 +44,7 @@ function(room name)
 
   file(GLOB_RECURSE on_disk RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS *.h *.cc)
   set(orphans ${on_disk})
-  list(REMOVE_ITEM orphans ${R_PUBLIC} ${R_SOURCES} ${R_FAKES} ${R_TESTS} ${R_FUZZ} ${R_BENCH})
+  list(REMOVE_ITEM orphans ${R_PUBLIC} ${R_SOURCES} ${R_FAKES} ${R_TESTS} ${R_FUZZ} ${R_BENCH} ${R_PROGRAM})
   if(orphans)  # A test that nothing builds is a test that nobody runs.
     message(FATAL_ERROR "room '${name}' has files that nothing builds: ${orphans}")
   endif()
@@ -71,7 +72,7 @@ function(room name)
   if(R_FAKES AND FOREBAY_TESTS)
     add_library(room_${name}_fakes STATIC ${R_FAKES})
     set_target_properties(room_${name}_fakes PROPERTIES LINKER_LANGUAGE CXX)
-    target_link_libraries(room_${name}_fakes PUBLIC room_${name} PRIVATE project_options fmt::fmt)
+    target_link_libraries(room_${name}_fakes PUBLIC room_${name} PRIVATE project_options fmt::fmt spdlog::spdlog)
     share_precompiled_headers(room_${name}_fakes)
   endif()
 

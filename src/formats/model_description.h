@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tensors/tensor.h"
@@ -26,7 +27,8 @@ struct TensorSpec {
   tensors::Shape shape;
   std::vector<std::string> dimension_names;
   bool is_sequence_of_maps = false;  // a ZipMap output: flattened to labels and probabilities when served
-  bool is_optional = false;          // an input with an initialiser
+  bool is_optional = false;          // an input of an optional type: it may be left out
+  bool has_shape = true;             // false: the file does not say, any rank is taken
 };
 
 // GGUF models of text: what is needed to serve them.

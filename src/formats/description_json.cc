@@ -1,0 +1,55 @@
+// The one translation unit of this room that knows JSON.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <glaze/glaze.hpp>
+
+#include "formats/errors.h"
+#include "formats/read_model.h"
+
+template <>
+struct glz::meta<forebay::formats::Format> {
+  using enum forebay::formats::Format;
+  static constexpr auto value = glz::enumerate("unknown", kUnknown, "gguf", kGguf, "onnx", kOnnx);
+};
+
+template <>
+struct glz::meta<forebay::formats::Task> {
+  using enum forebay::formats::Task;
+  static constexpr auto value = glz::enumerate("tensors", kTensors, "text-generation", kTextGeneration, "embedding", kEmbedding, "reranking", kReranking);
+};
+
+template <>
+struct glz::meta<forebay::tensors::DType> {
+  using enum forebay::tensors::DType;
+  static constexpr auto value =
+      glz::enumerate("bool", kBool, "uint8", kUint8, "uint16", kUint16, "uint32", kUint32, "uint64", kUint64, "int8", kInt8, "int16", kInt16, "int32", kInt32,
+                     "int64", kInt64, "float16", kFloat16, "bfloat16", kBfloat16, "float32", kFloat32, "float64", kFloat64, "string", kString);
+};
+
+namespace forebay::formats {
+
+namespace {
+bool is_sound(const TensorSpec& spec) { return spec.shape.size() == spec.dimension_names.size(); }
+}  // namespace
+
+std::string to_json(const ModelDescription& description) {
+  std::string json;
+  // Writing plain data to a string cannot fail.
+  if (glz::write<glz::opts{.prettify = true}>(description, json)) return "{}";
+  return json;
+}
+
+Result<ModelDescription> description_from_json(std::string_view json) {
+  ModelDescription description;
+  const std::string text(json);  // The reader wants a closing zero.
+  if (const auto problem = glz::read_json(description, text)) {
+    return fail(kDescriptionMalformed, fmt::format("the JSON is not a model description (near byte {})", problem.count));
+  }
+  if (!std::ranges::all_of(description.inputs, is_sound) || !std::ranges::all_of(description.outputs, is_sound)) {
+    return fail(kDescriptionMalformed, "an input or output has more or fewer dimension names than dimensions");
+  }
+  return description;
+}
+
+}  // namespace forebay::formats
