@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdint>
 
+#include "base/result.h"
+
 namespace forebay::scheduling {
 
 // Admission is the same in front of every runner.
@@ -42,5 +44,11 @@ struct EmbeddingOptions {
   std::uint32_t request_texts_max = 2048;
   std::uint32_t threads = 0;
 };
+
+// kSchedulingOptionInvalid names the setting and its range.
+Result<> check(const AdmissionOptions& options);
+Result<> check(const GenerationOptions& options);
+Result<> check(const TensorOptions& options);
+Result<> check(const EmbeddingOptions& options);
 
 }  // namespace forebay::scheduling

@@ -2,6 +2,7 @@
 // Threads: shared: one producer, one consumer. Owner: both ends hold it.
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -31,6 +32,7 @@ class TokenChannel {
     std::deque<TokenEvent> events;
     bool ended = false;
   };
+  static std::optional<TokenEvent> take(State& state);
   const std::size_t events_max_;
   Synchronized<State> state_;
   Synchronized<std::function<void()>> ready_;

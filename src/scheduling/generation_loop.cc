@@ -1,0 +1,288 @@
+#include "scheduling/generation_loop.h"
+
+#include <algorithm>
+#include <cassert>
+#include <tuple>
+
+#include "base/errors.h"
+#include "scheduling/errors.h"
+
+namespace forebay::scheduling {
+
+using engines::StepOutcome;
+
+namespace {
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+StepLimits limits_of(const engines::TextSessionInfo& info, const GenerationOptions& options) {
+  return {.step_tokens_max = info.step_tokens_max, .prompt_chunk_tokens = std::min(options.prompt_chunk_tokens, info.step_tokens_max)};
+}
+}  // namespace
+
+GenerationLoop::GenerationLoop(std::unique_ptr<engines::TextSession> session, const GenerationOptions& options,
+                               const GenerationSurroundings& surroundings)
+    : session_(std::move(session)),
+      surroundings_(surroundings),
+      clock_(*surroundings.context.clock),
+      choosing_{surroundings.tokenizer, *surroundings.end_tokens, {}, surroundings.context.metrics},
+      slots_(*session_),
+      builder_(limits_of(session_->info(), options)) {
+  surroundings_.counters->cells_max += session_->info().context_tokens;
+}
+
+GenerationLoop::~GenerationLoop() { shut_down(); }
+
+bool GenerationLoop::run_once() {
+  const Instant now = clock_.now();
+  const bool left = leave(now);
+  const bool joined = join(now);
+  if (running_.empty()) {
+    if (left || joined) publish();
+    return left || joined;
+  }
+  compute();
+  publish();
+  return true;
+}
+
+// --- leave ------------------------------------------------------------------------------------------------------------
+
+bool GenerationLoop::leave(Instant now) {
+  bool any = false;
+  for (auto* sequences : {&running_, &parked_}) {
+    for (auto& sequence : *sequences) any |= end_dead(*sequence, now);
+  }
+  if (any) remove_ended();
+  return any;
+}
+
+bool GenerationLoop::end_dead(Sequence& sequence, Instant now) {
+  if (sequence.ticket().cancel.cancelled()) {
+    sequence.end_cancelled(now);
+  } else if (sequence.ticket().deadline && *sequence.ticket().deadline <= now) {
+    sequence.fail(Error(kDeadlinePassed, "the deadline passed while the text was being generated"), now);
+  }
+  return sequence.ended();
+}
+
+void GenerationLoop::shut_down() {
+  const Instant now = clock_.now();
+  for (auto* sequences : {&running_, &parked_}) {
+    for (auto& sequence : *sequences) sequence->fail(Error(kShuttingDown, "the model is being unloaded"), now);
+  }
+  remove_ended();
+  publish();
+}
+
+void GenerationLoop::remove_ended() {
+  const Instant now = clock_.now();
+  for (auto* sequences : {&running_, &parked_}) {
+    for (auto& sequence : *sequences) {
+      if (sequence->ended()) release(*sequence);
+    }
+    const auto gone = std::erase_if(*sequences, [](const auto& sequence) { return sequence->ended(); });
+    for (std::size_t i = 0; i < gone; ++i) surroundings_.queue->finished(now);
+    if (gone > 0) crowded_ = false;
+  }
+}
+
+void GenerationLoop::release(Sequence& sequence) {
+  auto& counters = *surroundings_.counters;
+  if (sequence.finish_reason() == FinishReason::kCancelled || sequence.ticket().cancel.cancelled()) ++counters.cancelled;
+  else if (sequence.finish_reason() == FinishReason::kError) ++counters.failed;
+  else ++counters.finished;
+  if (sequence.slot < 0) return;
+  // What it held may be the beginning of the next request; after a failure nobody vouches for it.
+  if (sequence.finish_reason() != FinishReason::kError) slots_.release_holding(sequence.slot, sequence.tokens().first(sequence.computed));
+  else slots_.release_empty(sequence.slot);
+  sequence.slot = -1;
+}
+
+// --- join -------------------------------------------------------------------------------------------------------------
+
+bool GenerationLoop::join(Instant now) {
+  bool any = false;
+  while (!parked_.empty() && resume_parked()) any = true;
+  while (parked_.empty() && join_next(now)) any = true;
+  return any;
+}
+
+// Cells for what everybody holds now and will hold soon; what finished sequences left behind does not count, it can go.
+bool GenerationLoop::fits(std::size_t cells_soon) const {
+  if (!slots_.any_free()) return false;
+  if (running_.empty()) return true;
+  if (crowded_) return false;
+  for (const auto& sequence : running_) cells_soon += sequence->cells_after(kCellsAhead);
+  return cells_soon <= session_->info().context_tokens;
+}
+
+bool GenerationLoop::resume_parked() {
+  Sequence& sequence = *parked_.front();
+  if (!fits(sequence.cells_after(kCellsAhead))) return false;
+  if (!sequence.saved.empty()) {
+    while (session_->cells_used() + sequence.computed > session_->info().context_tokens && slots_.give_up_one()) {}
+    sequence.slot = *slots_.claim_empty();
+    if (!session_->restore(sequence.slot, sequence.saved, static_cast<std::int32_t>(sequence.computed))) {
+      session_->trim(sequence.slot, 0);
+      sequence.computed = 0;
+    }
+    sequence.saved = {};
+    sequence.saved_bytes.release();
+  } else {
+    const auto claim = *slots_.claim(sequence.tokens());
+    sequence.slot = claim.id;
+    sequence.computed = claim.reused;
+  }
+  running_.push_back(std::move(parked_.front()));
+  parked_.erase(parked_.begin());
+  return true;
+}
+
+bool GenerationLoop::join_next(Instant now) {
+  if (surroundings_.queue->size() == 0 || !slots_.any_free()) return false;
+  auto taken = surroundings_.queue->with([&](AdmissionQueue<GenerationWork>& queue) {
+    return queue.take_first(now, [&](const GenerationWork& work) {
+      return fits(work.request.prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead));
+    }, 1);
+  });
+  if (!taken) return false;
+  const auto& metrics = *surroundings_.context.metrics;
+  metrics.queue_seconds.observe(seconds(taken->waited));
+  metrics.queued.set(static_cast<double>(surroundings_.queue->size()));
+  if (taken->error) {
+    answer_unstarted(taken->work, taken->ticket, *taken->error, taken->waited);
+    ++(taken->ticket.cancel.cancelled() ? surroundings_.counters->cancelled : surroundings_.counters->failed);
+    return true;
+  }
+  auto sequence = std::make_unique<Sequence>(std::move(taken->ticket), std::move(taken->work), now);
+  const auto claim = *slots_.claim(sequence->tokens());
+  sequence->slot = claim.id;
+  sequence->computed = claim.reused;
+  sequence->note_reused(claim.reused);
+  metrics.prompt_tokens.increment(static_cast<double>(sequence->tokens().size()));
+  metrics.cached_prompt_tokens.increment(static_cast<double>(claim.reused));
+  running_.push_back(std::move(sequence));
+  return true;
+}
+
+// --- compute ----------------------------------------------------------------------------------------------------------
+
+void GenerationLoop::compute() {
+  builder_.build(running_);
+  const CancelToken abort = surroundings_.watch->begin(builder_.abortable());
+  // A cancel between leave() and begin() found nothing to abort yet.
+  for (const Sequence* sequence : builder_.members()) {
+    if (sequence->serial() == builder_.abortable() && sequence->ticket().cancel.cancelled()) return surroundings_.watch->end();
+  }
+  const Instant began = clock_.now();
+  const auto outcome = session_->step(builder_.slices(), abort);
+  const Instant ended = clock_.now();
+  surroundings_.watch->end();
+  if (!outcome) {
+    after_failure(outcome.error());
+  } else if (*outcome == StepOutcome::kNoCells) {
+    make_room();
+  } else if (*outcome == StepOutcome::kAborted) {
+    for (Sequence* sequence : builder_.members()) resync(*sequence);
+  } else {
+    note_step(ended - began);
+    choose(ended);
+  }
+}
+
+void GenerationLoop::choose(Instant now) {
+  bool any_ended = false;
+  const auto slices = builder_.slices();
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    Sequence& sequence = *builder_.members()[i];
+    sequence.computed += slices[i].tokens.size();
+    sequence.suspect = false;
+    if (slices[i].wants_logits) any_ended |= sequence.choose(session_->logits(i), choosing_, now);
+  }
+  if (any_ended) remove_ended();
+}
+
+void GenerationLoop::note_step(Duration took) {
+  auto& counters = *surroundings_.counters;
+  ++counters.steps;
+  counters.rows += builder_.tokens();
+  const auto& metrics = *surroundings_.context.metrics;
+  metrics.inference_seconds.observe(seconds(took));
+  metrics.batch_size.observe(static_cast<double>(builder_.slices().size()));
+}
+
+// After a step that did not end well: the session says what it holds, and the last token must be computed with logits.
+void GenerationLoop::resync(Sequence& sequence) {
+  const auto held = static_cast<std::size_t>(std::max(0, session_->length(sequence.slot)));
+  sequence.computed = std::min(held, sequence.tokens().size() - 1);
+  if (sequence.computed == held) return;
+  if (session_->trim(sequence.slot, static_cast<std::int32_t>(sequence.computed))) return;
+  session_->trim(sequence.slot, 0);
+  sequence.computed = 0;
+}
+
+void GenerationLoop::after_failure(const Error& error) {
+  const auto members = builder_.members();
+  for (Sequence* sequence : members) {
+    resync(*sequence);
+    if (members.size() == 1) sequence->fail(error, clock_.now());
+    else sequence->suspect = true;
+  }
+  remove_ended();
+}
+
+// --- cells ------------------------------------------------------------------------------------------------------------
+
+void GenerationLoop::make_room() {
+  if (slots_.give_up_one()) return;
+  if (running_.size() > 1) return park(*least_important());
+  Sequence& sequence = *running_.front();
+  if (sequence.generated() > 0) sequence.finish(FinishReason::kLength, clock_.now());
+  else sequence.fail(Error(kContextFull, "the prompt does not fit the cells this model was opened with"), clock_.now());
+  remove_ended();
+}
+
+// Of the lowest priority, the one that came last.
+Sequence* GenerationLoop::least_important() const {
+  const auto rank = [](const auto& sequence) { return std::tuple(sequence->ticket().priority, sequence->serial()); };
+  return std::ranges::max_element(running_, {}, rank)->get();
+}
+
+void GenerationLoop::park(Sequence& sequence) {
+  const auto place = std::ranges::find(running_, &sequence, &std::unique_ptr<Sequence>::get);
+  resync(sequence);
+  if (sequence.computed > 0 && surroundings_.context.budget != nullptr) {
+    if (auto state = session_->save(sequence.slot)) {
+      if (auto bytes = surroundings_.context.budget->reserve(state->size(), "the state of a parked sequence")) {
+        sequence.saved = *std::move(state);
+        sequence.saved_bytes = *std::move(bytes);
+      }
+    }
+  }
+  if (sequence.saved.empty()) sequence.computed = 0;
+  slots_.release_empty(sequence.slot);
+  sequence.slot = -1;
+  crowded_ = true;
+  ++surroundings_.counters->preempted;
+  parked_.push_back(std::move(*place));
+  running_.erase(place);
+}
+
+void GenerationLoop::publish() {
+  auto& counters = *surroundings_.counters;
+  const auto& metrics = *surroundings_.context.metrics;
+  const auto running = static_cast<std::uint32_t>(running_.size() + parked_.size());
+  const std::uint32_t cells = session_->cells_used();
+  if (running != published_running_) {
+    counters.running += running - published_running_;
+    metrics.running.set(counters.running);
+  }
+  if (cells != published_cells_) {
+    counters.cells_used += cells - published_cells_;
+    metrics.cells_used.set(counters.cells_used);
+  }
+  published_running_ = running;
+  published_cells_ = cells;
+}
+
+}  // namespace forebay::scheduling

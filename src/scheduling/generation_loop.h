@@ -1,0 +1,100 @@
+// Generates many texts at once on one session: the heart of continuous batching. It has no thread and no clock of its own:
+// run_once() is one step, and the runner's engine thread (or a test) calls it again and again.
+//
+// The order of a step:
+//   1. leave   sequences whose client is gone or whose deadline has passed end; their cells are free at once.
+//   2. join    parked sequences come back, then the queue's next request joins, while there is a slot and there are cells for what it
+//              holds now and soon (kCellsAhead tokens); all strictly in order, so that a large request is not overtaken for ever.
+//   3. build   one token of every decoding sequence, then prompt chunks in turns: prompt_chunk_tokens in all while somebody decodes, else
+//              the whole step.
+//   4. compute without any lock; a cancel that makes the step worthless aborts it.
+//   5. choose  the next token of every sequence whose last token was computed; events leave at once; what ended gives its slot back.
+//
+// When something goes wrong:
+//   no cells    finished sequences' leftovers go first; then the least important sequence is parked: its state is saved (or computed again
+//               later) and it continues when there is room. Only a sequence that is alone and still has no room ends early.
+//   a failure   of a step with several sequences makes each of them suspect: they step alone until cleared, and who fails alone fails.
+//   an abort    computes nothing wrong: everybody continues from what the session says it holds.
+//
+// Threads: confined to its engine thread, which is that of the first run_once(); destroy it there. Owner: GenerationRunner's worker.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engines/engine.h"
+#include "scheduling/runner_counters.h"
+#include "scheduling/runners.h"
+#include "scheduling/sequence.h"
+#include "scheduling/sequence_slots.h"
+#include "scheduling/shared_queue.h"
+#include "scheduling/step_builder.h"
+#include "scheduling/step_watch.h"
+
+namespace forebay::scheduling {
+
+using GenerationQueue = SharedQueue<GenerationWork>;
+
+// What a loop works on; all outlive it.
+struct GenerationSurroundings {
+  RunnerContext context;
+  const text::Tokenizer* tokenizer = nullptr;
+  const std::vector<Token>* end_tokens = nullptr;
+  GenerationQueue* queue = nullptr;
+  StepWatch* watch = nullptr;
+  RunnerCounters* counters = nullptr;
+};
+
+class GenerationLoop {
+ public:
+  // Tokens a running sequence is expected to add soon: room for so many is kept free for each before another one joins.
+  static constexpr std::size_t kCellsAhead = 128;
+
+  GenerationLoop(std::unique_ptr<engines::TextSession> session, const GenerationOptions& options, const GenerationSurroundings& surroundings);
+  ~GenerationLoop();
+
+  // One step. False when there was nothing to do: wait for a change of the queue.
+  bool run_once();
+  // Ends every sequence with kShuttingDown.
+  void shut_down();
+
+  std::size_t running() const { return running_.size(); }
+  std::size_t parked() const { return parked_.size(); }
+  const engines::TextSession& session() const { return *session_; }
+
+ private:
+  using Sequences = std::vector<std::unique_ptr<Sequence>>;
+
+  bool leave(Instant now);
+  bool end_dead(Sequence& sequence, Instant now);
+  bool join(Instant now);
+  bool resume_parked();
+  bool join_next(Instant now);
+  bool fits(std::size_t cells_soon) const;
+  void compute();
+  void choose(Instant now);
+  void note_step(Duration took);
+  void resync(Sequence& sequence);
+  void after_failure(const Error& error);
+  void make_room();
+  Sequence* least_important() const;
+  void park(Sequence& sequence);
+  void remove_ended();
+  void release(Sequence& sequence);
+  void publish();
+
+  std::unique_ptr<engines::TextSession> session_;
+  const GenerationSurroundings surroundings_;
+  const Clock& clock_;
+  Choosing choosing_;
+  SequenceSlots slots_;
+  StepBuilder builder_;
+  Sequences running_;
+  Sequences parked_;      // first come back first
+  bool crowded_ = false;  // somebody was parked: only an end makes room for another
+  std::uint32_t published_running_ = 0;
+  std::uint32_t published_cells_ = 0;
+};
+
+}  // namespace forebay::scheduling

@@ -1,0 +1,31 @@
+#include "scheduling/request.h"
+
+namespace forebay::scheduling {
+
+std::string_view name_of(Priority priority) {
+  switch (priority) {
+    case Priority::kHigh: return "high";
+    case Priority::kNormal: return "normal";
+    case Priority::kLow: return "low";
+  }
+  return "normal";
+}
+
+std::optional<Priority> priority_named(std::string_view name) {
+  for (Priority priority : {Priority::kHigh, Priority::kNormal, Priority::kLow}) {
+    if (name_of(priority) == name) return priority;
+  }
+  return std::nullopt;
+}
+
+std::string_view name_of(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kStop: return "stop";
+    case FinishReason::kLength: return "length";
+    case FinishReason::kCancelled: return "cancelled";
+    case FinishReason::kError: return "error";
+  }
+  return "error";
+}
+
+}  // namespace forebay::scheduling

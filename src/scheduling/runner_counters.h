@@ -1,0 +1,15 @@
+// What a runner has done so far, counted where it happens and read from anywhere.
+// Threads: shared. Owner: the runner.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace forebay::scheduling {
+
+struct RunnerCounters {
+  std::atomic<std::uint64_t> accepted = 0, refused = 0, finished = 0, failed = 0, cancelled = 0, preempted = 0, steps = 0, rows = 0;
+  std::atomic<std::uint32_t> running = 0, cells_used = 0, cells_max = 0;
+};
+
+}  // namespace forebay::scheduling

@@ -1,0 +1,132 @@
+#include "scheduling/sequence.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/errors.h"
+#include "scheduling/errors.h"
+#include "scheduling/logprobs.h"
+
+namespace forebay::scheduling {
+
+namespace {
+std::chrono::microseconds microseconds(Duration duration) { return std::chrono::duration_cast<std::chrono::microseconds>(duration); }
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// A client that left is not an error of ours: it gets an ordinary end, with the usage to settle.
+bool ends_quietly(CancelReason reason) { return reason == CancelReason::kClientGone || reason == CancelReason::kSuperseded; }
+
+TokenEvent failure(Error error) {
+  TokenEvent event{.kind = TokenEvent::Kind::kFailed, .finish_reason = FinishReason::kError};
+  event.error = std::move(error);
+  return event;
+}
+}  // namespace
+
+void answer_unstarted(GenerationWork& work, const Ticket& ticket, const Error& error, Duration waited) {
+  TokenEvent event = failure(error);
+  if (ends_quietly(ticket.cancel.reason())) event = TokenEvent{.kind = TokenEvent::Kind::kFinished, .finish_reason = FinishReason::kCancelled};
+  event.usage.queued = microseconds(waited);
+  event.seed = work.sampler ? work.sampler->seed() : 0;
+  work.channel->push(std::move(event));
+}
+
+Sequence::Sequence(Ticket ticket, GenerationWork work, Instant now)
+    : ticket_(std::move(ticket)),
+      work_(std::move(work)),
+      tokens_(std::move(work_.request.prompt)),
+      text_(work_.request.stop_strings),
+      admitted_(now) {
+  usage_.prompt_tokens = static_cast<std::uint32_t>(tokens_.size());
+  usage_.queued = microseconds(now - work_.submitted);
+  // What is certainly coming needs no growing on the engine thread.
+  tokens_.reserve(tokens_.size() + std::min<std::size_t>(work_.request.tokens_max, 1024));
+}
+
+bool Sequence::choose(std::span<const float> logits, Choosing& choosing, Instant now) {
+  const bool too_early = generated_ < work_.request.tokens_min;
+  auto chosen = work_.sampler->sample(too_early || work_.request.ignore_end_token ? without_ends(logits, choosing) : logits);
+  if (!chosen) {
+    fail(std::move(chosen).error(), now);
+    return true;
+  }
+  const Token token = *chosen;
+  note_token(now, *choosing.metrics);
+  if (ends_with(token, choosing)) {
+    finish(FinishReason::kStop, now);
+    return true;
+  }
+  TokenEvent event{.kind = TokenEvent::Kind::kToken, .text = text_.push(choosing.tokenizer->piece(token, false)), .token = token};
+  if (work_.request.wants_logprobs) {
+    auto found = logprobs_of(logits, token, work_.request.logprobs, *choosing.tokenizer);
+    event.logprob = std::move(found.chosen);
+    event.alternatives = std::move(found.alternatives);
+  }
+  tokens_.push_back(token);
+  if (!work_.channel->push(std::move(event))) {
+    ticket_.cancel.cancel(CancelReason::kSlowReader);
+    end_cancelled(now);
+  } else if (const auto met = text_.stopped_by()) {
+    finish(FinishReason::kStop, now, work_.request.stop_strings[*met]);
+  } else if (generated_ >= work_.request.tokens_max) {
+    finish(FinishReason::kLength, now);
+  }
+  return ended_;
+}
+
+std::span<const float> Sequence::without_ends(std::span<const float> logits, Choosing& choosing) const {
+  choosing.scratch.assign(logits.begin(), logits.end());
+  const auto rule_out = [&](std::span<const Token> tokens) {
+    for (const Token token : tokens) {
+      if (static_cast<std::size_t>(token) < choosing.scratch.size()) choosing.scratch[static_cast<std::size_t>(token)] = -std::numeric_limits<float>::infinity();
+    }
+  };
+  rule_out(choosing.end_tokens);
+  if (generated_ < work_.request.tokens_min) rule_out(work_.request.stop_tokens);
+  return choosing.scratch;
+}
+
+bool Sequence::ends_with(Token token, const Choosing& choosing) const {
+  if (!work_.request.ignore_end_token && choosing.tokenizer->ends_generation(token)) return true;
+  return std::ranges::contains(work_.request.stop_tokens, token);
+}
+
+void Sequence::note_token(Instant now, const telemetry::ModelMetrics& metrics) {
+  if (++generated_ == 1) {
+    first_token_ = now;
+    usage_.prefill = microseconds(now - admitted_);
+    metrics.time_to_first_token_seconds.observe(seconds(now - work_.submitted));
+  } else {
+    metrics.inter_token_seconds.observe(seconds(now - last_token_));
+  }
+  last_token_ = now;
+  metrics.generated_tokens.increment();
+}
+
+void Sequence::finish(FinishReason reason, Instant now, std::optional<std::string> stop_string) {
+  TokenEvent event{.kind = TokenEvent::Kind::kFinished, .text = text_.finish(), .finish_reason = reason, .stop_string = std::move(stop_string)};
+  send_last(std::move(event), now);
+}
+
+void Sequence::fail(Error error, Instant now) { send_last(failure(std::move(error)), now); }
+
+void Sequence::end_cancelled(Instant now) {
+  const CancelReason reason = ticket_.cancel.reason();
+  if (ends_quietly(reason)) finish(FinishReason::kCancelled, now);
+  else if (reason == CancelReason::kSlowReader) fail(Error(kSlowReader, "the stream was read too slowly"), now);
+  else fail(ticket_.cancel.error(), now);
+}
+
+void Sequence::send_last(TokenEvent event, Instant now) {
+  if (ended_) return;
+  ended_ = true;
+  finish_reason_ = event.finish_reason;
+  usage_.generated_tokens = static_cast<std::uint32_t>(generated_);
+  if (generated_ > 0) usage_.decode = microseconds(now - first_token_);
+  else usage_.prefill = microseconds(now - admitted_);
+  event.usage = usage_;
+  event.seed = work_.sampler->seed();
+  work_.channel->push(std::move(event));
+}
+
+}  // namespace forebay::scheduling

@@ -1,0 +1,34 @@
+#include "scheduling/step_watch.h"
+
+namespace forebay::scheduling {
+
+CancelToken StepWatch::begin(std::uint64_t abortable) {
+  auto state = state_.lock();
+  // One token serves many steps; only a used one is replaced.
+  if (state->abort.cancelled() && !state->stopped) state->abort = CancelToken();
+  state->abortable = abortable;
+  return state->abort;
+}
+
+void StepWatch::end() {
+  auto state = state_.lock();
+  state->abortable = kNobody;
+}
+
+void StepWatch::note_cancelled(std::uint64_t serial) {
+  auto state = state_.lock();
+  if (state->abortable != serial) return;
+  const CancelToken abort = state->abort;
+  state.unlock();
+  abort.cancel(CancelReason::kSuperseded);
+}
+
+void StepWatch::stop() {
+  auto state = state_.lock();
+  state->stopped = true;
+  const CancelToken abort = state->abort;
+  state.unlock();
+  abort.cancel(CancelReason::kShutdown);
+}
+
+}  // namespace forebay::scheduling

@@ -1,0 +1,33 @@
+// Lets a cancel on another thread end the step that is being computed, when that step is for nobody else.
+// Threads: shared: begin() and end() on the engine thread, the rest anywhere. Owner: the runner, one for each loop.
+#pragma once
+
+#include <cstdint>
+
+#include "base/cancel.h"
+#include "base/synchronized.h"
+
+namespace forebay::scheduling {
+
+class StepWatch {
+ public:
+  static constexpr std::uint64_t kNobody = 0;
+
+  // A step begins that the end of request `abortable` (a serial, or kNobody) makes worthless. Returns the token to compute it under.
+  CancelToken begin(std::uint64_t abortable);
+  void end();
+  // The request with this serial was cancelled: aborts the step if it is the one for it.
+  void note_cancelled(std::uint64_t serial);
+  // Aborts this step and every later one.
+  void stop();
+
+ private:
+  struct State {
+    CancelToken abort;
+    std::uint64_t abortable = kNobody;
+    bool stopped = false;
+  };
+  Synchronized<State> state_;
+};
+
+}  // namespace forebay::scheduling

@@ -1,0 +1,235 @@
+#include "scheduling/tensor_batcher.h"
+
+#include <algorithm>
+
+#include "base/errors.h"
+#include "base/log.h"
+#include "scheduling/cancel_group.h"
+
+namespace forebay::scheduling {
+
+using tensors::NamedTensor;
+using tensors::NamedTensors;
+using tensors::Tensor;
+
+namespace {
+std::chrono::microseconds microseconds(Duration duration) { return std::chrono::duration_cast<std::chrono::microseconds>(duration); }
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+bool same_rows(const Tensor& one, const Tensor& other) {
+  return one.dtype() == other.dtype() && one.shape().size() == other.shape().size() &&
+         std::equal(one.shape().begin() + 1, one.shape().end(), other.shape().begin() + 1);
+}
+
+// The inputs of all, joined by name in the order of the first.
+Result<NamedTensors> join(std::span<const NamedTensors* const> parts) {
+  NamedTensors joined;
+  std::vector<Tensor> column;
+  for (const NamedTensor& input : *parts.front()) {
+    column.clear();
+    for (const NamedTensors* part : parts) column.push_back(*find_tensor(*part, input.name));
+    TRY_ASSIGN(auto tensor, Tensor::concatenate(column), "joining input '" + input.name + "'");
+    joined.push_back({input.name, std::move(tensor)});
+  }
+  return joined;
+}
+
+bool all_have_rows(const NamedTensors& outputs, std::size_t rows) {
+  return std::ranges::all_of(outputs, [rows](const NamedTensor& output) {
+    return !output.tensor.shape().empty() && output.tensor.shape().front() == static_cast<std::int64_t>(rows);
+  });
+}
+
+Result<NamedTensors> rows_of(const NamedTensors& outputs, std::size_t first, std::size_t count) {
+  NamedTensors part;
+  for (const NamedTensor& output : outputs) {
+    TRY_ASSIGN(auto tensor, output.tensor.rows(first, count), "splitting output '" + output.name + "'");
+    part.push_back({output.name, std::move(tensor)});
+  }
+  return part;
+}
+}  // namespace
+
+std::size_t common_rows(const NamedTensors& inputs) {
+  std::int64_t rows = 0;
+  for (const NamedTensor& input : inputs) {
+    if (input.tensor.shape().empty()) return 0;
+    const std::int64_t own = input.tensor.shape().front();
+    if (own <= 0 || (rows != 0 && own != rows)) return 0;
+    rows = own;
+  }
+  return static_cast<std::size_t>(rows);
+}
+
+bool can_join(const TensorWork& one, const TensorWork& other) {
+  const NamedTensors& inputs = one.request.inputs;
+  if (one.rows == 0 || other.rows == 0 || inputs.size() != other.request.inputs.size() || one.request.outputs != other.request.outputs) return false;
+  return std::ranges::all_of(inputs, [&](const NamedTensor& input) {
+    const Tensor* counterpart = find_tensor(other.request.inputs, input.name);
+    return counterpart != nullptr && same_rows(input.tensor, *counterpart);
+  });
+}
+
+TensorBatcher::TensorBatcher(std::unique_ptr<engines::TensorSession> session, const TensorOptions& options, const TensorSurroundings& surroundings)
+    : session_(std::move(session)), options_(options), surroundings_(surroundings), clock_(*surroundings.context.clock) {}
+
+bool TensorBatcher::run_once() {
+  look_again_.reset();
+  const Instant now = clock_.now();
+  auto batch = surroundings_.queue->with([&](Queue& queue) { return take_batch(queue, now); });
+  if (batch.empty()) return false;
+  surroundings_.context.metrics->queued.set(static_cast<double>(surroundings_.queue->size()));
+  run(batch);
+  return true;
+}
+
+// --- taking -----------------------------------------------------------------------------------------------------------
+
+// Dead ones come out with their error beside the batch, and are answered in the same go.
+std::vector<TensorBatcher::Taken> TensorBatcher::take_batch(Queue& queue, Instant now) {
+  std::vector<Taken> batch;
+  while (auto dead = queue.take_dead(now)) batch.push_back(*std::move(dead));
+  if (queue.size() == 0 || should_wait(queue, now)) return batch;
+
+  const TensorWork* first = nullptr;
+  std::size_t rows = 0;
+  const auto matches = [&](const TensorWork& work) { return first == nullptr || (can_join(*first, work) && rows + work.rows <= options_.batch_rows_max); };
+  const std::size_t dead_count = batch.size();
+  batch.reserve(dead_count + queue.size());  // so that `first` stays where it is
+  while (auto taken = queue.take_first(now, matches, kLookedAtMax)) {
+    batch.push_back(*std::move(taken));
+    const Taken& added = batch.back();
+    if (added.error) continue;
+    if (first == nullptr) first = &added.work;
+    rows += added.work.rows;
+    if (added.work.rows == 0 || !joins_ || rows >= options_.batch_rows_max) break;
+  }
+  return batch;
+}
+
+bool TensorBatcher::should_wait(const Queue& queue, Instant now) {
+  if (options_.queue_delay_max.count() == 0 || !joins_) return false;
+  const Instant until = *queue.oldest_arrival() + options_.queue_delay_max;
+  if (until <= now) return false;
+  std::size_t rows = 0;
+  bool someone_alone = false;
+  queue.look_at_all([&](const TensorWork& work) {
+    rows += work.rows;
+    someone_alone |= work.rows == 0;
+  });
+  if (rows >= options_.batch_rows_max || someone_alone) return false;
+  look_again_ = until;
+  return true;
+}
+
+// --- running ----------------------------------------------------------------------------------------------------------
+
+void TensorBatcher::run(std::vector<Taken>& batch) {
+  const auto alive = std::partition(batch.begin(), batch.end(), [](const Taken& taken) { return taken.error.has_value(); });
+  for (auto dead = batch.begin(); dead != alive; ++dead) answer(*dead, fail(*std::exchange(dead->error, std::nullopt)));
+  const std::span<Taken> living(alive, batch.end());
+  if (living.empty()) return;
+  note_running(living);
+  if (living.size() == 1 || !run_joined(living)) {
+    for (Taken& taken : living) run_alone(taken);
+  }
+  note_idle();
+  const Instant now = clock_.now();
+  surroundings_.queue->with([&](Queue& queue) {
+    for (std::size_t i = 0; i < living.size(); ++i) queue.finished(now);
+    return true;
+  });
+}
+
+void TensorBatcher::run_alone(Taken& taken) {
+  if (taken.ticket.cancel.cancelled()) return answer(taken, fail(taken.ticket.cancel.error()));
+  if (taken.ticket.deadline && *taken.ticket.deadline <= clock_.now()) return answer(taken, fail(kDeadlinePassed, "the request's deadline passed"));
+  const std::size_t rows = std::max<std::size_t>(1, taken.work.rows);
+  auto outputs = run_measured(taken.work.request.inputs, taken, taken.ticket.cancel, rows);
+  if (!outputs) return answer(taken, fail(std::move(outputs).error()));
+  answer(taken, TensorAnswer{*std::move(outputs), static_cast<std::uint32_t>(rows), microseconds(taken.waited), last_run_});
+}
+
+bool TensorBatcher::run_joined(std::span<Taken> batch) {
+  std::vector<const NamedTensors*> parts;
+  CancelGroup everybody;
+  std::size_t rows = 0;
+  for (const Taken& taken : batch) {
+    parts.push_back(&taken.work.request.inputs);
+    everybody.add(taken.ticket.cancel);
+    rows += taken.work.rows;
+  }
+  const auto inputs = join(parts);
+  if (!inputs) return false;
+  const auto outputs = run_measured(*inputs, batch.front(), everybody.seal(), rows);
+  if (!outputs) return false;
+  if (!all_have_rows(*outputs, rows)) {
+    joins_ = false;
+    log::warning("the model's outputs do not follow the rows of its inputs: requests are no longer batched");
+    return false;
+  }
+  std::size_t first = 0;
+  for (Taken& taken : batch) {
+    auto part = rows_of(*outputs, first, taken.work.rows);
+    first += taken.work.rows;
+    if (!part) answer(taken, fail(std::move(part).error()));
+    else answer(taken, TensorAnswer{*std::move(part), static_cast<std::uint32_t>(rows), microseconds(taken.waited), last_run_});
+  }
+  return true;
+}
+
+Result<NamedTensors> TensorBatcher::run_measured(const NamedTensors& inputs, const Taken& first, const CancelToken& cancel, std::size_t rows) {
+  const auto& metrics = *surroundings_.context.metrics;
+  const Instant began = clock_.now();
+  auto outputs = session_->run(inputs, first.work.request.outputs, cancel);
+  const Duration took = clock_.now() - began;
+  last_run_ = microseconds(took);
+  ++surroundings_.counters->steps;
+  surroundings_.counters->rows += rows;
+  metrics.inference_seconds.observe(seconds(took));
+  metrics.batch_size.observe(static_cast<double>(rows));
+  return outputs;
+}
+
+void TensorBatcher::answer(Taken& taken, Result<TensorAnswer> answer) {
+  auto& counters = *surroundings_.counters;
+  if (answer) ++counters.finished;
+  else ++(taken.ticket.cancel.cancelled() ? counters.cancelled : counters.failed);
+  surroundings_.context.metrics->queue_seconds.observe(seconds(taken.waited));
+  taken.work.on_cancel = {};
+  taken.work.done(std::move(answer));
+}
+
+// --- stopping ---------------------------------------------------------------------------------------------------------
+
+void TensorBatcher::note_running(std::span<const Taken> batch) {
+  surroundings_.counters->running += static_cast<std::uint32_t>(batch.size());
+  std::vector<CancelToken> late;
+  {
+    auto running = running_.lock();
+    for (const Taken& taken : batch) running->tokens.push_back(taken.ticket.cancel);
+    if (running->stopped) late = running->tokens;
+  }
+  for (const CancelToken& token : late) token.cancel(CancelReason::kShutdown);
+}
+
+void TensorBatcher::note_idle() {
+  std::vector<CancelToken> done;
+  {
+    auto running = running_.lock();
+    done.swap(running->tokens);
+  }
+  surroundings_.counters->running -= static_cast<std::uint32_t>(done.size());
+}
+
+void TensorBatcher::stop() {
+  std::vector<CancelToken> tokens;
+  {
+    auto running = running_.lock();
+    running->stopped = true;
+    tokens = running->tokens;
+  }
+  for (const CancelToken& token : tokens) token.cancel(CancelReason::kShutdown);
+}
+
+}  // namespace forebay::scheduling
