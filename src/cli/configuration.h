@@ -22,6 +22,11 @@ struct ShutdownOptions {
   std::chrono::milliseconds drain_timeout{30'000};
 };
 
+struct ThreadOptions {
+  std::uint32_t background = 2;  // loads
+  std::uint32_t request = 2;     // templates, tokenizing, decoding images
+};
+
 // One model to serve.
 struct ModelEntry {
   std::string name;  // empty: the file's stem
@@ -36,6 +41,7 @@ struct Configuration {
   std::vector<ModelEntry> models_served;
   std::string models_folder;  // every model in it is served
   MemoryOptions memory;
+  ThreadOptions threads;
   forebay::log::LogOptions log;
   ShutdownOptions shutdown;
 };

@@ -61,6 +61,8 @@ constexpr std::array kRules = {
     SettingRule{"models_served", "Models to serve: {name, path}, \"FILE\" or \"NAME=FILE\". Paths start at the file that names them.", 0, 10'000, TextRule::kPath},
     SettingRule{"models_folder", "Folder whose models are all served. A relative path starts at the file that names it.", 0, 4'096, TextRule::kPath},
     SettingRule{"memory.budget_bytes", "Bytes for weights, cells and caches; 0 is 80 % of the memory this process may use.", 0, kPib},
+    SettingRule{"threads.background", "Threads that load models.", 1, 64},
+    SettingRule{"threads.request", "Threads that render templates, tokenize and decode images.", 1, 256},
     SettingRule{"log.level", "Least important lines that are written."},
     SettingRule{"log.format", "How lines are written: for people or for programs."},
     SettingRule{"shutdown.drain_timeout", "How long requests in flight may take to end after SIGTERM.", 0, kHour},
@@ -141,8 +143,6 @@ std::vector<Conflict> conflicts_in(const Configuration& configuration) {
           "models.generation.step_tokens_max");
   require(models.generation.sequences_max <= models.generation.step_tokens_max, "models.generation.sequences_max", "at most",
           "models.generation.step_tokens_max");
-  require(configuration.http.keep_alive_interval <= configuration.http.request_timeout, "http.keep_alive_interval", "at most", "http.request_timeout");
-  require(configuration.http.header_bytes_max <= configuration.http.body_bytes_max, "http.header_bytes_max", "at most", "http.body_bytes_max");
   require(configuration.models_served.size() <= models.models_max, "models_served", "no longer than", "models.models_max");
   return conflicts;
 }

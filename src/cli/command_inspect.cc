@@ -1,0 +1,96 @@
+#include <fmt/ranges.h>
+
+#include <memory>
+#include <ostream>
+
+#include "cli/command.h"
+#include "cli/errors.h"
+#include "formats/read_model.h"
+
+namespace forebay::cli {
+
+namespace {
+struct InspectFlags {
+  std::string file;
+  std::string output = "table";
+};
+
+// "[batch, 1, 8, 8]": names where the file has them.
+std::string shape_text(const formats::TensorSpec& spec) {
+  std::vector<std::string> dimensions;
+  for (std::size_t i = 0; i < spec.shape.size(); ++i) {
+    const bool named = spec.shape[i] < 0 && i < spec.dimension_names.size() && !spec.dimension_names[i].empty();
+    dimensions.push_back(spec.shape[i] >= 0 ? fmt::format("{}", spec.shape[i]) : named ? harmless(spec.dimension_names[i]) : "?");
+  }
+  return fmt::format("[{}]", fmt::join(dimensions, ", "));
+}
+
+using Rows = std::vector<std::vector<std::string>>;
+
+void add_row(Rows& rows, const char* name, std::string value) {
+  if (!value.empty()) rows.push_back({name, std::move(value)});
+}
+
+Rows overview(const formats::ModelDescription& model) {
+  Rows rows;
+  add_row(rows, "format", fmt::format("{} (version {})", formats::name_of(model.format), model.format_version));
+  add_row(rows, "task", std::string(formats::name_of(model.task)));
+  add_row(rows, "name", harmless(model.name));
+  add_row(rows, "architecture", harmless(model.architecture));
+  add_row(rows, "description", harmless(model.description));
+  add_row(rows, "licence", harmless(model.licence));
+  if (model.parameters != 0) add_row(rows, "parameters", human_count(model.parameters));
+  add_row(rows, "quantization", harmless(model.quantization));
+  add_row(rows, "file", human_bytes(model.file_bytes));
+  if (model.weight_bytes != 0) add_row(rows, "weights", human_bytes(model.weight_bytes));
+  if (model.memory_bytes != 0) add_row(rows, "memory needed", "about " + human_bytes(model.memory_bytes));
+  std::vector<std::string> opsets;
+  for (const auto& [domain, version] : model.opsets) opsets.push_back(fmt::format("{} {}", domain.empty() ? "ai.onnx" : harmless(domain), version));
+  add_row(rows, "operator sets", fmt::format("{}", fmt::join(opsets, ", ")));
+  add_row(rows, "custom operators", harmless(fmt::format("{}", fmt::join(model.custom_domains, ", "))));
+  add_row(rows, "external files", harmless(fmt::format("{}", fmt::join(model.external_files, ", "))));
+  if (!model.inputs.empty()) add_row(rows, "batches", model.batchable ? "yes" : "no");
+  if (const auto& text = model.text) {
+    add_row(rows, "tokenizer", fmt::format("{}, {} tokens", harmless(text->tokenizer), text->vocabulary_size));
+    if (text->context_length != 0) add_row(rows, "context", fmt::format("{} tokens", text->context_length));
+    if (text->embedding_length != 0) add_row(rows, "width", fmt::format("{}, {} layers", text->embedding_length, text->layers));
+    add_row(rows, "pooling", harmless(text->pooling));
+    add_row(rows, "chat template", text->chat_templates.empty() ? "none" : "yes");
+  }
+  if (!model.labels.empty()) {
+    const auto shown = std::min<std::size_t>(model.labels.size(), 10);
+    add_row(rows, "labels", harmless(fmt::format("{}{}", fmt::join(model.labels.begin(), model.labels.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+                                                 shown < model.labels.size() ? fmt::format(" and {} more", model.labels.size() - shown) : "")));
+  }
+  return rows;
+}
+
+std::string tensors_table(const formats::ModelDescription& model) {
+  Rows rows;
+  for (const auto& spec : model.inputs) rows.push_back({"input", harmless(spec.name), std::string(tensors::name_of(spec.dtype)), shape_text(spec), spec.is_optional ? "optional" : ""});
+  for (const auto& spec : model.outputs) rows.push_back({"output", harmless(spec.name), std::string(tensors::name_of(spec.dtype)), shape_text(spec), ""});
+  for (auto& row : rows)
+    if (row.back().empty()) row.pop_back();
+  return rows.empty() ? "" : "\n" + aligned(rows);
+}
+
+Result<> inspect(Console& console, const InspectFlags& flags) {
+  if (flags.output != "table" && flags.output != "json") return fail(kUsage, fmt::format("--output is table or json, not '{}'", harmless(flags.output)));
+  TRY_ASSIGN(const auto model, formats::read_model(flags.file), "inspecting " + flags.file);
+  if (flags.output == "json") return console.out << formats::to_json(model) << '\n', Result<>();
+  console.out << aligned(overview(model)) << tensors_table(model);
+  for (const auto& warning : model.warnings) console.out << "\nwarning: " << harmless(warning.message) << " (" << warning.code << ")\n";
+  return {};
+}
+}  // namespace
+
+void add_inspect_command(CLI::App& program, Invocation& invocation) {
+  auto flags = std::make_shared<InspectFlags>();
+  auto* command = program.add_subcommand("inspect", "Show what a model file says about itself, without running it");
+  command->add_option("FILE", flags->file, "A model file, or a folder with one in it")->required();
+  command->add_option("-o,--output", flags->output, "table (default) or json")->type_name("FORM");
+  command->footer("Examples:\n  forebay inspect digits.onnx\n  forebay inspect chat.gguf --output json");
+  command->callback([&invocation, flags] { invocation.action = [&invocation, flags] { return inspect(invocation.console, *flags); }; });
+}
+
+}  // namespace forebay::cli

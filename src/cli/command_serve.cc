@@ -1,0 +1,202 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <memory>
+#include <ostream>
+
+#include "base/log.h"
+#include "base/mapped_file.h"
+#include "base/synchronized.h"
+#include "cli/command.h"
+#include "cli/errors.h"
+#include "cli/example_models.h"
+#include "cli/serve.h"
+#include "cli/serve_greeting.h"
+
+namespace forebay::cli {
+
+namespace {
+// Flags that are another name for settings.
+struct SettingFlag {
+  const char* flag;
+  const char* type;
+  const char* help;
+  std::array<const char*, 3> paths;
+};
+constexpr std::array kSettingFlags = {
+    SettingFlag{"--host", "ADDRESS", "Address to listen on (127.0.0.1)", {"http.host"}},
+    SettingFlag{"--port", "PORT", "Port to listen on (8080); 0 takes any free one", {"http.port"}},
+    SettingFlag{"--workers", "N", "Engine threads of each model", {"models.tensors.workers", "models.generation.workers"}},
+    SettingFlag{"--queue-size", "N", "Requests of one model that may wait",
+                {"models.generation.admission.queue_requests_max", "models.tensors.admission.queue_requests_max", "models.embedding.admission.queue_requests_max"}},
+    SettingFlag{"--max-concurrent-requests", "N", "Requests in flight; 503 beyond", {"http.concurrent_requests_max"}},
+    SettingFlag{"--backend", "NAMES", "Where models compute: auto, cpu, … or a chain", {"models.backend"}},
+    SettingFlag{"--log-level", "LEVEL", "debug, info, warning, error or off", {"log.level"}},
+    SettingFlag{"--log-format", "FORMAT", "console or json", {"log.format"}},
+};
+
+struct ServeFlags {
+  ConfigurationFlags configuration;
+  std::vector<std::string> files;
+  std::vector<std::string> named_models;
+  std::string models_folder;
+  std::vector<std::string> api_keys;
+  std::string api_key_file;
+  std::vector<std::string> cors_origins;
+  std::array<std::string, kSettingFlags.size()> settings;
+};
+
+constexpr std::size_t kKeyFileBytesMax = 1 << 20;
+
+void add_list(std::vector<Entry>& entries, const std::string& path, const std::vector<std::string>& values, const std::string& flag) {
+  if (values.empty()) return;
+  entries.push_back({path, "", EntryKind::kList, flag});
+  for (std::size_t i = 0; i < values.size(); ++i) entries.push_back({fmt::format("{}[{}]", path, i), values[i], EntryKind::kText, flag});
+}
+
+// Keys one a line; empty lines and lines that begin with '#' are left out.
+Result<std::vector<std::string>> keys_in(const std::string& file) {
+  TRY_ASSIGN(const std::string text, read_text_file(file, kKeyFileBytesMax), "reading --api-key-file");
+  std::vector<std::string> keys;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    std::string line = text.substr(at, end - at);
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty() && line.front() != '#') keys.push_back(std::move(line));
+    at = end + 1;
+  }
+  return keys;
+}
+
+// Models named by flags replace what lower layers say about models, folder included.
+void add_models(std::vector<Entry>& entries, const ServeFlags& flags) {
+  if (flags.files.empty() && flags.named_models.empty() && flags.models_folder.empty()) return;
+  entries.push_back({"models_served", "", EntryKind::kList, "command line"});
+  std::size_t count = 0;
+  for (const auto& file : flags.files) entries.push_back({fmt::format("models_served[{}].path", count++), file, EntryKind::kText, "command line"});
+  for (const auto& model : flags.named_models) entries.push_back({fmt::format("models_served[{}]", count++), model, EntryKind::kText, "--model"});
+  entries.push_back({"models_folder", flags.models_folder, EntryKind::kText, "--models"});
+}
+
+Result<std::vector<Entry>> entries_of(const ServeFlags& flags) {
+  std::vector<Entry> entries;
+  for (std::size_t i = 0; i < kSettingFlags.size(); ++i) {
+    if (flags.settings[i].empty()) continue;
+    for (const char* path : kSettingFlags[i].paths)
+      if (path != nullptr) entries.push_back({path, flags.settings[i], EntryKind::kPlain, kSettingFlags[i].flag});
+  }
+  add_models(entries, flags);
+  auto keys = flags.api_keys;
+  if (!flags.api_key_file.empty()) {
+    TRY_ASSIGN(const auto more, keys_in(flags.api_key_file));
+    // A key file without a key would leave the server open, which nobody means.
+    if (more.empty()) return fail(kUsage, "the file given by --api-key-file has no key");
+    keys.insert(keys.end(), more.begin(), more.end());
+  }
+  add_list(entries, "accounts.api_keys", keys, "--api-key");
+  add_list(entries, "http.cors_origins", flags.cors_origins, "--cors");
+  return entries;
+}
+
+Result<std::vector<models::ModelSource>> sources_of(const Configuration& configuration) {
+  std::vector<models::ModelSource> sources;
+  for (const auto& model : configuration.models_served) {
+    const std::string name = model.name.empty() ? std::filesystem::path(model.path).stem().string() : model.name;
+    TRY_ASSIGN(auto source, models::source_of(name + "=" + model.path));
+    sources.push_back(std::move(source));
+  }
+  std::filesystem::path folder = configuration.models_folder;
+  if (sources.empty() && folder.empty()) {
+    TRY_ASSIGN(folder, example_models_folder(own_executable()));
+  }
+  if (!folder.empty()) {
+    TRY_ASSIGN(auto listing, models::list_repository(folder, configuration.models.models_max));
+    for (const auto& ignored : listing.ignored) log::debug("not a model", {{"file", ignored}});
+    for (auto& source : listing.sources) sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+ServeOptions options_of(const Configuration& configuration, std::vector<models::ModelSource> sources) {
+  return {.http = configuration.http,
+          .accounts = configuration.accounts,
+          .models = configuration.models,
+          .memory_budget_bytes = configuration.memory.budget_bytes,
+          .drain_timeout = configuration.shutdown.drain_timeout,
+          .background_threads = configuration.threads.background,
+          .request_threads = configuration.threads.request,
+          .sources = std::move(sources)};
+}
+
+// Says once, when the port answers and every load has ended, what to try.
+class Greeting {
+ public:
+  Greeting(Console& console, const ServeOptions& options, bool wanted) : console_(console), options_(options), wanted_(wanted) {}
+  void listening(std::uint16_t port) {
+    log::info("listening on " + url_of(options_.http.host, port));
+    step([&](State& state) { state.port = port; });
+  }
+  void settled(bool all_ready) {
+    if (all_ready) log::info("every model is ready");
+    else log::error("some models could not be loaded; GET /v1/models says why");
+    step([&](State& state) { state.ready = all_ready; });
+  }
+
+ private:
+  struct State {
+    std::uint16_t port = 0;
+    bool ready = false;
+    bool greeted = false;
+  };
+  template <class Change>
+  void step(Change change) {
+    std::uint16_t port = 0;
+    {
+      auto state = state_.lock();
+      change(*state);
+      if (!wanted_ || state->greeted || !state->ready || state->port == 0) return;
+      state->greeted = true;
+      port = state->port;
+    }
+    console_.out << things_to_try(options_.sources, url_of(options_.http.host, port), !options_.accounts.api_keys.empty()) << std::flush;
+  }
+
+  Console& console_;
+  const ServeOptions& options_;
+  const bool wanted_;
+  Synchronized<State> state_;
+};
+
+Result<> run_serve(Console& console, const ServeFlags& flags) {
+  TRY_ASSIGN(auto entries, entries_of(flags));
+  TRY_ASSIGN(const auto loaded, load_with(flags.configuration, std::move(entries)));
+  log::configure(loaded.values.log);
+  for (const auto& file : loaded.files) log::debug("configuration read", {{"file", file.string()}});
+  TRY_ASSIGN(auto sources, sources_of(loaded.values));
+  const ServeOptions options = options_of(loaded.values, std::move(sources));
+  Greeting greeting(console, options, loaded.values.log.format == log::Format::kConsole);
+  return serve(options, {.listening = [&](std::uint16_t port) { greeting.listening(port); }, .settled = [&](bool all_ready) { greeting.settled(all_ready); }});
+}
+}  // namespace
+
+void add_serve_command(CLI::App& program, Invocation& invocation) {
+  auto flags = std::make_shared<ServeFlags>();
+  auto* command = program.add_subcommand("serve", "Serve models over HTTP");
+  command->add_option("FILE", flags->files, "Model files; without any model the example models are served");
+  command->add_option("--model", flags->named_models, "A model file under a name of its own; repeatable")->type_name("[NAME=]FILE")->expected(1)->take_all();
+  command->add_option("--models", flags->models_folder, "Every model in a folder: NAME.gguf, NAME/model.onnx, NAME/VERSION/model.onnx")->type_name("DIR");
+  for (std::size_t i = 0; i < kSettingFlags.size(); ++i)
+    command->add_option(kSettingFlags[i].flag, flags->settings[i], kSettingFlags[i].help)->type_name(kSettingFlags[i].type);
+  command->add_option("--api-key", flags->api_keys, "A key that clients must bring; repeatable. Others on this machine can see flags: prefer a file")
+      ->type_name("KEY")->expected(1)->take_all();
+  command->add_option("--api-key-file", flags->api_key_file, "Keys, one a line")->type_name("FILE");
+  command->add_option("--cors", flags->cors_origins, "An origin whose pages may call this server, or *; repeatable")->type_name("ORIGIN")->expected(1)->take_all();
+  add_configuration_flags(*command, flags->configuration);
+  command->footer(
+      "Examples:\n  forebay serve                              the example models\n  forebay serve chat.gguf digits.onnx\n"
+      "  forebay serve --model assistant=chat.gguf --port 9000\n  forebay serve --models /srv/models --host 0.0.0.0 --api-key-file keys.txt\n\n"
+      "SIGTERM and Ctrl-C let running requests end; a second one does not wait. Every setting is in docs/configuration.md.");
+  command->callback([&invocation, flags] { invocation.action = [&invocation, flags] { return run_serve(invocation.console, *flags); }; });
+}
+
+}  // namespace forebay::cli

@@ -1,0 +1,37 @@
+// One model, opened by a command for itself: what `serve` composes for many, in small.
+// Threads: confined to the main thread. Owner: the command.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/byte_budget.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "cli/configuration.h"
+#include "cli/console.h"
+#include "engines/engines.h"
+#include "models/served_model.h"
+
+namespace forebay::cli {
+
+class OpenModel {
+ public:
+  // Loads the file and opens its runner, for one request at a time. The errors of models::load_model.
+  static Result<OpenModel> open(Console& console, const std::string& file, const Configuration& configuration);
+  OpenModel(OpenModel&&) noexcept = default;
+  ~OpenModel() = default;
+  models::ServedModel& model() { return *model_; }
+  const Clock& clock() const { return *clock_; }
+
+ private:
+  OpenModel() = default;
+  // Taken down from the last to the first: the model before what it borrows from.
+  std::unique_ptr<SystemClock> clock_;
+  std::unique_ptr<ByteBudget> budget_;
+  std::vector<std::unique_ptr<engines::Engine>> engines_;
+  std::shared_ptr<models::ServedModel> model_;
+};
+
+}  // namespace forebay::cli

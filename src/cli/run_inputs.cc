@@ -1,0 +1,225 @@
+#include "cli/run_inputs.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <istream>
+#include <iterator>
+#include <system_error>
+
+#include "base/errors.h"
+#include "base/mapped_file.h"
+#include "cli/console.h"
+#include "cli/did_you_mean.h"
+#include "cli/errors.h"
+#include "cli/json_members.h"
+#include "cli/run_image.h"
+#include "tensors/array_json.h"
+#include "tensors/csv.h"
+#include "tensors/npy.h"
+
+namespace forebay::cli {
+
+namespace {
+using formats::TensorSpec;
+using tensors::DType;
+using tensors::Tensor;
+
+enum class ValueKind : std::uint8_t { kJson, kCsv, kNpy, kImage, kWords };
+
+// A value with its bytes in memory.
+struct Value {
+  ValueKind kind = ValueKind::kWords;
+  std::string bytes;
+  std::string name;  // for messages
+};
+
+std::string lower_extension(const std::string& path) {
+  std::string extension = std::filesystem::path(path).extension().string();
+  std::ranges::transform(extension, extension.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return extension;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+ValueKind kind_of_content(std::string_view bytes) {
+  if (bytes.starts_with("\x93NUMPY")) return ValueKind::kNpy;
+  if (bytes.starts_with("\x89PNG") || bytes.starts_with("\xFF\xD8\xFF") || (bytes.starts_with("RIFF") && bytes.substr(0, 16).contains("WEBP"))) return ValueKind::kImage;
+  const auto text = trimmed(bytes);
+  if (text.starts_with('[') || text.starts_with('{') || text.starts_with('"')) return ValueKind::kJson;
+  return text.contains('\n') ? ValueKind::kCsv : ValueKind::kWords;
+}
+
+Result<Value> value_of(const std::string& argument, std::istream& standard_input, const InputLimits& limits) {
+  if (argument == "-") {
+    std::string bytes;
+    std::array<char, 65'536> chunk{};
+    while (standard_input.read(chunk.data(), chunk.size()) || standard_input.gcount() > 0) {
+      bytes.append(chunk.data(), static_cast<std::size_t>(standard_input.gcount()));
+      if (bytes.size() > limits.file_bytes_max) return fail(kFileTooLarge, "standard input is larger than the limit");
+    }
+    const ValueKind kind = kind_of_content(bytes);
+    return Value{kind, std::move(bytes), "standard input"};
+  }
+  static constexpr std::array<std::pair<std::string_view, ValueKind>, 7> kKinds = {{{".json", ValueKind::kJson},
+                                                                                    {".csv", ValueKind::kCsv},
+                                                                                    {".npy", ValueKind::kNpy},
+                                                                                    {".png", ValueKind::kImage},
+                                                                                    {".jpg", ValueKind::kImage},
+                                                                                    {".jpeg", ValueKind::kImage},
+                                                                                    {".webp", ValueKind::kImage}}};
+  const std::string extension = lower_extension(argument);
+  const auto known = std::ranges::find(kKinds, extension, [](const auto& kind) { return kind.first; });
+  std::error_code ignored;
+  const bool is_file = argument.size() < 4096 && std::filesystem::is_regular_file(argument, ignored);
+  if (known != kKinds.end() || is_file) {
+    TRY_ASSIGN(auto bytes, read_text_file(argument, limits.file_bytes_max), "reading an input");
+    const ValueKind kind = known != kKinds.end() ? known->second : kind_of_content(bytes);
+    return Value{kind, std::move(bytes), argument};
+  }
+  return Value{kind_of_content(argument), argument, harmless(argument.substr(0, 40))};
+}
+
+tensors::ArrayLimits array_limits(const InputLimits& limits) { return {.elements_max = limits.elements_max}; }
+
+Result<Tensor> from_words(const Value& value, const TensorSpec& spec, const InputLimits& limits) {
+  const auto text = trimmed(value.bytes);
+  if (spec.dtype == DType::kString) {
+    tensors::Shape shape = spec.shape;
+    std::ranges::replace_if(shape, [](std::int64_t dimension) { return dimension < 0; }, 1);
+    return Tensor::from_strings(std::move(shape), {std::string(text)});
+  }
+  if (text.empty() || text.find_first_not_of("0123456789+-.eE, \ttruefalsNINinty") != std::string_view::npos) {
+    return fail(kInputNotUnderstood, fmt::format("'{}' is no file that exists, no JSON and no list of numbers", value.name));
+  }
+  return tensors::tensor_from_json(fmt::format("[{}]", text), spec.dtype, spec.shape, tensors::NanPolicy::kRefuse, array_limits(limits));
+}
+
+Result<Tensor> from_csv(const Value& value, const TensorSpec& spec, const InputLimits& limits) {
+  TRY_ASSIGN(const auto table, tensors::read_csv(value.bytes, spec.dtype, {.cells_max = limits.elements_max}));
+  return fitted(table.values, spec.shape);
+}
+
+Result<Tensor> from_npy(const Value& value, const TensorSpec& spec, const InputLimits& limits) {
+  TRY_ASSIGN(const auto tensor, tensors::read_npy(std::as_bytes(std::span(value.bytes)), {.elements_max = limits.elements_max}));
+  TRY_ASSIGN(const auto converted, tensor.converted_to(spec.dtype));
+  return fitted(converted, spec.shape);
+}
+
+Result<Tensor> tensor_of(const Value& value, const formats::ModelDescription& model, const TensorSpec& spec, const InputLimits& limits) {
+  switch (value.kind) {
+    case ValueKind::kJson: return tensors::tensor_from_json(value.bytes, spec.dtype, spec.shape, tensors::NanPolicy::kRefuse, array_limits(limits));
+    case ValueKind::kCsv: return from_csv(value, spec, limits);
+    case ValueKind::kNpy: return from_npy(value, spec, limits);
+    case ValueKind::kImage: return tensor_from_image(std::as_bytes(std::span(value.bytes)), model, spec);
+    case ValueKind::kWords: return from_words(value, spec, limits);
+  }
+  return fail(kInputNotUnderstood, value.name);
+}
+
+class Inputs {
+ public:
+  Inputs(const formats::ModelDescription& model, std::istream& standard_input, const InputLimits& limits)
+      : model_(model), standard_input_(standard_input), limits_(limits) {}
+
+  Result<> add_named(const std::string& argument) {
+    const auto sign = argument.find('=');
+    if (sign == std::string::npos || sign == 0) return fail(kUsage, fmt::format("--input takes NAME=VALUE, not '{}'", harmless(argument)));
+    TRY_ASSIGN(const auto value, value_of(argument.substr(sign + 1), standard_input_, limits_));
+    return add(argument.substr(0, sign), value);
+  }
+  Result<> add_positional(const std::string& argument) {
+    // NAME=VALUE where NAME is an input; everything else with a '=' in it is a value.
+    const auto sign = argument.find('=');
+    if (sign != std::string::npos && spec_named(argument.substr(0, sign)) != nullptr) return add_named(argument);
+    TRY_ASSIGN(const auto value, value_of(argument, standard_input_, limits_));
+    if (value.kind == ValueKind::kJson && trimmed(value.bytes).starts_with('{')) return add_object(value);
+    const auto next = std::ranges::find_if(model_.inputs, [&](const TensorSpec& spec) { return find_tensor(inputs_, spec.name) == nullptr; });
+    if (next == model_.inputs.end())
+      return fail(kInputUnknown, fmt::format("the model takes {} input{}, and there is one more: {}", model_.inputs.size(), model_.inputs.size() == 1 ? "" : "s", value.name));
+    return add(next->name, value);
+  }
+  Result<tensors::NamedTensors> finish() {
+    for (const auto& spec : model_.inputs) {
+      if (spec.is_optional || find_tensor(inputs_, spec.name) != nullptr) continue;
+      return fail(kInputMissing, fmt::format("the input '{}' ({} {}) is missing", harmless(spec.name), tensors::name_of(spec.dtype), tensors::to_string(spec.shape)));
+    }
+    return std::move(inputs_);
+  }
+
+ private:
+  const TensorSpec* spec_named(std::string_view name) const {
+    const auto found = std::ranges::find(model_.inputs, name, &TensorSpec::name);
+    return found == model_.inputs.end() ? nullptr : &*found;
+  }
+  Result<> add(const std::string& name, const Value& value) {
+    const auto* spec = spec_named(name);
+    if (spec == nullptr) {
+      std::vector<std::string> names;
+      for (const auto& input : model_.inputs) names.push_back(input.name);
+      return fail(kInputUnknown, fmt::format("the model has no input '{}'{}", harmless(name), did_you_mean(name, names)));
+    }
+    if (find_tensor(inputs_, name) != nullptr) return fail(kInputUnknown, fmt::format("the input '{}' is given twice", harmless(name)));
+    TRY_ASSIGN(auto tensor, tensor_of(value, model_, *spec, limits_), "the input " + name);
+    inputs_.push_back({name, std::move(tensor)});
+    return {};
+  }
+  Result<> add_object(const Value& value) {
+    TRY_ASSIGN(auto members, json_members(value.bytes));
+    if (members.size() == 1 && members[0].first == "inputs" && spec_named("inputs") == nullptr && trimmed(members[0].second).starts_with('{')) {
+      TRY_ASSIGN(members, json_members(std::string(members[0].second)));
+    }
+    for (auto& [name, text] : members) {
+      if (name == "model" && spec_named(name) == nullptr) continue;  // The body of a predict request may say it.
+      const bool only = name == "input" && spec_named(name) == nullptr && model_.inputs.size() == 1;
+      TRY(add(only ? model_.inputs[0].name : name, {ValueKind::kJson, std::move(text), value.name}));
+    }
+    return {};
+  }
+
+  const formats::ModelDescription& model_;
+  std::istream& standard_input_;
+  const InputLimits& limits_;
+  tensors::NamedTensors inputs_;
+};
+}  // namespace
+
+Result<Tensor> fitted(const Tensor& tensor, const tensors::Shape& wanted) {
+  const auto fits = [](const tensors::Shape& shape, const tensors::Shape& pattern) {
+    return shape.size() == pattern.size() && std::ranges::equal(shape, pattern, [](std::int64_t have, std::int64_t want) { return want < 0 || have == want; });
+  };
+  if (fits(tensor.shape(), wanted)) return tensor;
+  if (!wanted.empty() && (wanted[0] < 0 || wanted[0] == 1)) {
+    tensors::Shape batched = tensor.shape();
+    batched.insert(batched.begin(), 1);
+    if (fits(batched, wanted)) return tensor.reshaped(std::move(batched));
+  }
+  // Flat values, or rows of flat values: the one free dimension takes what is left; further ones are a row each.
+  tensors::Shape shape = wanted;
+  std::size_t known = 1;
+  std::size_t free_at = shape.size();
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] < 0 && free_at == shape.size()) free_at = i;
+    else if (shape[i] < 0) shape[i] = 1;
+    if (shape[i] >= 0) known *= static_cast<std::size_t>(shape[i]);
+  }
+  const bool divides = known != 0 && tensor.size() % known == 0;
+  if (free_at < shape.size() && divides) shape[free_at] = static_cast<std::int64_t>(tensor.size() / known);
+  if (auto reshaped = divides ? tensor.reshaped(shape) : fail(kInputShape, "")) return reshaped;
+  return fail(kInputShape, fmt::format("{} values of shape {} do not fit the shape {}", tensor.size(), tensors::to_string(tensor.shape()), tensors::to_string(wanted)));
+}
+
+Result<tensors::NamedTensors> read_inputs(const formats::ModelDescription& model, const std::vector<std::string>& positional,
+                                          const std::vector<std::string>& named, std::istream& standard_input, const InputLimits& limits) {
+  Inputs inputs(model, standard_input, limits);
+  for (const auto& argument : named) TRY(inputs.add_named(argument));
+  for (const auto& argument : positional) TRY(inputs.add_positional(argument));
+  return inputs.finish();
+}
+
+}  // namespace forebay::cli

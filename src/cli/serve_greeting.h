@@ -1,0 +1,17 @@
+// What to try once the server answers: three things to paste into a terminal, made for the models that are served.
+// Threads: no state.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "models/repository.h"
+
+namespace forebay::cli {
+
+// Reads the files' descriptions (headers only); what cannot be read is left out.
+std::string things_to_try(std::span<const models::ModelSource> sources, const std::string& url, bool needs_key);
+// "http://127.0.0.1:8080"; an address for everyone becomes this machine's own, and IPv6 gets its brackets.
+std::string url_of(const std::string& host, std::uint16_t port);
+
+}  // namespace forebay::cli

@@ -1,0 +1,84 @@
+#include <fmt/format.h>
+#include <toml++/toml.hpp>
+
+#include <algorithm>
+
+#include "cli/errors.h"
+#include "cli/setting_entry.h"
+#include "cli/setting_key.h"
+
+namespace forebay::cli {
+
+namespace {
+class Flattener {
+ public:
+  Flattener(const std::string& name, const FileLimits& limits) : name_(name), limits_(limits) {}
+  std::vector<Entry> take() {
+    // toml++ sorts its tables: back into the order of the file, list items after their list.
+    std::ranges::stable_sort(found_, {}, &Found::line);
+    std::vector<Entry> entries;
+    for (auto& found : found_) entries.push_back(std::move(found.entry));
+    return entries;
+  }
+
+  Result<> table(const toml::table& table, const std::string& path, std::size_t depth) {
+    if (depth > limits_.depth_max) return fail(kConfigurationTooLarge, fmt::format("{}: deeper than {} levels", place(table), limits_.depth_max));
+    for (const auto& [key, node] : table) {
+      if (!is_setting_key(key.str())) return fail(kUnknownSetting, fmt::format("{}: {} cannot be the name of a setting", place(node), quoted_key(key.str())));
+      TRY(value(node, path.empty() ? std::string(key.str()) : path + "." + std::string(key.str()), depth));
+    }
+    return {};
+  }
+
+ private:
+  struct Found {
+    unsigned line;
+    Entry entry;
+  };
+  std::string place(const toml::node& node) const { return fmt::format("{}:{}", name_, node.source().begin.line); }
+  Result<> add(const toml::node& node, const std::string& path, std::string text, EntryKind kind) {
+    if (found_.size() >= limits_.entries_max) return fail(kConfigurationTooLarge, fmt::format("{}: more than {} values", place(node), limits_.entries_max));
+    found_.push_back({static_cast<unsigned>(node.source().begin.line), {path, std::move(text), kind, place(node)}});
+    return {};
+  }
+  Result<> list(const toml::array& array, const std::string& path, std::size_t depth) {
+    TRY(add(array, path, "", EntryKind::kList));
+    for (std::size_t i = 0; i < array.size(); ++i) {
+      if (array[i].is_array()) return fail(kConfigurationSyntax, fmt::format("{}: no setting is a list of lists", place(array[i])));
+      TRY(value(array[i], fmt::format("{}[{}]", path, i), depth + 1));
+    }
+    return {};
+  }
+  Result<> value(const toml::node& node, const std::string& path, std::size_t depth) {
+    if (const auto* table_node = node.as_table()) return table(*table_node, path, depth + 1);
+    if (const auto* array = node.as_array()) return list(*array, path, depth);
+    if (const auto* text = node.as_string()) return add(node, path, text->get(), EntryKind::kText);
+    if (const auto* whole = node.as_integer()) return add(node, path, fmt::format("{}", whole->get()), EntryKind::kPlain);
+    if (const auto* real = node.as_floating_point()) return add(node, path, fmt::format("{}", real->get()), EntryKind::kPlain);
+    if (const auto* truth = node.as_boolean()) return add(node, path, truth->get() ? "true" : "false", EntryKind::kPlain);
+    return fail(kSettingWrongType, fmt::format("{}: {} is a date or time, and no setting is", place(node), path));
+  }
+
+  const std::string& name_;
+  const FileLimits& limits_;
+  std::vector<Found> found_;
+};
+}  // namespace
+
+Result<std::vector<Entry>> flatten_toml(std::string_view text, const std::string& name, const FileLimits& limits) {
+  if (text.size() > limits.bytes_max) return fail(kConfigurationTooLarge, fmt::format("{} is larger than {} bytes", name, limits.bytes_max));
+  try {
+    const toml::table document = toml::parse(text, name);
+    Flattener flattener(name, limits);
+    TRY(flattener.table(document, "", 1));
+    return flattener.take();
+  } catch (const toml::parse_error& error) {
+    const std::string_view reason = error.description();
+    const bool twice = reason.find("redefine") != std::string_view::npos || reason.find("already") != std::string_view::npos;
+    return fail(twice ? kDuplicateSetting : kConfigurationSyntax, fmt::format("{}:{}: {}", name, error.source().begin.line, reason));
+  } catch (const std::exception& exception) {
+    return fail(kConfigurationSyntax, fmt::format("{}: {}", name, exception.what()));
+  }
+}
+
+}  // namespace forebay::cli
