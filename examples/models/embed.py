@@ -19,7 +19,7 @@ from recipe import rounded, seed_everything
 SEED = 96
 VOCABULARY = 3000
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-STEPS = 1000
+STEPS = 800
 BATCH = 192
 TRAIN_TOKENS_MAX = 64
 LEARNING_RATE = 2e-3
