@@ -10,7 +10,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 
 if(FOREBAY_SANITIZE)
-  target_compile_options(project_options INTERFACE -O1 -g1 -fsanitize=${FOREBAY_SANITIZE} -fno-sanitize-recover=all)
+  # With sanitizers g++ takes its own instrumentation of std::function for uninitialised reads.
+  target_compile_options(project_options INTERFACE -O1 -g1 -Wno-maybe-uninitialized -fsanitize=${FOREBAY_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(project_options INTERFACE -fsanitize=${FOREBAY_SANITIZE})
 endif()
 if(FOREBAY_FUZZ)
