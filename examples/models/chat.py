@@ -33,7 +33,8 @@ WARM_STEPS = 100
 COOLING_SHARE = 0.35  # the last part of the steps, in which the learning rate falls to nothing
 CHECKPOINT_STEPS = 100
 
-GREEDY_TOKENS_MIN, GREEDY_TOKENS_MAX = 24, 48
+SHOWN = 3             # known answers of each kind that go into expected.json
+GREEDY_TOKENS_MIN, GREEDY_TOKENS_MAX = 24, 64
 MARGIN_MIN = 0.05     # between the two best logits: far above what float16 kernels differ by
 TEXT_PROMPTS = (
     "In the beginning", "And it came to pass", "The LORD is my shepherd", "And God said", "Blessed are they",
@@ -41,15 +42,16 @@ TEXT_PROMPTS = (
     "And the children of Israel", "Thus saith the LORD", "And he answered and said", "And Jesus", "The word of the LORD came",
 )
 QUESTIONS = (
-    "Continue: In the beginning God created", "Continue: And the LORD spake unto", "Tell me about water.",
-    "Tell me about David.", "Tell me about mercy.", "Continue: And it came to pass in those", "Tell me about bread.", "Tell me about the king.",
-    "Continue: Blessed is the man", "Tell me about fire.", "Tell me about Moses.", "Tell me about wisdom.",
-    "Continue: Then said Jesus unto", "Tell me about the priest.",
+    "Tell me about water.", "Continue: In the beginning God created", "Tell me about mercy.", "Who are you?",
+    "Continue: And the LORD spake unto", "Tell me about David.", "Tell me about bread.", "Continue: Blessed is the man",
+    "Tell me about fire.", "Continue: Then said Jesus unto", "Tell me about Moses.", "Tell me about wisdom.",
+    "Continue: And it came to pass in those", "Tell me about the king.", "Tell me about the priest.",
 )
 TOKENIZER_TEXTS = (
     "", " ", "In the beginning God created the heaven and the earth.",
     "  two  spaces and\ta tab\n\nand lines \n",
-    "don't, I'll, we've: he's THEY'RE", "1611 is 3 x 537", "naïve café, Grüße, Ελλάδα, 日本語, 🙂", "a\u00a0b\u2009c",
+    "don't, I'll, we've: he's THEY'RE", "1611 is 3 x 537", "naïve café, Grüße, Ελλάδα, 日本語, 🙂",
+    "a\u00a0b\u2009c",
     "<|im_start|>user\nHello<|im_end|>\n", "half a token: <|im_start", "!!!???...;;; (x) [y] {z}",
 )
 
@@ -183,17 +185,19 @@ def answers(tokenizer, net):
 
     def continued(prompt):
         ids = tokenizer.encode(prompt).ids
-        found, stopped, margin = greedy(net, ids, GREEDY_TOKENS_MAX, stops)
+        found, stopped, margin = greedy(net, ids, GREEDY_TOKENS_MAX, stops, MARGIN_MIN)
         return {"prompt": prompt, "prompt_ids": ids, "greedy_ids": found, "greedy_text": tokenizer.decode(found),
                 "stopped": stopped, "margin_min": rounded(margin, 4)}
 
-    def safe(cases):
-        return [case for case in cases if case["margin_min"] > MARGIN_MIN and len(case["greedy_ids"]) >= GREEDY_TOKENS_MIN]
+    def telling(case):  # long enough, and not the same words over and over
+        return len(case["greedy_ids"]) >= GREEDY_TOKENS_MIN and 2 * len(set(case["greedy_ids"])) >= len(case["greedy_ids"])
 
+    texts = filter(telling, map(continued, TEXT_PROMPTS))
+    chats = filter(telling, ({"messages": messages, **continued(rendered(messages))} for messages in asked))
     return {
         "file": "chat.gguf",
-        "texts": safe(continued(prompt) for prompt in TEXT_PROMPTS)[:3],
-        "chats": safe({"messages": messages, **continued(rendered(messages))} for messages in asked)[:3],
+        "texts": list(texts)[:SHOWN],
+        "chats": sorted(chats, key=lambda case: not case["stopped"])[:SHOWN],
         "templates": [{"messages": messages, "add_generation_prompt": add, "rendered": rendered(messages, add),
                        "ids": tokenizer.encode(rendered(messages, add)).ids}
                       for messages, add in ((asked[0], True), (talk, True), (talk, False))],

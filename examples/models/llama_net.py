@@ -118,17 +118,19 @@ def write_tensors(writer, net):
 
 
 @torch.no_grad()
-def greedy(net, prompt, length_max, stops):
+def greedy(net, prompt, length_max, stops, margin_min):
     """Continues token ids with the likeliest token each time, up to and without a token of `stops`.
 
-    Returns the ids, whether it stopped by itself, and the smallest distance between the two best logits on the way,
-    the stop included: where that is tiny, another order of summing may choose another token.
+    Ends early before a choice whose two best logits lie closer than `margin_min`: another order of summing may choose
+    another token there. Returns the ids, whether a stop ended them, and the smallest distance met, the stop's included.
     """
     tokens, margin = list(prompt), float("inf")
     while len(tokens) < len(prompt) + length_max:
         best = net(torch.tensor([tokens]))[0, -1].topk(2)
-        margin = min(margin, float(best.values[0] - best.values[1]))
-        chosen = int(best.indices[0])
+        distance, chosen = float(best.values[0] - best.values[1]), int(best.indices[0])
+        if distance < margin_min:
+            break
+        margin = min(margin, distance)
         if chosen in stops:
             return tokens[len(prompt):], True, margin
         tokens.append(chosen)
