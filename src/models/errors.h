@@ -26,7 +26,7 @@ inline constexpr ErrorCode kRepositoryEmpty{5008, "repository_empty", ErrorKind:
 inline constexpr ErrorCode kTooManyModels{5009, "too_many_models", ErrorKind::kTooLarge, "There are more models than models.models_max.",
                                           "raise models.models_max"};
 
-inline constexpr ErrorCode kNoEngine{5010, "no_engine", ErrorKind::kNotImplemented, "The file was read, but no engine of this build runs it.",
+inline constexpr ErrorCode kNoEngine{5010, "engine_not_in_build", ErrorKind::kNotImplemented, "The file was read, but no engine of this build runs it.",
                                      "`forebay devices` lists the engines"};
 inline constexpr ErrorCode kModelHasNoWeights{5011, "model_has_no_weights", ErrorKind::kUnprocessable, "The file holds a tokenizer only and cannot be served.",
                                               "use the full model file"};
