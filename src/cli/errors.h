@@ -36,9 +36,9 @@ inline constexpr ErrorCode kNoExampleModels{8041, "no_example_models", ErrorKind
                                             "name a model file: forebay serve FILE"};
 inline constexpr ErrorCode kInputNotUnderstood{8042, "input_not_understood", ErrorKind::kInvalidArgument, "An input is neither numbers, JSON, nor a file of a known kind.",
                                                "give numbers (\"1,2,3\"), JSON, or a .json, .csv, .npy, .png, .jpg or .webp file"};
-inline constexpr ErrorCode kInputMissing{8043, "input_missing", ErrorKind::kInvalidArgument, "The model needs an input that was not given.",
+inline constexpr ErrorCode kInputMissing{8043, "run_input_missing", ErrorKind::kInvalidArgument, "The model needs an input that was not given.",
                                          "'forebay inspect FILE' shows the inputs; give several by --input NAME=VALUE"};
-inline constexpr ErrorCode kInputUnknown{8044, "input_unknown", ErrorKind::kInvalidArgument, "The model has no input of this name, or it was given twice.",
+inline constexpr ErrorCode kInputUnknown{8044, "run_input_unknown", ErrorKind::kInvalidArgument, "The model has no input of this name, or it was given twice.",
                                          "'forebay inspect FILE' shows the inputs"};
 inline constexpr ErrorCode kInputShape{8045, "input_shape", ErrorKind::kUnprocessable, "The values cannot be brought into the shape that the model takes.",
                                        "'forebay inspect FILE' shows every input's shape"};

@@ -1,0 +1,85 @@
+#include "cli/conversation.h"
+
+#include <fmt/chrono.h>
+
+namespace forebay::cli {
+
+namespace {
+// How long a wait for a token lasts before the clock is looked at again; no token is late by it.
+constexpr auto kWait = std::chrono::seconds(1);
+
+engines::SamplingOptions sampling_of(const RunOptions& options) {
+  engines::SamplingOptions sampling;
+  if (options.temperature) sampling.temperature = *options.temperature;
+  if (options.top_p) sampling.top_p = *options.top_p;
+  if (options.top_k) sampling.top_k = *options.top_k;
+  sampling.seed = options.seed;
+  return sampling;
+}
+
+bool has_own_template(const models::ServedModel& model) { return model.chat_template && model.description.text && !model.description.text->chat_templates.empty(); }
+}  // namespace
+
+Conversation::Conversation(models::ServedModel& model, const Clock& clock, const RunOptions& options)
+    : model_(model), clock_(clock), options_(options), uses_template_(!options.raw && has_own_template(model)) {
+  reset();
+}
+
+void Conversation::reset() {
+  messages_.clear();
+  if (!options_.system.empty()) messages_.push_back({.role = "system", .content = options_.system});
+}
+
+Result<std::vector<text::Token>> Conversation::prompt_tokens() const {
+  if (!uses_template_) return model_.tokenizer->encode(messages_.back().content, {.add_special = true, .parse_special = false});
+  text::TemplateInput input;
+  input.messages = messages_;
+  input.bos_token = model_.tokenizer->bos_text();
+  input.eos_token = model_.tokenizer->eos_text();
+  input.date_string = fmt::format("{:%Y-%m-%d}", std::chrono::floor<std::chrono::days>(clock_.wall()));
+  TRY_ASSIGN(const std::string prompt, model_.chat_template->render(input));
+  // Templates that write the first token themselves must not get it twice.
+  const bool has_start = !input.bos_token.empty() && prompt.starts_with(input.bos_token);
+  return model_.tokenizer->encode(prompt, {.add_special = !has_start, .parse_special = true});
+}
+
+Result<Answer> Conversation::receive(scheduling::TokenChannel& channel, const std::function<void(std::string_view)>& show) const {
+  Answer answer;
+  while (true) {
+    auto event = channel.pop_until(clock_.now() + kWait);
+    if (!event) continue;
+    if (event->kind == scheduling::TokenEvent::Kind::kFailed) {
+      if (event->error->kind() != ErrorKind::kCancelled) return fail(*event->error);
+      answer.finish_reason = scheduling::FinishReason::kCancelled;
+      return answer;
+    }
+    answer.text += event->text;
+    if (!event->text.empty()) show(event->text);
+    if (event->kind == scheduling::TokenEvent::Kind::kToken) continue;
+    answer.finish_reason = event->finish_reason;
+    answer.usage = event->usage;
+    answer.seed = event->seed;
+    return answer;
+  }
+}
+
+Result<Answer> Conversation::ask(const std::string& text, const CancelToken& cancel, const std::function<void(std::string_view)>& show) {
+  messages_.push_back({.role = "user", .content = text});
+  const auto answered = [&]() -> Result<Answer> {
+    scheduling::GenerationRequest request;
+    request.ticket.request_id = "run";
+    request.ticket.cancel = cancel;
+    TRY_ASSIGN(request.prompt, prompt_tokens());
+    request.sampling = sampling_of(options_);
+    request.tokens_max = options_.tokens_max;
+    request.stop_strings = options_.stop;
+    TRY_ASSIGN(const auto channel, model_.generation->submit(std::move(request)));
+    return receive(*channel, show);
+  }();
+  // A turn that failed is as if it had not been.
+  if (!answered) messages_.pop_back();
+  else messages_.push_back({.role = "assistant", .content = answered->text});
+  return answered;
+}
+
+}  // namespace forebay::cli
