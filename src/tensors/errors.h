@@ -49,7 +49,7 @@ inline constexpr ErrorCode kImageTooLarge{542, "image_too_large", ErrorKind::kTo
                                           "send it smaller; the model's input is small anyway"};
 inline constexpr ErrorCode kPreprocessingInvalid{543, "preprocessing_invalid", ErrorKind::kInvalidArgument,
                                                  "The declared preprocessing cannot be applied.",
-                                                 "compare width, height, mean and std with the model's input"};
+                                                 "compare width, height, mean and deviation with the model's input"};
 
 inline constexpr const ErrorCode* kTensorErrors[] = {
     &kTensorSizeMismatch, &kTensorShapeInvalid, &kTensorValueOutOfRange, &kTensorTypeMismatch, &kTensorShapeMismatch, &kTensorRowsOutOfRange,
