@@ -91,10 +91,12 @@ compdef _forebay forebay
 std::string fish_script(const std::vector<CommandWords>& commands) {
   std::string out = "# fish completion of forebay: forebay completion fish | source\n";
   for (const auto& command : commands) {
-    out += fmt::format("complete -c forebay -n __fish_use_subcommand -f -a {} -d '{}'\n", command.name, in_single_quotes(command.description));
+    out +=
+        fmt::format("complete -c forebay -n __fish_use_subcommand -f -a {} -d '{}'\n", command.name, in_single_quotes(command.description));
     for (const auto& word : command.words) {
-      out += word.starts_with("--") ? fmt::format("complete -c forebay -n '__fish_seen_subcommand_from {}' -l {}\n", command.name, word.substr(2))
-                                    : fmt::format("complete -c forebay -n '__fish_seen_subcommand_from {}' -a {}\n", command.name, word);
+      out += word.starts_with("--")
+                 ? fmt::format("complete -c forebay -n '__fish_seen_subcommand_from {}' -l {}\n", command.name, word.substr(2))
+                 : fmt::format("complete -c forebay -n '__fish_seen_subcommand_from {}' -a {}\n", command.name, word);
     }
   }
   return out;
@@ -109,10 +111,14 @@ void add_completion_command(CLI::App& program, Invocation& invocation) {
   command->callback([&program, &invocation, shell] {
     invocation.action = [&program, &invocation, shell]() -> Result<> {
       const auto commands = words_of(program);
-      if (*shell == "bash") invocation.console.out << bash_script(commands);
-      else if (*shell == "zsh") invocation.console.out << zsh_script(commands);
-      else if (*shell == "fish") invocation.console.out << fish_script(commands);
-      else return fail(kUsage, fmt::format("completion knows bash, zsh and fish, not '{}'", harmless(*shell)));
+      if (*shell == "bash")
+        invocation.console.out << bash_script(commands);
+      else if (*shell == "zsh")
+        invocation.console.out << zsh_script(commands);
+      else if (*shell == "fish")
+        invocation.console.out << fish_script(commands);
+      else
+        return fail(kUsage, fmt::format("completion knows bash, zsh and fish, not '{}'", harmless(*shell)));
       return {};
     };
   });

@@ -10,7 +10,10 @@ namespace forebay::cli {
 
 void add_configuration_flags(CLI::App& command, ConfigurationFlags& flags) {
   command.add_option("--config", flags.file, "Read this file (.yaml, .toml, .json) instead of ./forebay.*")->type_name("FILE");
-  command.add_option("--set", flags.assignments, "Set any setting, as in --set http.port=9000")->type_name("PATH=VALUE")->expected(1)->take_all();
+  command.add_option("--set", flags.assignments, "Set any setting, as in --set http.port=9000")
+      ->type_name("PATH=VALUE")
+      ->expected(1)
+      ->take_all();
 }
 
 Result<ConfigurationSources> sources_with(const ConfigurationFlags& flags, std::vector<Entry> more) {

@@ -13,9 +13,9 @@ namespace {
 std::string as_json(const std::vector<engines::Device>& devices) {
   std::string out;
   for (const auto& device : devices) {
-    out += fmt::format(R"({}  {{"engine": {}, "backend": {}, "description": {}, "memory_bytes": {}, "usable": {}, "reason": {}}})", out.empty() ? "" : ",\n",
-                       json_string(device.engine), json_string(device.backend), json_string(device.description), device.memory_bytes, device.usable,
-                       json_string(device.reason));
+    out += fmt::format(R"({}  {{"engine": {}, "backend": {}, "description": {}, "memory_bytes": {}, "usable": {}, "reason": {}}})",
+                       out.empty() ? "" : ",\n", json_string(device.engine), json_string(device.backend), json_string(device.description),
+                       device.memory_bytes, device.usable, json_string(device.reason));
   }
   return "[\n" + out + "\n]\n";
 }

@@ -33,7 +33,8 @@ struct Check {
 
 Check check_configuration(const Result<LoadedConfiguration>& loaded) {
   if (!loaded) return {"configuration", Health::kBad, loaded.error().message(), std::string(loaded.error().hint())};
-  return {"configuration", Health::kGood, loaded->files.empty() ? "defaults, no file" : fmt::format("{} file(s)", loaded->files.size()), ""};
+  return {"configuration", Health::kGood, loaded->files.empty() ? "defaults, no file" : fmt::format("{} file(s)", loaded->files.size()),
+          ""};
 }
 
 Check check_machine() {
@@ -67,7 +68,8 @@ Check check_blas() {
       for (const char* below : {"ggml", "ggml/backends0", "ggml/backends"}) {
         const auto library = triplet.path() / below / "libggml-blas.so";
         if (std::filesystem::exists(library, ignored))
-          return {"ggml BLAS backend", Health::kNote, library.string() + " is installed", "it is not used here; remove the package libggml0-backend-blas, which slows other programs down"};
+          return {"ggml BLAS backend", Health::kNote, library.string() + " is installed",
+                  "it is not used here; remove the package libggml0-backend-blas, which slows other programs down"};
       }
     }
   }
@@ -94,7 +96,8 @@ Check check_port(const Configuration& configuration) {
   const std::string name = fmt::format("port {}", http.port);
   const int failed = bind_error(http.host, http.port);
   if (failed == 0) return {name, Health::kGood, "free on " + http.host, ""};
-  return {name, Health::kNote, fmt::format("cannot be taken on {}: {}", http.host, std::strerror(failed)), "choose another with --port, or stop the program that has it"};
+  return {name, Health::kNote, fmt::format("cannot be taken on {}: {}", http.host, std::strerror(failed)),
+          "choose another with --port, or stop the program that has it"};
 }
 
 Check check_folder() {
@@ -126,7 +129,8 @@ Check check_locale() {
     const std::string_view text = value;
     const bool utf8 = text.contains("UTF-8") || text.contains("utf8") || text.contains("utf-8");
     if (utf8) return {"locale", Health::kGood, std::string(name) + "=" + value, ""};
-    return {"locale", Health::kNote, std::string(name) + "=" + harmless(text) + " is not UTF-8", "set LC_ALL=C.UTF-8 to see every character"};
+    return {"locale", Health::kNote, std::string(name) + "=" + harmless(text) + " is not UTF-8",
+            "set LC_ALL=C.UTF-8 to see every character"};
   }
   return {"locale", Health::kNote, "none is set", "set LC_ALL=C.UTF-8 to see every character"};
 }
@@ -139,8 +143,9 @@ std::string as_json(const std::vector<Check>& checks) {
   static constexpr std::array<std::string_view, 3> kWords = {"good", "note", "bad"};
   std::string out;
   for (const auto& check : checks)
-    out += fmt::format(R"({}  {{"check": {}, "health": "{}", "finding": {}, "advice": {}}})", out.empty() ? "" : ",\n", json_string(check.name),
-                       kWords[static_cast<std::size_t>(check.health)], json_string(check.finding), json_string(check.advice));
+    out += fmt::format(R"({}  {{"check": {}, "health": "{}", "finding": {}, "advice": {}}})", out.empty() ? "" : ",\n",
+                       json_string(check.name), kWords[static_cast<std::size_t>(check.health)], json_string(check.finding),
+                       json_string(check.advice));
   return "[\n" + out + "\n]\n";
 }
 
@@ -159,7 +164,9 @@ Result<> examine(Console& console, const ConfigurationFlags& flags, bool json) {
   const Configuration configuration = loaded ? loaded->values : Configuration();
   std::vector<Check> checks = {check_configuration(loaded), check_machine()};
   for (auto& check : check_engines()) checks.push_back(std::move(check));
-  for (auto& check : {check_blas(), check_port(configuration), check_folder(), check_models(configuration), check_locale(), check_telemetry()}) checks.push_back(check);
+  for (auto& check :
+       {check_blas(), check_port(configuration), check_folder(), check_models(configuration), check_locale(), check_telemetry()})
+    checks.push_back(check);
   console.out << (json ? as_json(checks) : as_text(checks));
   const auto failed = std::ranges::count(checks, Health::kBad, &Check::health);
   if (failed != 0) return fail(kDoctorFailed, fmt::format("{} check(s) failed", failed));
@@ -176,7 +183,9 @@ void add_doctor_command(CLI::App& program, Invocation& invocation) {
   auto* command = program.add_subcommand("doctor", "Check this machine and the configuration");
   command->add_flag("--json", flags->json, "As JSON");
   add_configuration_flags(*command, flags->configuration);
-  command->callback([&invocation, flags] { invocation.action = [&invocation, flags] { return examine(invocation.console, flags->configuration, flags->json); }; });
+  command->callback([&invocation, flags] {
+    invocation.action = [&invocation, flags] { return examine(invocation.console, flags->configuration, flags->json); };
+  });
 }
 
 }  // namespace forebay::cli

@@ -23,8 +23,10 @@ std::string listing(bool json) {
   std::string out;
   for (const auto& section : error_catalogue()) {
     for (const auto* code : section.codes) {
-      if (json) out += fmt::format("{}  {}", out.empty() ? "" : ",\n", explanation_json(*code));
-      else rows.push_back({code->id(), std::string(code->name), std::string(code->meaning)});
+      if (json)
+        out += fmt::format("{}  {}", out.empty() ? "" : ",\n", explanation_json(*code));
+      else
+        rows.push_back({code->id(), std::string(code->name), std::string(code->meaning)});
     }
   }
   return json ? "[\n" + out + "\n]\n" : aligned(rows);
@@ -35,7 +37,8 @@ Result<> explain(Console& console, const ExplainFlags& flags) {
   if (flags.list) return console.out << listing(flags.json), Result<>();
   if (flags.code.empty()) return fail(kUsage, "explain takes a code, as in 'forebay explain FB1042', or --list");
   const ErrorCode* code = find_error(flags.code);
-  if (code == nullptr) return fail(kUnknownCode, fmt::format("no error is called '{}'{}", harmless(flags.code), did_you_mean(flags.code, error_words())));
+  if (code == nullptr)
+    return fail(kUnknownCode, fmt::format("no error is called '{}'{}", harmless(flags.code), did_you_mean(flags.code, error_words())));
   console.out << (flags.json ? explanation_json(*code) + "\n" : explanation_of(*code));
   return {};
 }

@@ -45,7 +45,8 @@ Rows overview(const formats::ModelDescription& model) {
   if (model.weight_bytes != 0) add_row(rows, "weights", human_bytes(model.weight_bytes));
   if (model.memory_bytes != 0) add_row(rows, "memory needed", "about " + human_bytes(model.memory_bytes));
   std::vector<std::string> opsets;
-  for (const auto& [domain, version] : model.opsets) opsets.push_back(fmt::format("{} {}", domain.empty() ? "ai.onnx" : harmless(domain), version));
+  for (const auto& [domain, version] : model.opsets)
+    opsets.push_back(fmt::format("{} {}", domain.empty() ? "ai.onnx" : harmless(domain), version));
   add_row(rows, "operator sets", fmt::format("{}", fmt::join(opsets, ", ")));
   add_row(rows, "custom operators", harmless(fmt::format("{}", fmt::join(model.custom_domains, ", "))));
   add_row(rows, "external files", harmless(fmt::format("{}", fmt::join(model.external_files, ", "))));
@@ -59,23 +60,28 @@ Rows overview(const formats::ModelDescription& model) {
   }
   if (!model.labels.empty()) {
     const auto shown = std::min<std::size_t>(model.labels.size(), 10);
-    add_row(rows, "labels", harmless(fmt::format("{}{}", fmt::join(model.labels.begin(), model.labels.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
-                                                 shown < model.labels.size() ? fmt::format(" and {} more", model.labels.size() - shown) : "")));
+    add_row(rows, "labels",
+            harmless(fmt::format("{}{}", fmt::join(model.labels.begin(), model.labels.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+                                 shown < model.labels.size() ? fmt::format(" and {} more", model.labels.size() - shown) : "")));
   }
   return rows;
 }
 
 std::string tensors_table(const formats::ModelDescription& model) {
   Rows rows;
-  for (const auto& spec : model.inputs) rows.push_back({"input", harmless(spec.name), std::string(tensors::name_of(spec.dtype)), shape_text(spec), spec.is_optional ? "optional" : ""});
-  for (const auto& spec : model.outputs) rows.push_back({"output", harmless(spec.name), std::string(tensors::name_of(spec.dtype)), shape_text(spec), ""});
+  for (const auto& spec : model.inputs)
+    rows.push_back(
+        {"input", harmless(spec.name), std::string(tensors::name_of(spec.dtype)), shape_text(spec), spec.is_optional ? "optional" : ""});
+  for (const auto& spec : model.outputs)
+    rows.push_back({"output", harmless(spec.name), std::string(tensors::name_of(spec.dtype)), shape_text(spec), ""});
   for (auto& row : rows)
     if (row.back().empty()) row.pop_back();
   return rows.empty() ? "" : "\n" + aligned(rows);
 }
 
 Result<> inspect(Console& console, const InspectFlags& flags) {
-  if (flags.output != "table" && flags.output != "json") return fail(kUsage, fmt::format("--output is table or json, not '{}'", harmless(flags.output)));
+  if (flags.output != "table" && flags.output != "json")
+    return fail(kUsage, fmt::format("--output is table or json, not '{}'", harmless(flags.output)));
   TRY_ASSIGN(const auto model, formats::read_model(flags.file), "inspecting " + flags.file);
   if (flags.output == "json") return console.out << formats::to_json(model) << '\n', Result<>();
   console.out << aligned(overview(model)) << tensors_table(model);

@@ -52,7 +52,9 @@ void add_text_options(CLI::App& command, RunOptions& options) {
   command.add_option("-p,--prompt", options.prompt, "The prompt; - is standard input")->type_name("TEXT")->group(kGroup);
   command.add_option("--system", options.system, "A system message")->type_name("TEXT")->group(kGroup);
   command.add_flag("--raw", options.raw, "Complete the prompt as it is, without the chat template")->group(kGroup);
-  command.add_option("-n,--max-tokens", options.tokens_max, "Longest answer (512); 0 is what the context leaves")->type_name("N")->group(kGroup);
+  command.add_option("-n,--max-tokens", options.tokens_max, "Longest answer (512); 0 is what the context leaves")
+      ->type_name("N")
+      ->group(kGroup);
   command.add_option("-t,--temperature", options.temperature, "0 always takes the likeliest token (1)")->type_name("X")->group(kGroup);
   command.add_option("--top-p", options.top_p, "Only the likeliest tokens with this share (1)")->type_name("X")->group(kGroup);
   command.add_option("--top-k", options.top_k, "Only this many likeliest tokens (0: all)")->type_name("N")->group(kGroup);
@@ -66,19 +68,29 @@ void add_run_command(CLI::App& program, Invocation& invocation) {
   RunOptions& options = flags->options;
   auto* command = program.add_subcommand("run", "Run a model once, or hold a conversation with it");
   command->add_option("FILE", options.model_file, "The model file")->required();
-  command->add_option("INPUT", options.inputs, "Numbers (1,2,3), JSON, a .json .csv .npy .png .jpg .webp file, text, or - for standard input");
+  command->add_option("INPUT", options.inputs,
+                      "Numbers (1,2,3), JSON, a .json .csv .npy .png .jpg .webp file, text, or - for standard input");
   command->add_option("--output", flags->form, "text (default), json, csv, npy or png")->type_name("FORM");
   command->add_option("-o,--out", options.out_file, "Write the answer into this file")->type_name("FILE");
   command->add_option("--backend", flags->backend, "Where to compute: auto, cpu, … or a chain")->type_name("NAMES");
   command->add_option("--log-level", flags->log_level, "debug, info, warning, error (default) or off")->type_name("LEVEL");
-  command->add_option("--input", options.named_inputs, "One of several inputs; repeatable")->type_name("NAME=VALUE")->expected(1)->take_all()->group("Tensor models");
-  command->add_option("--outputs", options.outputs, "Only these outputs; repeatable")->type_name("NAME")->expected(1)->take_all()->group("Tensor models");
+  command->add_option("--input", options.named_inputs, "One of several inputs; repeatable")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->take_all()
+      ->group("Tensor models");
+  command->add_option("--outputs", options.outputs, "Only these outputs; repeatable")
+      ->type_name("NAME")
+      ->expected(1)
+      ->take_all()
+      ->group("Tensor models");
   add_text_options(*command, options);
   command->add_flag("--no-normalize", flags->no_normalize, "Vectors as the model gives them, not of length 1")->group("Embedding models");
   add_configuration_flags(*command, flags->configuration);
   command->footer(
       "Examples:\n  forebay run digits.onnx seven.png\n  forebay run wine.onnx wine.csv --output csv\n"
-      "  forebay run wine.onnx 13.4,1.8,2.4,20,100,2.7,2.9,0.2,1.8,5.1,1,3.4,920\n  forebay run two.onnx --input a=a.npy --input b=1,2 --outputs sum --output npy -o sum.npy\n"
+      "  forebay run wine.onnx 13.4,1.8,2.4,20,100,2.7,2.9,0.2,1.8,5.1,1,3.4,920\n  forebay run two.onnx --input a=a.npy --input b=1,2 "
+      "--outputs sum --output npy -o sum.npy\n"
       "  forebay run chat.gguf \"Tell me about mercy.\"\n  forebay run chat.gguf                      a conversation\n"
       "  forebay run embed.gguf \"one text\" \"another\" --output json");
   command->callback([&invocation, flags] { invocation.action = [&invocation, flags] { return run(invocation.console, *flags); }; });

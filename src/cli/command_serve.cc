@@ -27,8 +27,11 @@ constexpr std::array kSettingFlags = {
     SettingFlag{"--host", "ADDRESS", "Address to listen on (127.0.0.1)", {"http.host"}},
     SettingFlag{"--port", "PORT", "Port to listen on (8080); 0 takes any free one", {"http.port"}},
     SettingFlag{"--workers", "N", "Engine threads of each model", {"models.tensors.workers", "models.generation.workers"}},
-    SettingFlag{"--queue-size", "N", "Requests of one model that may wait",
-                {"models.generation.admission.queue_requests_max", "models.tensors.admission.queue_requests_max", "models.embedding.admission.queue_requests_max"}},
+    SettingFlag{"--queue-size",
+                "N",
+                "Requests of one model that may wait",
+                {"models.generation.admission.queue_requests_max", "models.tensors.admission.queue_requests_max",
+                 "models.embedding.admission.queue_requests_max"}},
     SettingFlag{"--max-concurrent-requests", "N", "Requests in flight; 503 beyond", {"http.concurrent_requests_max"}},
     SettingFlag{"--backend", "NAMES", "Where models compute: auto, cpu, … or a chain", {"models.backend"}},
     SettingFlag{"--log-level", "LEVEL", "debug, info, warning, error or off", {"log.level"}},
@@ -73,8 +76,10 @@ void add_models(std::vector<Entry>& entries, const ServeFlags& flags) {
   if (flags.files.empty() && flags.named_models.empty() && flags.models_folder.empty()) return;
   entries.push_back({"models_served", "", EntryKind::kList, "command line"});
   std::size_t count = 0;
-  for (const auto& file : flags.files) entries.push_back({fmt::format("models_served[{}].path", count++), file, EntryKind::kText, "command line"});
-  for (const auto& model : flags.named_models) entries.push_back({fmt::format("models_served[{}]", count++), model, EntryKind::kText, "--model"});
+  for (const auto& file : flags.files)
+    entries.push_back({fmt::format("models_served[{}].path", count++), file, EntryKind::kText, "command line"});
+  for (const auto& model : flags.named_models)
+    entries.push_back({fmt::format("models_served[{}]", count++), model, EntryKind::kText, "--model"});
   entries.push_back({"models_folder", flags.models_folder, EntryKind::kText, "--models"});
 }
 
@@ -137,8 +142,10 @@ class Greeting {
     step([&](State& state) { state.port = port; });
   }
   void settled(bool all_ready) {
-    if (all_ready) log::info("every model is ready");
-    else log::error("some models could not be loaded; GET /v1/models says why");
+    if (all_ready)
+      log::info("every model is ready");
+    else
+      log::error("some models could not be loaded; GET /v1/models says why");
     step([&](State& state) { state.ready = all_ready; });
   }
 
@@ -175,7 +182,8 @@ Result<> run_serve(Console& console, const ServeFlags& flags) {
   TRY_ASSIGN(auto sources, sources_of(loaded.values));
   const ServeOptions options = options_of(loaded.values, std::move(sources));
   Greeting greeting(console, options, loaded.values.log.format == log::Format::kConsole);
-  return serve(options, {.listening = [&](std::uint16_t port) { greeting.listening(port); }, .settled = [&](bool all_ready) { greeting.settled(all_ready); }});
+  return serve(options, {.listening = [&](std::uint16_t port) { greeting.listening(port); },
+                         .settled = [&](bool all_ready) { greeting.settled(all_ready); }});
 }
 }  // namespace
 
@@ -183,18 +191,30 @@ void add_serve_command(CLI::App& program, Invocation& invocation) {
   auto flags = std::make_shared<ServeFlags>();
   auto* command = program.add_subcommand("serve", "Serve models over HTTP");
   command->add_option("FILE", flags->files, "Model files; without any model the example models are served");
-  command->add_option("--model", flags->named_models, "A model file under a name of its own; repeatable")->type_name("[NAME=]FILE")->expected(1)->take_all();
-  command->add_option("--models", flags->models_folder, "Every model in a folder: NAME.gguf, NAME/model.onnx, NAME/VERSION/model.onnx")->type_name("DIR");
+  command->add_option("--model", flags->named_models, "A model file under a name of its own; repeatable")
+      ->type_name("[NAME=]FILE")
+      ->expected(1)
+      ->take_all();
+  command->add_option("--models", flags->models_folder, "Every model in a folder: NAME.gguf, NAME/model.onnx, NAME/VERSION/model.onnx")
+      ->type_name("DIR");
   for (std::size_t i = 0; i < kSettingFlags.size(); ++i)
     command->add_option(kSettingFlags[i].flag, flags->settings[i], kSettingFlags[i].help)->type_name(kSettingFlags[i].type);
-  command->add_option("--api-key", flags->api_keys, "A key that clients must bring; repeatable. Others on this machine can see flags: prefer a file")
-      ->type_name("KEY")->expected(1)->take_all();
+  command
+      ->add_option("--api-key", flags->api_keys,
+                   "A key that clients must bring; repeatable. Others on this machine can see flags: prefer a file")
+      ->type_name("KEY")
+      ->expected(1)
+      ->take_all();
   command->add_option("--api-key-file", flags->api_key_file, "Keys, one a line")->type_name("FILE");
-  command->add_option("--cors", flags->cors_origins, "An origin whose pages may call this server, or *; repeatable")->type_name("ORIGIN")->expected(1)->take_all();
+  command->add_option("--cors", flags->cors_origins, "An origin whose pages may call this server, or *; repeatable")
+      ->type_name("ORIGIN")
+      ->expected(1)
+      ->take_all();
   add_configuration_flags(*command, flags->configuration);
   command->footer(
       "Examples:\n  forebay serve                              the example models\n  forebay serve chat.gguf digits.onnx\n"
-      "  forebay serve --model assistant=chat.gguf --port 9000\n  forebay serve --models /srv/models --host 0.0.0.0 --api-key-file keys.txt\n\n"
+      "  forebay serve --model assistant=chat.gguf --port 9000\n  forebay serve --models /srv/models --host 0.0.0.0 --api-key-file "
+      "keys.txt\n\n"
       "SIGTERM and Ctrl-C let running requests end; a second one does not wait. Every setting is in docs/configuration.md.");
   command->callback([&invocation, flags] { invocation.action = [&invocation, flags] { return run_serve(invocation.console, *flags); }; });
 }

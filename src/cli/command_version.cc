@@ -14,7 +14,8 @@ void add_version_command(CLI::App& program, Invocation& invocation) {
   command->add_flag("--json", *json, "As JSON");
   command->callback([&invocation, json] {
     invocation.action = [&invocation, json]() -> Result<> {
-      invocation.console.out << (*json ? fmt::format("{{\"name\": \"forebay\", \"version\": \"{}\", \"compiler\": \"{}\"}}\n", program_version(), __VERSION__)
+      invocation.console.out << (*json ? fmt::format("{{\"name\": \"forebay\", \"version\": \"{}\", \"compiler\": \"{}\"}}\n",
+                                                     program_version(), __VERSION__)
                                        : fmt::format("forebay {}\n", program_version()));
       return {};
     };

@@ -57,7 +57,9 @@ constexpr std::string_view kSizePattern = R"("^[0-9]+ ?(B|kB|MB|GB|TB|KiB|MiB|Gi
 std::string schema_type(const NamedSlot& slot) {
   const std::string type = type_of(slot);
   const auto* rule = rule_of(slot.path);
-  const auto bounds = [&](std::string_view kind) { return fmt::format(R"("type": "{}", "minimum": {:.0f}, "maximum": {:.0f})", kind, rule->least, rule->most); };
+  const auto bounds = [&](std::string_view kind) {
+    return fmt::format(R"("type": "{}", "minimum": {:.0f}, "maximum": {:.0f})", kind, rule->least, rule->most);
+  };
   if (const auto choices = choices_of(slot); !choices.empty()) {
     std::vector<std::string> quoted;
     for (const auto choice : choices) quoted.push_back(json_string(choice));
@@ -66,13 +68,15 @@ std::string schema_type(const NamedSlot& slot) {
   if (type == "true or false") return R"("type": "boolean")";
   if (type == "duration") return fmt::format(R"("oneOf": [{{"type": "string", "pattern": {}}}, {{"const": 0}}])", kDurationPattern);
   if (type == "size") return fmt::format(R"("oneOf": [{{{}}}, {{"type": "string", "pattern": {}}}])", bounds("integer"), kSizePattern);
-  if (type == "number" && std::holds_alternative<double*>(slot.slot)) return fmt::format(R"("type": "number", "minimum": {}, "maximum": {})", rule->least, rule->most);
+  if (type == "number" && std::holds_alternative<double*>(slot.slot))
+    return fmt::format(R"("type": "number", "minimum": {}, "maximum": {})", rule->least, rule->most);
   if (type == "number") return bounds("integer");
   if (type == "list of texts") return fmt::format(R"("type": "array", "maxItems": {:.0f}, "items": {{"type": "string"}})", rule->most);
   if (type == "list of models") {
-    return fmt::format(R"("type": "array", "maxItems": {:.0f}, "items": {{"oneOf": [{{"type": "string"}}, {{"type": "object", "properties": )"
-                       R"({{"name": {{"type": "string"}}, "path": {{"type": "string"}}}}, "required": ["path"], "additionalProperties": false}}]}})",
-                       rule->most);
+    return fmt::format(
+        R"("type": "array", "maxItems": {:.0f}, "items": {{"oneOf": [{{"type": "string"}}, {{"type": "object", "properties": )"
+        R"({{"name": {{"type": "string"}}, "path": {{"type": "string"}}}}, "required": ["path"], "additionalProperties": false}}]}})",
+        rule->most);
   }
   return fmt::format(R"("type": "string", "minLength": {:.0f}, "maxLength": {:.0f})", rule->least, rule->most);
 }
@@ -92,8 +96,10 @@ std::string configuration_yaml(const LoadedConfiguration& loaded, ShowOptions op
       [&](std::size_t depth, const std::string& name, const NamedSlot& slot) {
         const auto origin = loaded.origins.find(slot.path);
         const std::string line = fmt::format("{:{}}{}: {}", "", depth * 2, name, render_value(slot));
-        if (options.origins) out += fmt::format("{:<60}  # {}\n", line, origin == loaded.origins.end() ? "default" : origin->second);
-        else out += line + "\n";
+        if (options.origins)
+          out += fmt::format("{:<60}  # {}\n", line, origin == loaded.origins.end() ? "default" : origin->second);
+        else
+          out += line + "\n";
       },
       [](std::size_t) {});
   return out;
@@ -101,10 +107,14 @@ std::string configuration_yaml(const LoadedConfiguration& loaded, ShowOptions op
 
 std::string configuration_schema() {
   Configuration defaults;
-  std::string out = "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"title\": \"Forebay configuration\",\n  \"type\": \"object\",\n"
-                    "  \"additionalProperties\": false,\n  \"properties\": {";
+  std::string out =
+      "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"title\": \"Forebay configuration\",\n  \"type\": "
+      "\"object\",\n"
+      "  \"additionalProperties\": false,\n  \"properties\": {";
   const auto indent = [](std::size_t depth) { return std::string(depth * 4 + 4, ' '); };
-  const auto begin = [&](std::size_t depth, const std::string& name) { out += fmt::format("{}\n{}{}: ", out.ends_with('{') ? "" : ",", indent(depth), json_string(name)); };
+  const auto begin = [&](std::size_t depth, const std::string& name) {
+    out += fmt::format("{}\n{}{}: ", out.ends_with('{') ? "" : ",", indent(depth), json_string(name));
+  };
   walk(
       slots_of(defaults),
       [&](std::size_t depth, const std::string& name) {
@@ -123,10 +133,14 @@ std::string configuration_markdown() {
   Configuration defaults;
   std::string out =
       "# Configuration\n\n"
-      "Made by `forebay config markdown`; do not edit. Later sources win: defaults, `/etc/forebay/config.yaml`, `~/.config/forebay/config.yaml`,\n"
-      "`forebay.yaml` in the working directory (or `--config FILE`), the environment, flags. Each file may be `.yaml`, `.yml`, `.toml` or `.json`.\n"
-      "`forebay config show --origin` says what is set and where; `forebay config check FILE` checks a file; `forebay config schema` is its JSON Schema.\n\n"
-      "Durations are written `250ms`, `30s`, `5m`, `2h`, `1d`; sizes `1500`, `64KiB`, `8MiB`, `2GiB` or `10MB`. In the environment a list is split at\n"
+      "Made by `forebay config markdown`; do not edit. Later sources win: defaults, `/etc/forebay/config.yaml`, "
+      "`~/.config/forebay/config.yaml`,\n"
+      "`forebay.yaml` in the working directory (or `--config FILE`), the environment, flags. Each file may be `.yaml`, `.yml`, `.toml` or "
+      "`.json`.\n"
+      "`forebay config show --origin` says what is set and where; `forebay config check FILE` checks a file; `forebay config schema` is "
+      "its JSON Schema.\n\n"
+      "Durations are written `250ms`, `30s`, `5m`, `2h`, `1d`; sizes `1500`, `64KiB`, `8MiB`, `2GiB` or `10MB`. In the environment a list "
+      "is split at\n"
       "commas. Any setting is also a flag: `--set http.port=9000`.\n";
   std::string section;
   for (const auto& slot : slots_of(defaults)) {
@@ -136,8 +150,8 @@ std::string configuration_markdown() {
       out += fmt::format("\n## {}\n\n| setting | type | default | range | environment | |\n|---|---|---|---|---|---|\n", now);
       section = now;
     }
-    out += fmt::format("| `{}` | {} | `{}` | {} | `{}` | {} |\n", slot.path, cell(type_of(slot)), cell(render_value(slot)), cell(range_of(slot)),
-                       environment_name(slot.path), cell(description_of(slot)));
+    out += fmt::format("| `{}` | {} | `{}` | {} | `{}` | {} |\n", slot.path, cell(type_of(slot)), cell(render_value(slot)),
+                       cell(range_of(slot)), environment_name(slot.path), cell(description_of(slot)));
   }
   return out;
 }

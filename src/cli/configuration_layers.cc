@@ -10,8 +10,8 @@
 #include <system_error>
 
 #include "base/mapped_file.h"
-#include "cli/errors.h"
 #include "cli/did_you_mean.h"
+#include "cli/errors.h"
 #include "cli/setting_rules.h"
 #include "cli/setting_slots.h"
 #include "cli/setting_value.h"
@@ -20,8 +20,8 @@ namespace forebay::cli {
 
 namespace {
 constexpr std::array<std::string_view, 4> kExtensions = {".yaml", ".yml", ".toml", ".json"};
-constexpr std::array<std::string_view, 6> kNotSettings = {"FOREBAY_CACHE", "FOREBAY_JOBS",   "FOREBAY_PRIVATE_ROOT", "FOREBAY_BINARY",
-                                                          "FOREBAY_REFERENCE_MODELS", "FOREBAY_PORT"};
+constexpr std::array<std::string_view, 6> kNotSettings = {
+    "FOREBAY_CACHE", "FOREBAY_JOBS", "FOREBAY_PRIVATE_ROOT", "FOREBAY_BINARY", "FOREBAY_REFERENCE_MODELS", "FOREBAY_PORT"};
 
 // A relative path means the folder of the file that names it.
 std::string based_on(const std::filesystem::path& folder, std::string path) {
@@ -50,8 +50,10 @@ class Loading {
       auto candidate = folder / (stem + std::string(extension));
       if (std::filesystem::exists(candidate, ignored)) found.push_back(std::move(candidate));
     }
-    if (found.size() > 1) mistakes_.emplace_back(kConfigurationAmbiguous, fmt::format("{} and {} are both there", found[0].string(), found[1].string()));
-    else if (!found.empty()) file(found.front());
+    if (found.size() > 1)
+      mistakes_.emplace_back(kConfigurationAmbiguous, fmt::format("{} and {} are both there", found[0].string(), found[1].string()));
+    else if (!found.empty())
+      file(found.front());
   }
   void environment(const std::vector<std::pair<std::string, std::string>>& variables) {
     std::map<std::string, std::string> paths;
@@ -62,7 +64,8 @@ class Loading {
       if (!name.starts_with("FOREBAY_")) continue;
       if (const auto path = paths.find(name); path != paths.end()) {
         layer.entries.push_back({path->second, value, EntryKind::kPlain, "environment " + name});
-      } else if (std::ranges::find(kNotSettings, name) == kNotSettings.end() && !name.starts_with("FOREBAY_PORT_") && !name.starts_with("FOREBAY_SERVICE_")) {
+      } else if (std::ranges::find(kNotSettings, name) == kNotSettings.end() && !name.starts_with("FOREBAY_PORT_") &&
+                 !name.starts_with("FOREBAY_SERVICE_")) {
         mistakes_.emplace_back(kUnknownSetting, fmt::format("environment {}: no setting has this name{}", name, did_you_mean(name, known)));
       }
     }
@@ -85,9 +88,11 @@ class Loading {
   std::expected<LoadedConfiguration, Mistakes> finish() {
     if (mistakes_.empty()) {
       for (const auto& model : loaded_.values.models_served)
-        if (model.path.empty()) mistakes_.emplace_back(kSettingWrongType, fmt::format("{}: a model in models_served has no path", origin_of("models_served")));
+        if (model.path.empty())
+          mistakes_.emplace_back(kSettingWrongType, fmt::format("{}: a model in models_served has no path", origin_of("models_served")));
       for (auto& conflict : conflicts_in(loaded_.values))
-        mistakes_.emplace_back(kSettingsConflict, fmt::format("{} ({} and {})", conflict.problem, origin_of(conflict.first), origin_of(conflict.second)));
+        mistakes_.emplace_back(kSettingsConflict,
+                               fmt::format("{} ({} and {})", conflict.problem, origin_of(conflict.first), origin_of(conflict.second)));
     }
     if (!mistakes_.empty()) return std::unexpected(std::move(mistakes_));
     return std::move(loaded_);
@@ -101,7 +106,8 @@ class Loading {
     if (found != slots_.end()) return &*found;
     const bool section = std::ranges::any_of(names_, [&](const std::string& name) { return name.starts_with(std::string(path) + "."); });
     if (section && entry.kind == EntryKind::kNull) return nullptr;
-    if (section) mistakes_.emplace_back(kSettingWrongType, fmt::format("{}: {} is a section with settings below it, not a value", entry.origin, path));
+    if (section)
+      mistakes_.emplace_back(kSettingWrongType, fmt::format("{}: {} is a section with settings below it, not a value", entry.origin, path));
     else if (entry.path == path || entry.path.ends_with("[0]"))
       mistakes_.emplace_back(kUnknownSetting, fmt::format("{}: unknown setting '{}'{}", entry.origin, path, did_you_mean(path, names_)));
     return nullptr;
@@ -138,8 +144,10 @@ std::expected<LoadedConfiguration, Mistakes> load_configuration(const Configurat
   Loading loading;
   loading.folder(sources.system_folder, "config");
   loading.folder(sources.user_folder, "config");
-  if (sources.file) loading.file(*sources.file);
-  else loading.folder(sources.project_folder, "forebay");
+  if (sources.file)
+    loading.file(*sources.file);
+  else
+    loading.folder(sources.project_folder, "forebay");
   loading.environment(sources.environment);
   loading.apply({"", sources.flags});
   return loading.finish();
@@ -155,12 +163,15 @@ Error combined(const Mistakes& mistakes) {
 ConfigurationSources usual_sources() {
   ConfigurationSources sources;
   sources.system_folder = "/etc/forebay";
-  if (const char* folder = std::getenv("XDG_CONFIG_HOME"); folder != nullptr && *folder == '/') sources.user_folder = std::filesystem::path(folder) / "forebay";
-  else if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') sources.user_folder = std::filesystem::path(home) / ".config/forebay";
+  if (const char* folder = std::getenv("XDG_CONFIG_HOME"); folder != nullptr && *folder == '/')
+    sources.user_folder = std::filesystem::path(folder) / "forebay";
+  else if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
+    sources.user_folder = std::filesystem::path(home) / ".config/forebay";
   sources.project_folder = ".";
   for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
-    if (const auto sign = text.find('='); sign != std::string_view::npos) sources.environment.emplace_back(text.substr(0, sign), text.substr(sign + 1));
+    if (const auto sign = text.find('='); sign != std::string_view::npos)
+      sources.environment.emplace_back(text.substr(0, sign), text.substr(sign + 1));
   }
   return sources;
 }

@@ -19,9 +19,9 @@
 namespace forebay::cli {
 
 struct ConfigurationSources {
-  std::filesystem::path system_folder;   // each folder: config.yaml, config.yml, config.toml or config.json; empty: none
+  std::filesystem::path system_folder;  // each folder: config.yaml, config.yml, config.toml or config.json; empty: none
   std::filesystem::path user_folder;
-  std::filesystem::path project_folder;  // forebay.yaml, …
+  std::filesystem::path project_folder;       // forebay.yaml, …
   std::optional<std::filesystem::path> file;  // instead of the project's
   std::vector<std::pair<std::string, std::string>> environment;
   std::vector<Entry> flags;
@@ -29,8 +29,8 @@ struct ConfigurationSources {
 
 struct LoadedConfiguration {
   Configuration values;
-  std::map<std::string, std::string> origins;        // path -> where its value comes from; absent: the default
-  std::vector<std::filesystem::path> files;          // that were read, lowest first
+  std::map<std::string, std::string> origins;  // path -> where its value comes from; absent: the default
+  std::vector<std::filesystem::path> files;    // that were read, lowest first
 };
 
 // Every mistake, in the order of the layers: an unreadable or malformed file (its other values are not looked at), unknown and repeated

@@ -87,7 +87,8 @@ TEST(Configuration, EveryDefaultIsWithinItsRangeAndReadsBack) {
     const std::string shown = render_value(slot);
     if (shown.starts_with('[')) continue;
     const bool quoted = shown.starts_with('"');
-    const Entry entry{slot.path, quoted ? shown.substr(1, shown.size() - 2) : shown, quoted ? EntryKind::kText : EntryKind::kPlain, "default"};
+    const Entry entry{slot.path, quoted ? shown.substr(1, shown.size() - 2) : shown, quoted ? EntryKind::kText : EntryKind::kPlain,
+                      "default"};
     if (slot.path == "models_folder") continue;  // Empty, which means none.
     const auto done = set_value(slot, entry);
     EXPECT_TRUE(done) << (done ? "" : done.error().message());
@@ -104,12 +105,17 @@ TEST(Configuration, EveryEnvironmentNameIsUnique) {
 TEST(Configuration, ReadsYamlTomlAndJsonAlike) {
   const Folder folder;
   const std::array files = {
-      folder.write("a.yaml", "http:\n  port: 9000\n  request_timeout: 30s\n  body_bytes_max: 8MiB\n  cors_origins: [\"https://a.example\", \"*\"]\n"
-                             "log: {level: debug}\nmodels:\n  warm: false\n  tensors:\n    queue_delay_max: 250us\n"),
-      folder.write("a.toml", "[http]\nport = 9000\nrequest_timeout = \"30s\"\nbody_bytes_max = \"8MiB\"\ncors_origins = [\"https://a.example\", \"*\"]\n"
-                             "[log]\nlevel = \"debug\"\n[models]\nwarm = false\ntensors.queue_delay_max = \"250us\"\n"),
-      folder.write("a.json", "{\"http\": {\"port\": 9000, \"request_timeout\": \"30s\", \"body_bytes_max\": 8388608,\n\t\"cors_origins\": [\"https:\\/\\/a.example\", \"*\"]},\n"
-                             " \"log\": {\"level\": \"debug\"}, \"models\": {\"warm\": false, \"tensors\": {\"queue_delay_max\": \"250us\"}}}\n"),
+      folder.write("a.yaml",
+                   "http:\n  port: 9000\n  request_timeout: 30s\n  body_bytes_max: 8MiB\n  cors_origins: [\"https://a.example\", \"*\"]\n"
+                   "log: {level: debug}\nmodels:\n  warm: false\n  tensors:\n    queue_delay_max: 250us\n"),
+      folder.write(
+          "a.toml",
+          "[http]\nport = 9000\nrequest_timeout = \"30s\"\nbody_bytes_max = \"8MiB\"\ncors_origins = [\"https://a.example\", \"*\"]\n"
+          "[log]\nlevel = \"debug\"\n[models]\nwarm = false\ntensors.queue_delay_max = \"250us\"\n"),
+      folder.write("a.json",
+                   "{\"http\": {\"port\": 9000, \"request_timeout\": \"30s\", \"body_bytes_max\": 8388608,\n\t\"cors_origins\": "
+                   "[\"https:\\/\\/a.example\", \"*\"]},\n"
+                   " \"log\": {\"level\": \"debug\"}, \"models\": {\"warm\": false, \"tensors\": {\"queue_delay_max\": \"250us\"}}}\n"),
   };
   for (const auto& file : files) {
     const auto loaded = must_load(with_file(file));
@@ -125,20 +131,23 @@ TEST(Configuration, ReadsYamlTomlAndJsonAlike) {
 
 TEST(Configuration, ModelsMayBeNamedInEveryForm) {
   const Folder folder;
-  const auto file = folder.write("a.yaml", "models_served:\n  - name: chat\n    path: chat.gguf\n  - digits.onnx\n  - wine=/abs/wine.onnx\nmodels_folder: more\n");
+  const auto file = folder.write(
+      "a.yaml", "models_served:\n  - name: chat\n    path: chat.gguf\n  - digits.onnx\n  - wine=/abs/wine.onnx\nmodels_folder: more\n");
   const auto values = must_load(with_file(file)).values;
   const std::string base = folder.path().string();
-  EXPECT_THAT(values.models_served,
-              ::testing::ElementsAre(ModelEntry{"chat", base + "/chat.gguf"}, ModelEntry{"", base + "/digits.onnx"}, ModelEntry{"wine", "/abs/wine.onnx"}));
+  EXPECT_THAT(values.models_served, ::testing::ElementsAre(ModelEntry{"chat", base + "/chat.gguf"}, ModelEntry{"", base + "/digits.onnx"},
+                                                           ModelEntry{"wine", "/abs/wine.onnx"}));
   EXPECT_EQ(values.models_folder, base + "/more");
 
   const auto toml = folder.write("b.toml", "[[models_served]]\nname = \"a\"\npath = \"/a.onnx\"\n[[models_served]]\npath = \"/b.onnx\"\n");
-  EXPECT_THAT(must_load(with_file(toml)).values.models_served, ::testing::ElementsAre(ModelEntry{"a", "/a.onnx"}, ModelEntry{"", "/b.onnx"}));
+  EXPECT_THAT(must_load(with_file(toml)).values.models_served,
+              ::testing::ElementsAre(ModelEntry{"a", "/a.onnx"}, ModelEntry{"", "/b.onnx"}));
 }
 
 TEST(Configuration, AListReplacesTheListOfALowerLayer) {
   const Folder folder;
-  ConfigurationSources sources = with_file(folder.write("a.yaml", "http:\n  cors_origins: [\"https://a.example\", \"https://b.example\"]\n"));
+  ConfigurationSources sources =
+      with_file(folder.write("a.yaml", "http:\n  cors_origins: [\"https://a.example\", \"https://b.example\"]\n"));
   sources.environment = {{"FOREBAY_HTTP_CORS_ORIGINS", "https://c.example, https://d.example"}};
   EXPECT_THAT(must_load(sources).values.http.cors_origins, ::testing::ElementsAre("https://c.example", "https://d.example"));
 }
@@ -183,7 +192,8 @@ TEST(Configuration, NamesTheLineOfAnUnknownSettingAndTheNearestName) {
   const Error error = mistake_in("a.yaml", "log:\n  level: info\nhttp:\n  prot: 80\n");
   EXPECT_EQ(error.code(), kUnknownSetting);
   EXPECT_THAT(error.message(), HasSubstr("a.yaml:4: unknown setting 'http.prot'; did you mean 'http.port'?"));
-  EXPECT_THAT(mistake_in("a.toml", "[http]\nhost = \"::\"\nprot = 80\n").message(), HasSubstr("a.toml:3: unknown setting 'http.prot'; did you mean 'http.port'?"));
+  EXPECT_THAT(mistake_in("a.toml", "[http]\nhost = \"::\"\nprot = 80\n").message(),
+              HasSubstr("a.toml:3: unknown setting 'http.prot'; did you mean 'http.port'?"));
 }
 
 TEST(Configuration, RefusesWhatIsGivenTwice) {
@@ -259,7 +269,8 @@ TEST(Configuration, ReportsEveryMistakeOfEveryLayerAtOnce) {
   ASSERT_FALSE(loaded);
   ASSERT_EQ(loaded.error().size(), 5U);
   const std::string message = combined(loaded.error()).message();
-  for (const auto* part : {"a.yaml:2", "a.yaml:3", "a.yaml:5", "environment FOREBAY_HTTP_PROT: no setting has this name; did you mean 'FOREBAY_HTTP_PORT'?", "--host"})
+  for (const auto* part : {"a.yaml:2", "a.yaml:3", "a.yaml:5",
+                           "environment FOREBAY_HTTP_PROT: no setting has this name; did you mean 'FOREBAY_HTTP_PORT'?", "--host"})
     EXPECT_THAT(message, HasSubstr(part));
 }
 
@@ -269,7 +280,9 @@ TEST(Configuration, RefusesSettingsThatContradictEachOther) {
   EXPECT_THAT(error.message(), HasSubstr("models.tensors.admission.low_watermark must be below models.tensors.admission.high_watermark"));
   EXPECT_THAT(error.message(), HasSubstr("a.yaml:4"));
   EXPECT_EQ(mistake_in("a.yaml", "models:\n  generation:\n    prompt_chunk_tokens: 513\n").code(), kSettingsConflict);
-  EXPECT_EQ(mistake_in("a.yaml", "models:\n  generation:\n    step_tokens_max: 16\n    prompt_chunk_tokens: 16\n    sequences_max: 17\n").code(), kSettingsConflict);
+  EXPECT_EQ(
+      mistake_in("a.yaml", "models:\n  generation:\n    step_tokens_max: 16\n    prompt_chunk_tokens: 16\n    sequences_max: 17\n").code(),
+      kSettingsConflict);
   EXPECT_EQ(mistake_in("a.yaml", "models:\n  models_max: 1\nmodels_served: [a.onnx, b.onnx]\n").code(), kSettingsConflict);
 }
 
@@ -286,7 +299,10 @@ TEST(Configuration, NeverRepeatsASecret) {
 
 TEST(Configuration, IgnoresWhatKubernetesSetsForAServiceNamedForebay) {
   ConfigurationSources sources;
-  sources.environment = {{"FOREBAY_SERVICE_HOST", "10.0.0.1"}, {"FOREBAY_PORT", "tcp://10.0.0.1:80"}, {"FOREBAY_PORT_80_TCP_PROTO", "tcp"}, {"FOREBAY_SERVICE_PORT", "80"}};
+  sources.environment = {{"FOREBAY_SERVICE_HOST", "10.0.0.1"},
+                         {"FOREBAY_PORT", "tcp://10.0.0.1:80"},
+                         {"FOREBAY_PORT_80_TCP_PROTO", "tcp"},
+                         {"FOREBAY_SERVICE_PORT", "80"}};
   EXPECT_TRUE(load_configuration(sources));
 }
 
@@ -313,8 +329,10 @@ TEST(Configuration, SurvivesDeepNesting) {
 
 TEST(Configuration, WhatIsShownReadsBackToTheSame) {
   const Folder folder;
-  const auto first = must_load(with_file(folder.write("a.yaml", "http: {port: 9, request_timeout: 1500ms, body_bytes_max: 1500000, cors_origins: ['*']}\n"
-                                                                "models_served: [a=/x/a.onnx]\nlog: {format: json}\n")));
+  const auto first =
+      must_load(with_file(folder.write("a.yaml",
+                                       "http: {port: 9, request_timeout: 1500ms, body_bytes_max: 1500000, cors_origins: ['*']}\n"
+                                       "models_served: [a=/x/a.onnx]\nlog: {format: json}\n")));
   const std::string shown = configuration_yaml(first, {});
   const auto second = must_load(with_file(folder.write("b.yaml", shown)));
   EXPECT_EQ(configuration_yaml(second, {}), shown);
@@ -362,7 +380,8 @@ std::string as_yaml(const std::map<std::string, std::string>& values) {
   }
   const auto write = [&](const auto& self, const Node& node, int depth) -> void {
     for (const auto& [name, child] : node.below) {
-      out += fmt::format("{:{}}{}:{}\n", "", depth * 2, name, child.below.empty() ? " " + (child.value.starts_with(':') ? '"' + child.value + '"' : child.value) : "");
+      out += fmt::format("{:{}}{}:{}\n", "", depth * 2, name,
+                         child.below.empty() ? " " + (child.value.starts_with(':') ? '"' + child.value + '"' : child.value) : "");
       self(self, child, depth + 1);
     }
   };
@@ -403,7 +422,8 @@ TEST(Property26, TheLastLayerThatSaysSomethingWins) {
     RC_ASSERT(loaded.has_value());
     Configuration model;
     for (const auto& slot : slots_of(model))
-      if (const auto found = expected.find(slot.path); found != expected.end()) RC_ASSERT(set_value(slot, {slot.path, found->second, EntryKind::kPlain, ""}).has_value());
+      if (const auto found = expected.find(slot.path); found != expected.end())
+        RC_ASSERT(set_value(slot, {slot.path, found->second, EntryKind::kPlain, ""}).has_value());
     for (const auto& slot : slots_of(model)) {
       RC_ASSERT(value_of(loaded->values, slot.path) == render_value(slot));
       const auto origin = loaded->origins.find(slot.path);

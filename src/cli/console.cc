@@ -23,7 +23,12 @@ std::string scaled(std::uint64_t number, double step, const std::array<std::stri
   auto value = static_cast<double>(number);
   std::size_t unit = 0;
   for (; value >= step && unit + 1 < kCount; ++unit) value /= step;
-  return unit == 0 ? fmt::format("{}{}", number, units[0]) : fmt::format("{:.{}f}{}", value, value < 10 ? 2 : value < 100 ? 1 : 0, units[unit]);
+  return unit == 0 ? fmt::format("{}{}", number, units[0])
+                   : fmt::format("{:.{}f}{}", value,
+                                 value < 10    ? 2
+                                 : value < 100 ? 1
+                                               : 0,
+                                 units[unit]);
 }
 }  // namespace
 
@@ -41,8 +46,9 @@ Console process_console() {
 
 void print_error(Console& console, const Error& error) {
   if (console.json_errors) {
-    console.err << fmt::format(R"({{"error": {{"code": "{}", "name": "{}", "message": {}, "hint": {}, "exit_status": {}}}}})", error.code().id(), error.code().name,
-                               json_string(error.message()), json_string(error.hint()), exit_status_of(error.code()))
+    console.err << fmt::format(R"({{"error": {{"code": "{}", "name": "{}", "message": {}, "hint": {}, "exit_status": {}}}}})",
+                               error.code().id(), error.code().name, json_string(error.message()), json_string(error.hint()),
+                               exit_status_of(error.code()))
                 << std::endl;
     return;
   }

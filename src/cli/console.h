@@ -18,8 +18,8 @@ struct Console {
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   bool in_is_terminal = false;
-  bool colour = false;        // of standard error; never with NO_COLOR
-  bool json_errors = false;   // one JSON object a line instead of text
+  bool colour = false;       // of standard error; never with NO_COLOR
+  bool json_errors = false;  // one JSON object a line instead of text
 };
 
 // The process's own streams.

@@ -17,7 +17,9 @@ engines::SamplingOptions sampling_of(const RunOptions& options) {
   return sampling;
 }
 
-bool has_own_template(const models::ServedModel& model) { return model.chat_template && model.description.text && !model.description.text->chat_templates.empty(); }
+bool has_own_template(const models::ServedModel& model) {
+  return model.chat_template && model.description.text && !model.description.text->chat_templates.empty();
+}
 }  // namespace
 
 Conversation::Conversation(models::ServedModel& model, const Clock& clock, const RunOptions& options)
@@ -77,8 +79,10 @@ Result<Answer> Conversation::ask(const std::string& text, const CancelToken& can
     return receive(*channel, show);
   }();
   // A turn that failed is as if it had not been.
-  if (!answered) messages_.pop_back();
-  else messages_.push_back({.role = "assistant", .content = answered->text});
+  if (!answered)
+    messages_.pop_back();
+  else
+    messages_.push_back({.role = "assistant", .content = answered->text});
   return answered;
 }
 

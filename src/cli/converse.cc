@@ -1,37 +1,47 @@
 #include <fmt/format.h>
-#include <signal.h>
-#include <stdio.h>  // readline's header needs FILE
-
 #include <readline/history.h>
 #include <readline/readline.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <thread>
 
 #include "base/executor.h"
+#include "base/synchronized.h"
 #include "cli/conversation.h"
 
 namespace forebay::cli {
 
 namespace {
-// While a conversation runs, Ctrl-C belongs to the answer. A thread waits for the signal, so that nothing has to be safe in a handler; at the
-// prompt the terminal is in readline's hands, which makes Ctrl-C an empty line.
+// While a conversation runs, Ctrl-C belongs to the answer that is being written; at the prompt it does nothing. The engine's threads are
+// there already and may be the ones the signal interrupts, so the handler only rings a bell that a thread of its own listens to.
 class Interrupts {
  public:
-  Interrupts() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGINT);
-    sigaddset(&signals_, SIGUSR2);
-    pthread_sigmask(SIG_BLOCK, &signals_, &before_);
-    waiter_ = std::thread([this] { wait(); });
+  Interrupts() : bell_(::eventfd(0, EFD_CLOEXEC)) {
+    bell_of_handler = bell_;
+    struct sigaction action{};
+    action.sa_handler = [](int) { ring(bell_of_handler); };
+    action.sa_flags = SA_RESTART;
+    ::sigaction(SIGINT, &action, &before_);
+    listener_ = std::thread([this] { listen(); });
   }
   ~Interrupts() {
-    pthread_kill(waiter_.native_handle(), SIGUSR2);
-    waiter_.join();
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    ::sigaction(SIGINT, &before_, nullptr);
+    ended_ = true;
+    ring(bell_);
+    listener_.join();
+    ::close(bell_);
   }
+  Interrupts(const Interrupts&) = delete;
+  Interrupts& operator=(const Interrupts&) = delete;
   // Cancelled by the next Ctrl-C.
   void watch(const CancelToken& token) {
     auto watched = token_.lock();
@@ -39,19 +49,29 @@ class Interrupts {
   }
 
  private:
-  void wait() {
+  // Safe inside a signal handler.
+  static void ring(int bell) {
+    const int kept = errno;
+    const std::uint64_t once = 1;
+    [[maybe_unused]] const auto written = ::write(bell, &once, sizeof once);
+    errno = kept;
+  }
+  void listen() {
     name_this_thread("interrupts");
-    for (int number = 0;;) {
-      if (sigwait(&signals_, &number) != 0) continue;
-      if (number == SIGUSR2) return;
-      auto token = token_.lock();
-      token->cancel(CancelReason::kClientGone);
+    std::uint64_t times = 0;
+    while (bell_ >= 0 && !ended_) {
+      if (::read(bell_, &times, sizeof times) != sizeof times || ended_) continue;
+      const auto token = token_.read([](const CancelToken& watched) { return watched; });
+      token.cancel(CancelReason::kClientGone);
     }
   }
-  sigset_t signals_{};
-  sigset_t before_{};
+
+  static inline volatile std::sig_atomic_t bell_of_handler = -1;
+  const int bell_;
+  struct sigaction before_{};
+  std::atomic<bool> ended_{false};
   Synchronized<CancelToken> token_;
-  std::thread waiter_;
+  std::thread listener_;
 };
 
 std::optional<std::string> read_line(const char* prompt) {
@@ -80,8 +100,10 @@ Result<> converse(Console& console, Conversation& conversation) {
     interrupts.watch(cancel);
     const auto answer = conversation.ask(*line, cancel, [&](std::string_view text) { console.out << text << std::flush; });
     console.out << std::endl;
-    if (!answer) print_error(console, answer.error());
-    else if (answer->finish_reason == scheduling::FinishReason::kLength) console.err << "(stopped at the length limit; --max-tokens raises it)\n";
+    if (!answer)
+      print_error(console, answer.error());
+    else if (answer->finish_reason == scheduling::FinishReason::kLength)
+      console.err << "(stopped at the length limit; --max-tokens raises it)\n";
   }
   return {};
 }

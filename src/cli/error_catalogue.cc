@@ -76,28 +76,32 @@ int exit_status_of(const ErrorCode& code) {
 
 std::string explanation_of(const ErrorCode& code) {
   const auto mapping = mapping_of(code.kind);
-  return fmt::format("{} {}\n  {}\n  hint: {}\n  kind: {}  HTTP: {}  gRPC: {}  exit: {}\n", code.id(), code.name, code.meaning, code.hint, name_of(code.kind),
-                     mapping.http_status, mapping.grpc_code, exit_status_of(code));
+  return fmt::format("{} {}\n  {}\n  hint: {}\n  kind: {}  HTTP: {}  gRPC: {}  exit: {}\n", code.id(), code.name, code.meaning, code.hint,
+                     name_of(code.kind), mapping.http_status, mapping.grpc_code, exit_status_of(code));
 }
 
 std::string explanation_json(const ErrorCode& code) {
   const auto mapping = mapping_of(code.kind);
-  return fmt::format(R"({{"code": "{}", "name": "{}", "kind": "{}", "meaning": {}, "hint": {}, "http_status": {}, "grpc_code": {}, "exit_status": {}}})", code.id(),
-                     code.name, name_of(code.kind), json_string(code.meaning), json_string(code.hint), mapping.http_status, mapping.grpc_code, exit_status_of(code));
+  return fmt::format(
+      R"({{"code": "{}", "name": "{}", "kind": "{}", "meaning": {}, "hint": {}, "http_status": {}, "grpc_code": {}, "exit_status": {}}})",
+      code.id(), code.name, name_of(code.kind), json_string(code.meaning), json_string(code.hint), mapping.http_status, mapping.grpc_code,
+      exit_status_of(code));
 }
 
 std::string catalogue_markdown() {
   std::string out =
       "# Errors\n\n"
-      "Made by `forebay explain --markdown`; do not edit. Every error has a stable code and name, the same on the command line, in the log and in\n"
+      "Made by `forebay explain --markdown`; do not edit. Every error has a stable code and name, the same on the command line, in the log "
+      "and in\n"
       "every protocol; `forebay explain CODE` shows one. The HTTP status, the gRPC code and the exit status follow from its kind.\n";
   for (const auto& section : kSections) {
-    out += fmt::format("\n## {} (FB{:04} to FB{:04})\n\n{}.\n\n| code | name | meaning | hint | HTTP | gRPC | exit |\n|---|---|---|---|---|---|---|\n", section.room,
-                       section.first, section.last, section.about);
+    out += fmt::format(
+        "\n## {} (FB{:04} to FB{:04})\n\n{}.\n\n| code | name | meaning | hint | HTTP | gRPC | exit |\n|---|---|---|---|---|---|---|\n",
+        section.room, section.first, section.last, section.about);
     for (const auto* code : section.codes) {
       const auto mapping = mapping_of(code->kind);
-      out += fmt::format("| {} | `{}` | {} | {} | {} | {} | {} |\n", code->id(), code->name, code->meaning, code->hint, mapping.http_status, mapping.grpc_code,
-                         exit_status_of(*code));
+      out += fmt::format("| {} | `{}` | {} | {} | {} | {} | {} |\n", code->id(), code->name, code->meaning, code->hint, mapping.http_status,
+                         mapping.grpc_code, exit_status_of(*code));
     }
   }
   return out;

@@ -46,7 +46,8 @@ TEST(ErrorCatalogue, EveryCodeHasAMeaningThatIsASentenceAndAHint) {
 }
 
 TEST(ErrorCatalogue, FindsACodeByNumberIdAndName) {
-  for (const auto* word : {"FB0002", "fb0002", "0002", "2", "file_not_found", "FILE_NOT_FOUND"}) EXPECT_EQ(find_error(word), &kFileNotFound) << word;
+  for (const auto* word : {"FB0002", "fb0002", "0002", "2", "file_not_found", "FILE_NOT_FOUND"})
+    EXPECT_EQ(find_error(word), &kFileNotFound) << word;
   for (const auto* word : {"", "FB", "FB9999", "2x", "file", "99999999999"}) EXPECT_EQ(find_error(word), nullptr) << word;
 }
 

@@ -11,7 +11,8 @@ Result<std::vector<std::pair<std::string, std::string>>> json_members(std::strin
   std::map<std::string, glz::raw_json> members;
   const std::string text(json);  // glaze reads up to a terminating zero
   try {
-    if (const auto problem = glz::read_json(members, text)) return fail(kInputNotUnderstood, "not a JSON object: " + glz::format_error(problem, text));
+    if (const auto problem = glz::read_json(members, text))
+      return fail(kInputNotUnderstood, "not a JSON object: " + glz::format_error(problem, text));
   } catch (const std::exception& exception) {
     return fail(kInputNotUnderstood, std::string("not a JSON object: ") + exception.what());
   }

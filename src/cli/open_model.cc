@@ -27,11 +27,11 @@ Result<OpenModel> OpenModel::open(Console& console, const std::string& file, con
   opened.budget_ = std::make_unique<ByteBudget>(budget != 0 ? budget : usable_memory_bytes() / 10 * 8);
   opened.engines_ = engines::make_engines();
   LoadProgress progress(console, *opened.clock_, "loading " + harmless(std::filesystem::path(named).filename().string()));
-  auto loaded = models::load_model(source, for_one_request(configuration.models),
-                                   {.engines = opened.engines_,
-                                    .clock = opened.clock_.get(),
-                                    .budget = opened.budget_.get(),
-                                    .progress = [&progress](float share) { return progress.step(share); }});
+  auto loaded = models::load_model(
+      source, for_one_request(configuration.models),
+      {.engines = opened.engines_, .clock = opened.clock_.get(), .budget = opened.budget_.get(), .progress = [&progress](float share) {
+         return progress.step(share);
+       }});
   progress.finish();
   TRY_ASSIGN(opened.model_, std::move(loaded));
   return opened;

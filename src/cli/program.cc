@@ -54,7 +54,8 @@ std::string unknown_option(const CLI::App& program, const std::vector<std::strin
     }
     if (!argument.starts_with("--")) continue;
     const std::string name = argument.substr(0, argument.find('='));
-    if (std::ranges::find(known, name) == known.end()) return fmt::format("unknown option '{}'{}", harmless(name), did_you_mean(name, known));
+    if (std::ranges::find(known, name) == known.end())
+      return fmt::format("unknown option '{}'{}", harmless(name), did_you_mean(name, known));
   }
   return {};
 }
@@ -65,7 +66,8 @@ Error usage_error(const CLI::App& program, const std::vector<std::string>& argum
   if (!named.empty()) hint = fmt::format("'forebay {} --help' shows how it is used", named.front()->get_name());
   const auto first_word = std::ranges::find_if(arguments, [](const std::string& argument) { return !argument.starts_with('-'); });
   std::string message;
-  if (named.empty() && first_word != arguments.end()) message = fmt::format("unknown command '{}'{}", harmless(*first_word), did_you_mean(*first_word, names_of_commands(program)));
+  if (named.empty() && first_word != arguments.end())
+    message = fmt::format("unknown command '{}'{}", harmless(*first_word), did_you_mean(*first_word, names_of_commands(program)));
   if (message.empty()) message = unknown_option(program, arguments);
   if (message.empty()) message = harmless(error.what());
   return Error(kUsage, std::move(message)).with_hint(std::move(hint));
@@ -134,8 +136,10 @@ int understand_and_run(std::vector<std::string> arguments, Console& console) {
 int run_program(std::vector<std::string> arguments, Console& console) {
   Error failure(kInternalError, "out of memory");
   try {
-    if (arguments.size() > kArgumentsMax) failure = Error(kUsage, "too many arguments");
-    else return understand_and_run(std::move(arguments), console);
+    if (arguments.size() > kArgumentsMax)
+      failure = Error(kUsage, "too many arguments");
+    else
+      return understand_and_run(std::move(arguments), console);
   } catch (const std::exception& exception) {
     // Nothing should arrive here: each room catches what its libraries throw.
     failure = Error(kInternalError, fmt::format("unexpected failure: {}", exception.what()));

@@ -6,10 +6,10 @@
 #include <sstream>
 
 #include "base/errors.h"
+#include "base/testing/virtual_clock.h"
 #include "cli/example_models.h"
 #include "cli/load_progress.h"
 #include "cli/serve_greeting.h"
-#include "base/testing/virtual_clock.h"
 
 namespace forebay::cli {
 namespace {
@@ -182,7 +182,8 @@ TEST(ServeGreeting, NamesAnAddressThatCanBeOpened) {
 }
 
 TEST(ServeGreeting, ShowsWhatTheServedModelsCanDo) {
-  const models::ModelSource sources[] = {{.name = "numbers", .path = FOREBAY_EXAMPLE_MODELS "/digits.onnx"}, {.name = "wine", .path = FOREBAY_EXAMPLE_MODELS "/wine.onnx"}};
+  const models::ModelSource sources[] = {{.name = "numbers", .path = FOREBAY_EXAMPLE_MODELS "/digits.onnx"},
+                                         {.name = "wine", .path = FOREBAY_EXAMPLE_MODELS "/wine.onnx"}};
   const std::string text = things_to_try(sources, "http://127.0.0.1:1", false);
   EXPECT_THAT(text, HasSubstr("\"model\": \"wine\", \"input\": [0,0,0,0,0,0,0,0,0,0,0,0,0]"));
   EXPECT_THAT(text, Not(HasSubstr("chat")));

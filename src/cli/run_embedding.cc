@@ -34,7 +34,9 @@ Result<std::vector<std::string>> texts_of(Console& console, const RunOptions& op
       at = end + 1;
     }
   }
-  if (texts.empty()) return fail(Error(kInputMissing, "there is no text to embed").with_hint("forebay run FILE \"one text\" \"another\", or one text a line on standard input"));
+  if (texts.empty())
+    return fail(Error(kInputMissing, "there is no text to embed")
+                    .with_hint("forebay run FILE \"one text\" \"another\", or one text a line on standard input"));
   return texts;
 }
 
@@ -48,7 +50,8 @@ void normalize(std::vector<float>& vector) {
 }  // namespace
 
 Result<> run_embedding(Console& console, models::ServedModel& model, const RunOptions& options) {
-  if (!options.system.empty() || options.raw) return fail(kOptionOutOfPlace, "this model embeds: --system and --raw are for language models");
+  if (!options.system.empty() || options.raw)
+    return fail(kOptionOutOfPlace, "this model embeds: --system and --raw are for language models");
   TRY_ASSIGN(const auto texts, texts_of(console, options));
   scheduling::EmbeddingRequest request;
   request.ticket.request_id = "run";
@@ -58,7 +61,8 @@ Result<> run_embedding(Console& console, models::ServedModel& model, const RunOp
   }
   std::promise<Result<scheduling::EmbeddingAnswer>> promise;
   auto future = promise.get_future();
-  TRY(model.embedding->submit(std::move(request), [&promise](Result<scheduling::EmbeddingAnswer> answer) { promise.set_value(std::move(answer)); }));
+  TRY(model.embedding->submit(std::move(request),
+                              [&promise](Result<scheduling::EmbeddingAnswer> answer) { promise.set_value(std::move(answer)); }));
   TRY_ASSIGN(auto answer, future.get());
   if (answer.vectors.empty() || answer.vectors[0].empty()) return fail(kInternalError, "the model gave no vectors");
 
@@ -68,7 +72,8 @@ Result<> run_embedding(Console& console, models::ServedModel& model, const RunOp
     if (options.normalize) normalize(vector);
     values.insert(values.end(), vector.begin(), vector.end());
   }
-  const auto tensor = tensors::Tensor::of<float>({static_cast<std::int64_t>(answer.vectors.size()), static_cast<std::int64_t>(width)}, values);
+  const auto tensor =
+      tensors::Tensor::of<float>({static_cast<std::int64_t>(answer.vectors.size()), static_cast<std::int64_t>(width)}, values);
   TRY_ASSIGN(const std::string rendered, render_outputs({{"embeddings", tensor}}, model.description, options.form));
   return write_answer(console, options.out_file, rendered, options.form == OutputForm::kNpy ? AnswerKind::kBinary : AnswerKind::kText);
 }

@@ -16,9 +16,12 @@ namespace {
 constexpr std::size_t kPromptBytesMax = std::size_t{16} << 20;
 
 Result<> check_options(const RunOptions& options) {
-  if (!options.named_inputs.empty() || !options.outputs.empty()) return fail(kOptionOutOfPlace, "this is a language model: --input and --outputs are for tensor models");
-  if (options.form != OutputForm::kText && options.form != OutputForm::kJson) return fail(kOutputFormat, "a language model answers as text or json");
-  if (options.raw && !options.system.empty()) return fail(kOptionOutOfPlace, "--raw completes the prompt as it is, so there is no place for --system");
+  if (!options.named_inputs.empty() || !options.outputs.empty())
+    return fail(kOptionOutOfPlace, "this is a language model: --input and --outputs are for tensor models");
+  if (options.form != OutputForm::kText && options.form != OutputForm::kJson)
+    return fail(kOutputFormat, "a language model answers as text or json");
+  if (options.raw && !options.system.empty())
+    return fail(kOptionOutOfPlace, "--raw completes the prompt as it is, so there is no place for --system");
   return {};
 }
 
@@ -31,14 +34,16 @@ Result<std::optional<std::string>> prompt_of(Console& console, const RunOptions&
   if (prompt && *prompt != "-") return prompt;
   TRY_ASSIGN(std::string all, read_all(console, kPromptBytesMax));
   if (all.ends_with('\n')) all.pop_back();
-  if (all.empty()) return fail(Error(kInputMissing, "there is no prompt").with_hint("forebay run FILE \"the prompt\", or the prompt on standard input"));
+  if (all.empty())
+    return fail(Error(kInputMissing, "there is no prompt").with_hint("forebay run FILE \"the prompt\", or the prompt on standard input"));
   return all;
 }
 
 std::string as_json(const Answer& answer) {
   return fmt::format(R"({{"text": {}, "finish_reason": "{}", "usage": {{"prompt_tokens": {}, "completion_tokens": {}}}, "seed": {}}})"
                      "\n",
-                     json_string(answer.text), scheduling::name_of(answer.finish_reason), answer.usage.prompt_tokens, answer.usage.generated_tokens, answer.seed);
+                     json_string(answer.text), scheduling::name_of(answer.finish_reason), answer.usage.prompt_tokens,
+                     answer.usage.generated_tokens, answer.seed);
 }
 }  // namespace
 
@@ -53,7 +58,8 @@ Result<> run_generation(Console& console, models::ServedModel& model, const Cloc
   };
   TRY_ASSIGN(const Answer answer, conversation.ask(*prompt, CancelToken(), show));
   if (streams) return console.out << std::endl, Result<>();
-  return write_answer(console, options.out_file, options.form == OutputForm::kJson ? as_json(answer) : answer.text + "\n", AnswerKind::kText);
+  return write_answer(console, options.out_file, options.form == OutputForm::kJson ? as_json(answer) : answer.text + "\n",
+                      AnswerKind::kText);
 }
 
 }  // namespace forebay::cli

@@ -29,7 +29,8 @@ struct Places {
 std::optional<Places> places_in(const Shape& shape) {
   const auto is_channels = [](std::int64_t dimension) { return dimension == 1 || dimension == 3; };
   switch (shape.size()) {
-    case 2: return Places{0, 1, std::nullopt};
+    case 2:
+      return Places{0, 1, std::nullopt};
     case 3:
       if (is_channels(shape[0])) return Places{1, 2, 0};
       if (is_channels(shape[2])) return Places{0, 1, 2};
@@ -38,7 +39,8 @@ std::optional<Places> places_in(const Shape& shape) {
       if (is_channels(shape[1])) return Places{2, 3, 1};
       if (is_channels(shape[3])) return Places{1, 2, 3};
       return std::nullopt;
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -73,7 +75,8 @@ std::vector<std::uint8_t> as_bytes_of_picture(std::span<const double> values) {
   const double most = values.empty() ? 0 : std::ranges::max(values);
   const double scale = most <= 1 ? 255 : 1;
   std::vector<std::uint8_t> bytes;
-  for (const double value : values) bytes.push_back(static_cast<std::uint8_t>(std::clamp(std::isfinite(value) ? std::round(value * scale) : 0.0, 0.0, 255.0)));
+  for (const double value : values)
+    bytes.push_back(static_cast<std::uint8_t>(std::clamp(std::isfinite(value) ? std::round(value * scale) : 0.0, 0.0, 255.0)));
   return bytes;
 }
 }  // namespace
@@ -81,11 +84,10 @@ std::vector<std::uint8_t> as_bytes_of_picture(std::span<const double> values) {
 Result<Tensor> tensor_from_image(std::span<const std::byte> file, const formats::ModelDescription& model, const formats::TensorSpec& spec) {
   const auto places = places_in(spec.shape);
   if (!places || spec.dtype == DType::kString || spec.dtype == DType::kBool)
-    return fail(kInputShape, fmt::format("the input '{}' of shape {} is not that of a picture", harmless(spec.name), tensors::to_string(spec.shape)));
+    return fail(kInputShape,
+                fmt::format("the input '{}' of shape {} is not that of a picture", harmless(spec.name), tensors::to_string(spec.shape)));
   TRY_ASSIGN(const Tensor picture, tensors::decode_image(file));
-  const auto side = [&](std::size_t at, std::size_t own) {
-    return spec.shape[at] > 0 ? spec.shape[at] : picture.shape()[own];
-  };
+  const auto side = [&](std::size_t at, std::size_t own) { return spec.shape[at] > 0 ? spec.shape[at] : picture.shape()[own]; };
   tensors::ImagePreprocessing steps;
   steps.height = side(places->height, 0);
   steps.width = side(places->width, 1);
@@ -103,7 +105,9 @@ Result<Tensor> tensor_from_image(std::span<const std::byte> file, const formats:
 }
 
 Result<std::string> png_of(const Tensor& tensor) {
-  const auto no_picture = [&] { return fail(kOutputFormat, fmt::format("an output of shape {} is no picture", tensors::to_string(tensor.shape()))); };
+  const auto no_picture = [&] {
+    return fail(kOutputFormat, fmt::format("an output of shape {} is no picture", tensors::to_string(tensor.shape())));
+  };
   if (tensor.dtype() == DType::kString) return no_picture();
   TRY_ASSIGN(Tensor picture, without_batch(tensor));
   const Shape shape = picture.shape();
@@ -111,17 +115,19 @@ Result<std::string> png_of(const Tensor& tensor) {
   const bool is_batch = shape.size() == 3 && places && !places->channels;
   if (!places || shape.size() > 3 || is_batch || tensor.size() == 0) return no_picture();
   TRY_ASSIGN(const Tensor numbers, picture.converted_to(DType::kFloat64));
-  const auto bytes = tensor.dtype() == DType::kUint8 ? std::vector<std::uint8_t>(picture.values<std::uint8_t>().begin(), picture.values<std::uint8_t>().end())
-                                                     : as_bytes_of_picture(numbers.values<double>());
+  const auto bytes = tensor.dtype() == DType::kUint8
+                         ? std::vector<std::uint8_t>(picture.values<std::uint8_t>().begin(), picture.values<std::uint8_t>().end())
+                         : as_bytes_of_picture(numbers.values<double>());
   const auto height = static_cast<std::size_t>(shape[places->height]);
   const auto width = static_cast<std::size_t>(shape[places->width]);
   const std::size_t channels = bytes.size() / (height * width);
   const bool planes_first = places->channels == std::size_t{0};
   std::vector<std::uint8_t> interleaved(bytes.size());
   for (std::size_t pixel = 0; pixel < height * width; ++pixel)
-    for (std::size_t c = 0; c < channels; ++c) interleaved[pixel * channels + c] = planes_first ? bytes[c * height * width + pixel] : bytes[pixel * channels + c];
-  return tensors::encode_png(
-      Tensor::of<std::uint8_t>({static_cast<std::int64_t>(height), static_cast<std::int64_t>(width), static_cast<std::int64_t>(channels)}, interleaved));
+    for (std::size_t c = 0; c < channels; ++c)
+      interleaved[pixel * channels + c] = planes_first ? bytes[c * height * width + pixel] : bytes[pixel * channels + c];
+  return tensors::encode_png(Tensor::of<std::uint8_t>(
+      {static_cast<std::int64_t>(height), static_cast<std::int64_t>(width), static_cast<std::int64_t>(channels)}, interleaved));
 }
 
 }  // namespace forebay::cli

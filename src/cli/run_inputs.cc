@@ -49,7 +49,9 @@ std::string_view trimmed(std::string_view text) {
 
 ValueKind kind_of_content(std::string_view bytes) {
   if (bytes.starts_with("\x93NUMPY")) return ValueKind::kNpy;
-  if (bytes.starts_with("\x89PNG") || bytes.starts_with("\xFF\xD8\xFF") || (bytes.starts_with("RIFF") && bytes.substr(0, 16).contains("WEBP"))) return ValueKind::kImage;
+  if (bytes.starts_with("\x89PNG") || bytes.starts_with("\xFF\xD8\xFF") ||
+      (bytes.starts_with("RIFF") && bytes.substr(0, 16).contains("WEBP")))
+    return ValueKind::kImage;
   const auto text = trimmed(bytes);
   if (text.starts_with('[') || text.starts_with('{') || text.starts_with('"')) return ValueKind::kJson;
   return text.contains('\n') ? ValueKind::kCsv : ValueKind::kWords;
@@ -113,11 +115,16 @@ Result<Tensor> from_npy(const Value& value, const TensorSpec& spec, const InputL
 
 Result<Tensor> tensor_of(const Value& value, const formats::ModelDescription& model, const TensorSpec& spec, const InputLimits& limits) {
   switch (value.kind) {
-    case ValueKind::kJson: return tensors::tensor_from_json(value.bytes, spec.dtype, spec.shape, tensors::NanPolicy::kRefuse, array_limits(limits));
-    case ValueKind::kCsv: return from_csv(value, spec, limits);
-    case ValueKind::kNpy: return from_npy(value, spec, limits);
-    case ValueKind::kImage: return tensor_from_image(std::as_bytes(std::span(value.bytes)), model, spec);
-    case ValueKind::kWords: return from_words(value, spec, limits);
+    case ValueKind::kJson:
+      return tensors::tensor_from_json(value.bytes, spec.dtype, spec.shape, tensors::NanPolicy::kRefuse, array_limits(limits));
+    case ValueKind::kCsv:
+      return from_csv(value, spec, limits);
+    case ValueKind::kNpy:
+      return from_npy(value, spec, limits);
+    case ValueKind::kImage:
+      return tensor_from_image(std::as_bytes(std::span(value.bytes)), model, spec);
+    case ValueKind::kWords:
+      return from_words(value, spec, limits);
   }
   return fail(kInputNotUnderstood, value.name);
 }
@@ -139,15 +146,18 @@ class Inputs {
     if (sign != std::string::npos && spec_named(argument.substr(0, sign)) != nullptr) return add_named(argument);
     TRY_ASSIGN(const auto value, value_of(argument, standard_input_, limits_));
     if (value.kind == ValueKind::kJson && trimmed(value.bytes).starts_with('{')) return add_object(value);
-    const auto next = std::ranges::find_if(model_.inputs, [&](const TensorSpec& spec) { return find_tensor(inputs_, spec.name) == nullptr; });
+    const auto next =
+        std::ranges::find_if(model_.inputs, [&](const TensorSpec& spec) { return find_tensor(inputs_, spec.name) == nullptr; });
     if (next == model_.inputs.end())
-      return fail(kInputUnknown, fmt::format("the model takes {} input{}, and there is one more: {}", model_.inputs.size(), model_.inputs.size() == 1 ? "" : "s", value.name));
+      return fail(kInputUnknown, fmt::format("the model takes {} input{}, and there is one more: {}", model_.inputs.size(),
+                                             model_.inputs.size() == 1 ? "" : "s", value.name));
     return add(next->name, value);
   }
   Result<tensors::NamedTensors> finish() {
     for (const auto& spec : model_.inputs) {
       if (spec.is_optional || find_tensor(inputs_, spec.name) != nullptr) continue;
-      return fail(kInputMissing, fmt::format("the input '{}' ({} {}) is missing", harmless(spec.name), tensors::name_of(spec.dtype), tensors::to_string(spec.shape)));
+      return fail(kInputMissing, fmt::format("the input '{}' ({} {}) is missing", harmless(spec.name), tensors::name_of(spec.dtype),
+                                             tensors::to_string(spec.shape)));
     }
     return std::move(inputs_);
   }
@@ -171,7 +181,8 @@ class Inputs {
   }
   Result<> add_object(const Value& value) {
     TRY_ASSIGN(auto members, json_members(value.bytes));
-    if (members.size() == 1 && members[0].first == "inputs" && spec_named("inputs") == nullptr && trimmed(members[0].second).starts_with('{')) {
+    if (members.size() == 1 && members[0].first == "inputs" && spec_named("inputs") == nullptr &&
+        trimmed(members[0].second).starts_with('{')) {
       TRY_ASSIGN(members, json_members(std::string(members[0].second)));
     }
     for (auto& [name, text] : members) {
@@ -191,7 +202,8 @@ class Inputs {
 
 Result<Tensor> fitted(const Tensor& tensor, const tensors::Shape& wanted) {
   const auto fits = [](const tensors::Shape& shape, const tensors::Shape& pattern) {
-    return shape.size() == pattern.size() && std::ranges::equal(shape, pattern, [](std::int64_t have, std::int64_t want) { return want < 0 || have == want; });
+    return shape.size() == pattern.size() &&
+           std::ranges::equal(shape, pattern, [](std::int64_t have, std::int64_t want) { return want < 0 || have == want; });
   };
   if (fits(tensor.shape(), wanted)) return tensor;
   if (!wanted.empty() && (wanted[0] < 0 || wanted[0] == 1)) {
@@ -204,14 +216,17 @@ Result<Tensor> fitted(const Tensor& tensor, const tensors::Shape& wanted) {
   std::size_t known = 1;
   std::size_t free_at = shape.size();
   for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] < 0 && free_at == shape.size()) free_at = i;
-    else if (shape[i] < 0) shape[i] = 1;
+    if (shape[i] < 0 && free_at == shape.size())
+      free_at = i;
+    else if (shape[i] < 0)
+      shape[i] = 1;
     if (shape[i] >= 0) known *= static_cast<std::size_t>(shape[i]);
   }
   const bool divides = known != 0 && tensor.size() % known == 0;
   if (free_at < shape.size() && divides) shape[free_at] = static_cast<std::int64_t>(tensor.size() / known);
   if (auto reshaped = divides ? tensor.reshaped(shape) : fail(kInputShape, "")) return reshaped;
-  return fail(kInputShape, fmt::format("{} values of shape {} do not fit the shape {}", tensor.size(), tensors::to_string(tensor.shape()), tensors::to_string(wanted)));
+  return fail(kInputShape, fmt::format("{} values of shape {} do not fit the shape {}", tensor.size(), tensors::to_string(tensor.shape()),
+                                       tensors::to_string(wanted)));
 }
 
 Result<tensors::NamedTensors> read_inputs(const formats::ModelDescription& model, const std::vector<std::string>& positional,

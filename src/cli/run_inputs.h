@@ -22,9 +22,11 @@ struct InputLimits {
 // `positional` go to the inputs in the model's order; `named` are "NAME=VALUE". kInputUnknown, kInputMissing, kInputNotUnderstood,
 // kInputShape, and the errors of reading.
 Result<tensors::NamedTensors> read_inputs(const formats::ModelDescription& model, const std::vector<std::string>& positional,
-                                          const std::vector<std::string>& named, std::istream& standard_input, const InputLimits& limits = {});
+                                          const std::vector<std::string>& named, std::istream& standard_input,
+                                          const InputLimits& limits = {});
 
-// The tensor as one of the wanted shape: as it is, with a batch dimension in front, or flat values laid out anew. A dimension of -1 is free.
+// The tensor as one of the wanted shape: as it is, with a batch dimension in front, or flat values laid out anew. A dimension of -1 is
+// free.
 Result<tensors::Tensor> fitted(const tensors::Tensor& tensor, const tensors::Shape& wanted);
 
 }  // namespace forebay::cli

@@ -27,8 +27,8 @@ formats::ModelDescription model_with(std::vector<formats::TensorSpec> inputs) {
 }
 formats::ModelDescription wine() { return model_with({{.name = "features", .shape = {-1, 3}}}); }
 
-Result<tensors::NamedTensors> read(const formats::ModelDescription& model, const std::vector<std::string>& positional, const std::vector<std::string>& named = {},
-                                   const std::string& standard_input = "") {
+Result<tensors::NamedTensors> read(const formats::ModelDescription& model, const std::vector<std::string>& positional,
+                                   const std::vector<std::string>& named = {}, const std::string& standard_input = "") {
   std::istringstream stream(standard_input);
   return read_inputs(model, positional, named, stream);
 }
@@ -39,8 +39,8 @@ std::vector<float> floats(const Tensor& tensor) {
 }
 
 TEST(RunInputs, TakesNumbersJsonAndStandardInputAlike) {
-  for (const auto* text : {"1,2,3", "[1,2,3]", "[[1,2,3]]", " 1 , 2 , 3 ", "{\"input\": [1,2,3]}", "{\"inputs\": {\"features\": [[1,2,3]]}}", "{\"features\": [1,2,3]}",
-                           "features=1,2,3", "features=[1,2,3]"}) {
+  for (const auto* text : {"1,2,3", "[1,2,3]", "[[1,2,3]]", " 1 , 2 , 3 ", "{\"input\": [1,2,3]}",
+                           "{\"inputs\": {\"features\": [[1,2,3]]}}", "{\"features\": [1,2,3]}", "features=1,2,3", "features=[1,2,3]"}) {
     const auto inputs = read(wine(), {text});
     ASSERT_TRUE(inputs) << text << ": " << inputs.error().message();
     EXPECT_EQ(inputs->front().tensor.shape(), (tensors::Shape{1, 3})) << text;
@@ -72,7 +72,9 @@ TEST(RunInputs, ReadsEveryKindOfFile) {
 }
 
 TEST(RunInputs, GivesPositionalValuesToTheInputsThatAreLeft) {
-  const auto model = model_with({{.name = "a", .shape = {2}}, {.name = "b", .dtype = DType::kString, .shape = {-1}}, {.name = "c", .shape = {1}, .is_optional = true}});
+  const auto model = model_with({{.name = "a", .shape = {2}},
+                                 {.name = "b", .dtype = DType::kString, .shape = {-1}},
+                                 {.name = "c", .shape = {1}, .is_optional = true}});
   const auto inputs = read(model, {"some words"}, {"a=1,2"});
   ASSERT_TRUE(inputs) << inputs.error().message();
   EXPECT_EQ(find_tensor(*inputs, "b")->strings()[0], "some words");
@@ -128,7 +130,8 @@ TEST(RunInputs, FitsShapesWithABatchInFrontAndFlatValues) {
 TEST(RunOutputs, WritesEveryForm) {
   formats::ModelDescription model;
   model.labels = {"cat", "dog"};
-  const tensors::NamedTensors outputs = {{"scores", Tensor::of<float>({2, 2}, {0.25F, 0.75F, 1, 0})}, {"label", Tensor::of<std::int64_t>({2}, {1, 0})}};
+  const tensors::NamedTensors outputs = {{"scores", Tensor::of<float>({2, 2}, {0.25F, 0.75F, 1, 0})},
+                                         {"label", Tensor::of<std::int64_t>({2}, {1, 0})}};
   EXPECT_EQ(*render_outputs(outputs, model, OutputForm::kJson), "{\"outputs\": {\"scores\": [[0.25,0.75],[1,0]], \"label\": [1,0]}}\n");
   EXPECT_EQ(*render_outputs(outputs, model, OutputForm::kCsv), "scores_cat,scores_dog,label\n0.25,0.75,1\n1,0,0\n");
   const std::string text = *render_outputs(outputs, model, OutputForm::kText);

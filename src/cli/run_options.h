@@ -13,16 +13,16 @@ enum class OutputForm : std::uint8_t { kText, kJson, kCsv, kNpy, kPng };
 
 struct RunOptions {
   std::string model_file;
-  std::vector<std::string> inputs;         // in the order given: values, files, texts, or "-"
-  std::vector<std::string> named_inputs;   // "NAME=VALUE"
-  std::vector<std::string> outputs;        // of a tensor model; empty: all
+  std::vector<std::string> inputs;        // in the order given: values, files, texts, or "-"
+  std::vector<std::string> named_inputs;  // "NAME=VALUE"
+  std::vector<std::string> outputs;       // of a tensor model; empty: all
   OutputForm form = OutputForm::kText;
-  std::string out_file;                    // empty: standard output
+  std::string out_file;  // empty: standard output
 
   // Text generation.
   std::optional<std::string> prompt;
   std::string system;
-  bool raw = false;                        // no chat template
+  bool raw = false;  // no chat template
   std::uint32_t tokens_max = 512;
   std::optional<float> temperature;
   std::optional<float> top_p;

@@ -29,7 +29,9 @@ constexpr std::size_t kValuesShownMax = 64;
 constexpr std::size_t kRowsShownMax = 16;
 constexpr std::size_t kLabelsShown = 5;
 
-bool is_floating(const Tensor& tensor) { return tensor.dtype() == DType::kFloat32 || tensor.dtype() == DType::kFloat64 || tensor.dtype() == DType::kFloat16; }
+bool is_floating(const Tensor& tensor) {
+  return tensor.dtype() == DType::kFloat32 || tensor.dtype() == DType::kFloat64 || tensor.dtype() == DType::kFloat16;
+}
 
 // The labels with the highest scores of one row.
 Result<std::string> best_labels(const Tensor& row, const std::vector<std::string>& labels) {
@@ -40,7 +42,8 @@ Result<std::string> best_labels(const Tensor& row, const std::vector<std::string
   const auto shown = static_cast<std::ptrdiff_t>(std::min(kLabelsShown, order.size()));
   std::ranges::partial_sort(order, order.begin() + shown, [&](std::size_t a, std::size_t b) { return values[a] > values[b]; });
   std::vector<std::vector<std::string>> rows;
-  for (const std::size_t at : std::span(order).first(static_cast<std::size_t>(shown))) rows.push_back({"  " + harmless(labels[at]), fmt::format("{:.4f}", values[at])});
+  for (const std::size_t at : std::span(order).first(static_cast<std::size_t>(shown)))
+    rows.push_back({"  " + harmless(labels[at]), fmt::format("{:.4f}", values[at])});
   return aligned(rows);
 }
 
@@ -48,7 +51,8 @@ Result<std::string> text_of(const NamedTensor& output, const formats::ModelDescr
   const Tensor& tensor = output.tensor;
   std::string out = fmt::format("{}  {} {}\n", harmless(output.name), tensors::name_of(tensor.dtype()), tensors::to_string(tensor.shape()));
   const auto rank = tensor.shape().size();
-  const bool scores = is_floating(tensor) && rank == 2 && model.labels.size() > 1 && tensor.shape()[1] == static_cast<std::int64_t>(model.labels.size());
+  const bool scores =
+      is_floating(tensor) && rank == 2 && model.labels.size() > 1 && tensor.shape()[1] == static_cast<std::int64_t>(model.labels.size());
   if (scores) {
     const auto rows = std::min<std::size_t>(static_cast<std::size_t>(tensor.shape()[0]), kRowsShownMax);
     for (std::size_t i = 0; i < rows; ++i) {
@@ -56,7 +60,8 @@ Result<std::string> text_of(const NamedTensor& output, const formats::ModelDescr
       TRY_ASSIGN(const std::string best, best_labels(row, model.labels));
       out += (tensor.shape()[0] > 1 ? fmt::format("row {}\n", i) : "") + best;
     }
-    if (rows < static_cast<std::size_t>(tensor.shape()[0])) out += fmt::format("  and {} more rows\n", tensor.shape()[0] - static_cast<std::int64_t>(rows));
+    if (rows < static_cast<std::size_t>(tensor.shape()[0]))
+      out += fmt::format("  and {} more rows\n", tensor.shape()[0] - static_cast<std::int64_t>(rows));
     return out;
   }
   std::string values;
@@ -89,7 +94,8 @@ std::vector<std::string> columns_of(const NamedTensor& output, const formats::Mo
   if (count == 1) return {output.name};
   std::vector<std::string> columns;
   for (std::size_t i = 0; i < count; ++i)
-    columns.push_back(fmt::format("{}_{}", output.name, is_floating(output.tensor) && model.labels.size() == count ? model.labels[i] : fmt::format("{}", i)));
+    columns.push_back(fmt::format("{}_{}", output.name,
+                                  is_floating(output.tensor) && model.labels.size() == count ? model.labels[i] : fmt::format("{}", i)));
   return columns;
 }
 
@@ -99,12 +105,16 @@ Result<std::string> csv_of(const tensors::NamedTensors& outputs, const formats::
     TRY_ASSIGN(const Tensor tensor, output.tensor.shape().empty() ? output.tensor.reshaped({1}) : Result<Tensor>(output.tensor));
     std::string text;
     TRY(tensors::append_csv(text, tensor, columns_of(output, model)));
-    if (tensor.dtype() == DType::kString && std::ranges::any_of(tensor.strings(), [](const std::string& value) { return value.find_first_of("\r\n") != std::string::npos; }))
-      return fail(kOutputFormat, fmt::format("the output '{}' has texts of several lines, which do not go beside others in a table", harmless(output.name)));
+    if (tensor.dtype() == DType::kString &&
+        std::ranges::any_of(tensor.strings(), [](const std::string& value) { return value.find_first_of("\r\n") != std::string::npos; }))
+      return fail(kOutputFormat, fmt::format("the output '{}' has texts of several lines, which do not go beside others in a table",
+                                             harmless(output.name)));
     std::vector<std::string> own;
-    for (std::size_t at = 0, end = 0; (end = text.find("\r\n", at)) != std::string::npos; at = end + 2) own.push_back(text.substr(at, end - at));
+    for (std::size_t at = 0, end = 0; (end = text.find("\r\n", at)) != std::string::npos; at = end + 2)
+      own.push_back(text.substr(at, end - at));
     if (!lines.empty() && own.size() != lines.size())
-      return fail(Error(kOutputFormat, "the outputs have different numbers of rows, and a table has one").with_hint("choose one with --outputs NAME, or use --output json"));
+      return fail(Error(kOutputFormat, "the outputs have different numbers of rows, and a table has one")
+                      .with_hint("choose one with --outputs NAME, or use --output json"));
     lines.resize(own.size());
     for (std::size_t i = 0; i < own.size(); ++i) lines[i] += (lines[i].empty() ? "" : ",") + own[i];
   }
@@ -117,7 +127,8 @@ Result<const Tensor*> only_output(const tensors::NamedTensors& outputs, std::str
   if (outputs.size() == 1) return &outputs.front().tensor;
   std::string names;
   for (const auto& output : outputs) names += (names.empty() ? "" : ", ") + harmless(output.name);
-  return fail(Error(kOutputFormat, fmt::format("{} holds one output, and the model has {}: {}", form, outputs.size(), names)).with_hint("choose one with --outputs NAME"));
+  return fail(Error(kOutputFormat, fmt::format("{} holds one output, and the model has {}: {}", form, outputs.size(), names))
+                  .with_hint("choose one with --outputs NAME"));
 }
 }  // namespace
 
@@ -137,8 +148,10 @@ Result<std::string> render_outputs(const tensors::NamedTensors& outputs, const f
       }
       return out;
     }
-    case OutputForm::kJson: return json_of(outputs);
-    case OutputForm::kCsv: return csv_of(outputs, model);
+    case OutputForm::kJson:
+      return json_of(outputs);
+    case OutputForm::kCsv:
+      return csv_of(outputs, model);
     case OutputForm::kNpy: {
       TRY_ASSIGN(const Tensor* tensor, only_output(outputs, "npy"));
       return tensors::write_npy(*tensor);

@@ -21,17 +21,20 @@ Result<std::string> read_all(Console& console, std::size_t bytes_max) {
 }
 
 Result<> run_tensors(Console& console, models::ServedModel& model, const RunOptions& options) {
-  if (options.prompt || !options.system.empty()) return fail(kOptionOutOfPlace, "this is a tensor model: --prompt and --system are for language models");
+  if (options.prompt || !options.system.empty())
+    return fail(kOptionOutOfPlace, "this is a tensor model: --prompt and --system are for language models");
   auto positional = options.inputs;
   // A pipe without any other input is the input.
-  if (positional.empty() && options.named_inputs.empty() && !console.in_is_terminal && !model.description.inputs.empty()) positional.emplace_back("-");
+  if (positional.empty() && options.named_inputs.empty() && !console.in_is_terminal && !model.description.inputs.empty())
+    positional.emplace_back("-");
   scheduling::TensorRequest request;
   request.ticket.request_id = "run";
   TRY_ASSIGN(request.inputs, read_inputs(model.description, positional, options.named_inputs, console.in));
   request.outputs = options.outputs;
   std::promise<Result<scheduling::TensorAnswer>> promise;
   auto future = promise.get_future();
-  TRY(model.tensors->submit(std::move(request), [&promise](Result<scheduling::TensorAnswer> answer) { promise.set_value(std::move(answer)); }));
+  TRY(model.tensors->submit(std::move(request),
+                            [&promise](Result<scheduling::TensorAnswer> answer) { promise.set_value(std::move(answer)); }));
   TRY_ASSIGN(const auto answer, future.get());
   TRY_ASSIGN(const std::string rendered, render_outputs(answer.outputs, model.description, options.form));
   const bool binary = options.form == OutputForm::kNpy || options.form == OutputForm::kPng;

@@ -28,7 +28,7 @@ std::optional<std::string> sample_input(const formats::ModelDescription& model) 
 }
 
 struct Examples {
-  std::string chat;        // a model's name
+  std::string chat;  // a model's name
   std::string embedding;
   std::string predict;
   std::string predict_input;
@@ -64,21 +64,26 @@ std::string things_to_try(std::span<const models::ModelSource> sources, const st
   const std::string key = needs_key ? " -H \"Authorization: Bearer $FOREBAY_KEY\"" : "";
   std::string out = "\nThings to try:\n\n";
   if (!examples.chat.empty()) {
-    out += fmt::format("  curl -N {}/v1/chat/completions{} -H 'Content-Type: application/json' \\\n"
-                       "    -d '{{\"model\": \"{}\", \"stream\": true, \"max_tokens\": 64, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'\n\n",
-                       url, key, examples.chat);
+    out += fmt::format(
+        "  curl -N {}/v1/chat/completions{} -H 'Content-Type: application/json' \\\n"
+        "    -d '{{\"model\": \"{}\", \"stream\": true, \"max_tokens\": 64, \"messages\": [{{\"role\": \"user\", \"content\": "
+        "\"Hello\"}}]}}'\n\n",
+        url, key, examples.chat);
   }
   if (!examples.embedding.empty()) {
-    out += fmt::format("  curl {}/v1/embeddings{} -H 'Content-Type: application/json' -d '{{\"model\": \"{}\", \"input\": \"Hello\"}}'\n\n", url, key, examples.embedding);
+    out += fmt::format("  curl {}/v1/embeddings{} -H 'Content-Type: application/json' -d '{{\"model\": \"{}\", \"input\": \"Hello\"}}'\n\n",
+                       url, key, examples.embedding);
   }
   if (!examples.predict.empty()) {
-    out += fmt::format("  curl {}/predict{} -H 'Content-Type: application/json' -d '{{\"model\": \"{}\", \"input\": {}}}'\n\n", url, key, examples.predict,
-                       examples.predict_input);
+    out += fmt::format("  curl {}/predict{} -H 'Content-Type: application/json' -d '{{\"model\": \"{}\", \"input\": {}}}'\n\n", url, key,
+                       examples.predict, examples.predict_input);
   }
   if (!examples.chat.empty()) {
-    out += fmt::format("  python3 -c 'from openai import OpenAI; c = OpenAI(base_url=\"{}/v1\", api_key=\"{}\"); "
-                       "print(c.chat.completions.create(model=\"{}\", max_tokens=64, messages=[{{\"role\": \"user\", \"content\": \"Hello\"}}]).choices[0].message.content)'\n\n",
-                       url, needs_key ? "YOUR-KEY" : "none", examples.chat);
+    out += fmt::format(
+        "  python3 -c 'from openai import OpenAI; c = OpenAI(base_url=\"{}/v1\", api_key=\"{}\"); "
+        "print(c.chat.completions.create(model=\"{}\", max_tokens=64, messages=[{{\"role\": \"user\", \"content\": "
+        "\"Hello\"}}]).choices[0].message.content)'\n\n",
+        url, needs_key ? "YOUR-KEY" : "none", examples.chat);
   }
   return out + fmt::format("  curl {}/v1/models{}\n\n", url, key);
 }

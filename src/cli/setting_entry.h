@@ -20,7 +20,7 @@ enum class EntryKind : std::uint8_t {
 };
 
 struct Entry {
-  std::string path;    // "http.port"
+  std::string path;  // "http.port"
   std::string text;
   EntryKind kind = EntryKind::kPlain;
   std::string origin;  // "forebay.yaml:3", "environment FOREBAY_HTTP_PORT", "--port"

@@ -32,7 +32,8 @@ constexpr std::array kRules = {
     SettingRule{"http.choices_max", "Answers to one prompt (n).", 1, 128},
     SettingRule{"http.cors_origins", "Origins whose pages may call this server; \"*\" is any.", 0, 100, TextRule::kOrigin},
     SettingRule{"accounts.api_keys", "Keys that may use this server; without any it is open. Shown masked.", 0, 1'000, TextRule::kSecret},
-    SettingRule{"models.backend", "Where models compute: auto, a name from `forebay devices`, or a chain that is tried in order.", 1, 255, TextRule::kBackend},
+    SettingRule{"models.backend", "Where models compute: auto, a name from `forebay devices`, or a chain that is tried in order.", 1, 255,
+                TextRule::kBackend},
     SettingRule{"models.models_max", "Models that may be served.", 1, 10'000},
     SettingRule{"models.file_bytes_max", "Largest model file.", kKib, kPib},
     SettingRule{"models.threads", "Threads of one engine session; 0 is every usable core.", 0, 1'024},
@@ -58,8 +59,10 @@ constexpr std::array kRules = {
     SettingRule{"models.embedding.batch_texts_max", "Texts of one run.", 1, 65'536},
     SettingRule{"models.embedding.request_texts_max", "Texts of one request.", 1, 1'048'576},
     SettingRule{"models.embedding.threads", "Threads of the engine; 0 is every usable core.", 0, 1'024},
-    SettingRule{"models_served", "Models to serve: {name, path}, \"FILE\" or \"NAME=FILE\". Paths start at the file that names them.", 0, 10'000, TextRule::kPath},
-    SettingRule{"models_folder", "Folder whose models are all served. A relative path starts at the file that names it.", 0, 4'096, TextRule::kPath},
+    SettingRule{"models_served", "Models to serve: {name, path}, \"FILE\" or \"NAME=FILE\". Paths start at the file that names them.", 0,
+                10'000, TextRule::kPath},
+    SettingRule{"models_folder", "Folder whose models are all served. A relative path starts at the file that names it.", 0, 4'096,
+                TextRule::kPath},
     SettingRule{"memory.budget_bytes", "Bytes for weights, cells and caches; 0 is 80 % of the memory this process may use.", 0, kPib},
     SettingRule{"threads.background", "Threads that load models.", 1, 64},
     SettingRule{"threads.request", "Threads that render templates, tokenize and decode images.", 1, 256},
@@ -82,7 +85,9 @@ bool matches(std::string_view pattern, std::string_view path) {
 }
 
 bool printable(char c) { return c > ' ' && c < 127; }
-bool word_character(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.'; }
+bool word_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+}
 }  // namespace
 
 const SettingRule* rule_of(std::string_view path) {
@@ -98,17 +103,19 @@ std::vector<std::string_view> rule_paths() {
 
 std::string text_problem(TextRule rule, std::string_view text) {
   switch (rule) {
-    case TextRule::kAny: break;
+    case TextRule::kAny:
+      break;
     case TextRule::kPath:
       if (text.find('\0') != std::string_view::npos) return "must not contain a zero byte";
       break;
     case TextRule::kHost:
-      if (text.empty() || !std::ranges::all_of(text, [](char c) { return word_character(c) || c == ':' || c == '%' || c == '[' || c == ']'; }))
+      if (text.empty() ||
+          !std::ranges::all_of(text, [](char c) { return word_character(c) || c == ':' || c == '%' || c == '[' || c == ']'; }))
         return "must be an address such as 127.0.0.1, :: or localhost";
       break;
     case TextRule::kBackend:
-      if (text.empty() || !std::ranges::all_of(text, [](char c) { return word_character(c) || c == ','; }) || text.front() == ',' || text.back() == ',' ||
-          text.find(",,") != std::string_view::npos)
+      if (text.empty() || !std::ranges::all_of(text, [](char c) { return word_character(c) || c == ','; }) || text.front() == ',' ||
+          text.back() == ',' || text.find(",,") != std::string_view::npos)
         return "must be auto, a name from 'forebay devices', or names separated by commas";
       break;
     case TextRule::kOrigin:
@@ -118,7 +125,8 @@ std::string text_problem(TextRule rule, std::string_view text) {
         return "must be \"*\" or an origin such as https://example.com, without a path";
       break;
     case TextRule::kSecret:
-      if (text.size() < 8 || text.size() > 512 || !std::ranges::all_of(text, printable)) return "must have 8 to 512 printable ASCII characters without spaces";
+      if (text.size() < 8 || text.size() > 512 || !std::ranges::all_of(text, printable))
+        return "must have 8 to 512 printable ASCII characters without spaces";
       break;
   }
   return {};

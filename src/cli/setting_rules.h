@@ -1,5 +1,5 @@
-// What is said about every setting: a sentence, a range, and the rules between settings. The source of checks, JSON Schema and docs/configuration.md.
-// Threads: immutable.
+// What is said about every setting: a sentence, a range, and the rules between settings. The source of checks, JSON Schema and
+// docs/configuration.md. Threads: immutable.
 #pragma once
 
 #include <map>

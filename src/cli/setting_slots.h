@@ -12,8 +12,9 @@
 
 namespace forebay::cli {
 
-using Slot = std::variant<bool*, std::uint16_t*, std::uint32_t*, std::uint64_t*, double*, std::chrono::microseconds*, std::chrono::milliseconds*, std::string*,
-                          forebay::log::Level*, forebay::log::Format*, std::vector<std::string>*, std::vector<ModelEntry>*>;
+using Slot =
+    std::variant<bool*, std::uint16_t*, std::uint32_t*, std::uint64_t*, double*, std::chrono::microseconds*, std::chrono::milliseconds*,
+                 std::string*, forebay::log::Level*, forebay::log::Format*, std::vector<std::string>*, std::vector<ModelEntry>*>;
 
 struct NamedSlot {
   std::string path;  // "models.generation.admission.queue_requests_max"

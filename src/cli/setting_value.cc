@@ -24,15 +24,23 @@ struct Unit {
 };
 constexpr std::array kDurationUnits = {Unit{"d", 86'400'000'000}, Unit{"h", 3'600'000'000}, Unit{"m", 60'000'000},
                                        Unit{"s", 1'000'000},      Unit{"ms", 1'000},        Unit{"us", 1}};
-constexpr std::array kSizeUnits = {Unit{"TiB", 1ULL << 40},     Unit{"GiB", 1ULL << 30},  Unit{"MiB", 1ULL << 20}, Unit{"KiB", 1ULL << 10}, Unit{"TB", 1'000'000'000'000},
-                                   Unit{"GB", 1'000'000'000}, Unit{"MB", 1'000'000}, Unit{"kB", 1'000},      Unit{"B", 1}};
+constexpr std::array kSizeUnits = {Unit{"TiB", 1ULL << 40},
+                                   Unit{"GiB", 1ULL << 30},
+                                   Unit{"MiB", 1ULL << 20},
+                                   Unit{"KiB", 1ULL << 10},
+                                   Unit{"TB", 1'000'000'000'000},
+                                   Unit{"GB", 1'000'000'000},
+                                   Unit{"MB", 1'000'000},
+                                   Unit{"kB", 1'000},
+                                   Unit{"B", 1}};
 constexpr std::array kLevels = {"debug"sv, "info"sv, "warning"sv, "error"sv, "off"sv};
 constexpr std::array kFormats = {"console"sv, "json"sv};
 
 std::string shown(const Entry& entry) { return json_string(entry.text.size() > 80 ? entry.text.substr(0, 80) + "…" : entry.text); }
 
 std::unexpected<Error> wrong_type(const Entry& entry, std::string_view wanted) {
-  return fail(kSettingWrongType, fmt::format("{}: {} must be {}, not {}", entry.origin, entry.path, wanted, entry.kind == EntryKind::kNull ? "empty" : shown(entry)));
+  return fail(kSettingWrongType, fmt::format("{}: {} must be {}, not {}", entry.origin, entry.path, wanted,
+                                             entry.kind == EntryKind::kNull ? "empty" : shown(entry)));
 }
 std::unexpected<Error> out_of_range(const NamedSlot& slot, const Entry& entry) {
   return fail(kSettingOutOfRange, fmt::format("{}: {} is {}, but must be {}", entry.origin, entry.path, entry.text, range_of(slot)));
@@ -124,7 +132,8 @@ class Assignment {
     const bool right_kind = entry_.kind == EntryKind::kPlain || (size && entry_.kind == EntryKind::kText);
     if (!right_kind || whole.outcome == Outcome::kNotOne)
       return wrong_type(entry_, size ? "a size such as 64MiB" : "a whole number without quotes");
-    if (whole.outcome == Outcome::kTooLarge || whole.approximate < rule_.least || whole.approximate > rule_.most) return out_of_range(slot_, entry_);
+    if (whole.outcome == Outcome::kTooLarge || whole.approximate < rule_.least || whole.approximate > rule_.most)
+      return out_of_range(slot_, entry_);
     *target = static_cast<T>(whole.exact);
     return {};
   }
@@ -144,7 +153,8 @@ class Assignment {
   Result<> operator()(std::chrono::duration<Rep, Period>* target) const {
     constexpr auto kTick = static_cast<std::uint64_t>(std::chrono::microseconds(std::chrono::duration<Rep, Period>(1)).count());
     const auto whole = parse_whole(entry_.text, kDurationUnits, 0);
-    if (entry_.kind == EntryKind::kNull || whole.outcome == Outcome::kNotOne || (whole.outcome == Outcome::kDone && whole.exact % kTick != 0))
+    if (entry_.kind == EntryKind::kNull || whole.outcome == Outcome::kNotOne ||
+        (whole.outcome == Outcome::kDone && whole.exact % kTick != 0))
       return wrong_type(entry_, "a duration such as 30s, 250ms or 5m");
     const double ticks = whole.approximate / static_cast<double>(kTick);
     if (whole.outcome == Outcome::kTooLarge || ticks < rule_.least || ticks > rule_.most) return out_of_range(slot_, entry_);
@@ -154,7 +164,8 @@ class Assignment {
 
   Result<> operator()(std::string* target) const {
     TRY_ASSIGN(auto value, text());
-    if (static_cast<double>(value.size()) > rule_.most) return out_of_range(slot_, {.path = entry_.path, .text = "longer", .origin = entry_.origin});
+    if (static_cast<double>(value.size()) > rule_.most)
+      return out_of_range(slot_, {.path = entry_.path, .text = "longer", .origin = entry_.origin});
     *target = std::move(value);
     return {};
   }
@@ -188,10 +199,14 @@ class Assignment {
     TRY_ASSIGN(auto value, text());
     while (target->size() <= place->index) target->emplace_back();
     auto& item = (*target)[place->index];
-    if (place->member.empty()) item = model_entry(value);
-    else if (place->member == "name") item.name = value;
-    else if (place->member == "path") item.path = value;
-    else return fail(kUnknownSetting, fmt::format("{}: unknown setting '{}'; a model has name and path", entry_.origin, entry_.path));
+    if (place->member.empty())
+      item = model_entry(value);
+    else if (place->member == "name")
+      item.name = value;
+    else if (place->member == "path")
+      item.path = value;
+    else
+      return fail(kUnknownSetting, fmt::format("{}: unknown setting '{}'; a model has name and path", entry_.origin, entry_.path));
     return check_length(target->size());
   }
 
@@ -231,7 +246,9 @@ class Assignment {
   SettingRule rule_;
 };
 
-std::string render_model(const ModelEntry& model) { return fmt::format("{{name: {}, path: {}}}", json_string(model.name), json_string(model.path)); }
+std::string render_model(const ModelEntry& model) {
+  return fmt::format("{{name: {}, path: {}}}", json_string(model.name), json_string(model.path));
+}
 
 struct Rendering {
   const std::string& path;
@@ -239,7 +256,9 @@ struct Rendering {
   std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
   template <class T>
     requires std::is_unsigned_v<T>
-  std::string operator()(const T* value) const { return is_size(path) ? render_size(*value) : fmt::format("{}", *value); }
+  std::string operator()(const T* value) const {
+    return is_size(path) ? render_size(*value) : fmt::format("{}", *value);
+  }
   std::string operator()(const double* value) const { return fmt::format("{}", *value); }
   template <class Rep, class Period>
   std::string operator()(const std::chrono::duration<Rep, Period>* value) const {
@@ -276,7 +295,8 @@ std::string render_size(std::uint64_t bytes) {
 }
 
 Result<> set_value(const NamedSlot& slot, const Entry& entry) {
-  const bool is_list = std::holds_alternative<std::vector<std::string>*>(slot.slot) || std::holds_alternative<std::vector<ModelEntry>*>(slot.slot);
+  const bool is_list =
+      std::holds_alternative<std::vector<std::string>*>(slot.slot) || std::holds_alternative<std::vector<ModelEntry>*>(slot.slot);
   if (!is_list && entry.kind == EntryKind::kList) {
     return fail(kSettingWrongType, fmt::format("{}: {} must be {}, not a list", entry.origin, entry.path, type_of(slot)));
   }
@@ -316,8 +336,10 @@ std::string range_of(const NamedSlot& slot) {
   if (rule.least == rule.most) return {};
   const auto least = static_cast<std::uint64_t>(rule.least);
   const auto most = static_cast<std::uint64_t>(rule.most);
-  if (std::holds_alternative<std::chrono::milliseconds*>(slot.slot)) return fmt::format("{} to {}", render_duration(least * 1'000), render_duration(most * 1'000));
-  if (std::holds_alternative<std::chrono::microseconds*>(slot.slot)) return fmt::format("{} to {}", render_duration(least), render_duration(most));
+  if (std::holds_alternative<std::chrono::milliseconds*>(slot.slot))
+    return fmt::format("{} to {}", render_duration(least * 1'000), render_duration(most * 1'000));
+  if (std::holds_alternative<std::chrono::microseconds*>(slot.slot))
+    return fmt::format("{} to {}", render_duration(least), render_duration(most));
   if (type_of(slot) == "size") return fmt::format("{} to {}", render_size(least), render_size(most));
   if (type_of(slot) == "text") return fmt::format("{} to {} characters", least, most);
   if (type_of(slot).starts_with("list")) return fmt::format("at most {} items", most);

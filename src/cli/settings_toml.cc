@@ -1,7 +1,7 @@
 #include <fmt/format.h>
-#include <toml++/toml.hpp>
 
 #include <algorithm>
+#include <toml++/toml.hpp>
 
 #include "cli/errors.h"
 #include "cli/setting_entry.h"
@@ -22,9 +22,11 @@ class Flattener {
   }
 
   Result<> table(const toml::table& table, const std::string& path, std::size_t depth) {
-    if (depth > limits_.depth_max) return fail(kConfigurationTooLarge, fmt::format("{}: deeper than {} levels", place(table), limits_.depth_max));
+    if (depth > limits_.depth_max)
+      return fail(kConfigurationTooLarge, fmt::format("{}: deeper than {} levels", place(table), limits_.depth_max));
     for (const auto& [key, node] : table) {
-      if (!is_setting_key(key.str())) return fail(kUnknownSetting, fmt::format("{}: {} cannot be the name of a setting", place(node), quoted_key(key.str())));
+      if (!is_setting_key(key.str()))
+        return fail(kUnknownSetting, fmt::format("{}: {} cannot be the name of a setting", place(node), quoted_key(key.str())));
       TRY(value(node, path.empty() ? std::string(key.str()) : path + "." + std::string(key.str()), depth));
     }
     return {};
@@ -37,7 +39,8 @@ class Flattener {
   };
   std::string place(const toml::node& node) const { return fmt::format("{}:{}", name_, node.source().begin.line); }
   Result<> add(const toml::node& node, const std::string& path, std::string text, EntryKind kind) {
-    if (found_.size() >= limits_.entries_max) return fail(kConfigurationTooLarge, fmt::format("{}: more than {} values", place(node), limits_.entries_max));
+    if (found_.size() >= limits_.entries_max)
+      return fail(kConfigurationTooLarge, fmt::format("{}: more than {} values", place(node), limits_.entries_max));
     found_.push_back({static_cast<unsigned>(node.source().begin.line), {path, std::move(text), kind, place(node)}});
     return {};
   }
@@ -66,7 +69,8 @@ class Flattener {
 }  // namespace
 
 Result<std::vector<Entry>> flatten_toml(std::string_view text, const std::string& name, const FileLimits& limits) {
-  if (text.size() > limits.bytes_max) return fail(kConfigurationTooLarge, fmt::format("{} is larger than {} bytes", name, limits.bytes_max));
+  if (text.size() > limits.bytes_max)
+    return fail(kConfigurationTooLarge, fmt::format("{} is larger than {} bytes", name, limits.bytes_max));
   try {
     const toml::table document = toml::parse(text, name);
     Flattener flattener(name, limits);

@@ -29,7 +29,9 @@ class Flattener final : public YAML::EventHandler {
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { value(mark, "", EntryKind::kNull); }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse(kConfigurationSyntax, mark, "aliases are not read here; repeat the value"); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    refuse(kConfigurationSyntax, mark, "aliases are not read here; repeat the value");
+  }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
     plain_value(mark, tag == "!" ? "" : tag, anchor);
     if (expects_key()) return key(mark, text);
@@ -123,7 +125,8 @@ class Flattener final : public YAML::EventHandler {
 }  // namespace
 
 Result<std::vector<Entry>> flatten_yaml(std::string_view text, const std::string& name, const FileLimits& limits) {
-  if (text.size() > limits.bytes_max) return fail(kConfigurationTooLarge, fmt::format("{} is larger than {} bytes", name, limits.bytes_max));
+  if (text.size() > limits.bytes_max)
+    return fail(kConfigurationTooLarge, fmt::format("{} is larger than {} bytes", name, limits.bytes_max));
   Flattener flattener(name, limits);
   try {
     std::istringstream stream{std::string(text)};
