@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <ostream>
 
 #include "base/errors.h"
@@ -85,6 +86,18 @@ void add_commands(CLI::App& program, Invocation& invocation) {
   add_version_command(program, invocation);
 }
 
+// CLI11 takes "[1,2]" for a list to take apart, wherever a value may be given; it has to reach the command as it is. Doubled characters
+// between double brackets are CLI11's own way to say so (Option::_add_result).
+std::string shielded(const std::string& argument) {
+  const auto sign = argument.starts_with("--") ? argument.find('=') : std::string::npos;
+  const std::size_t at = sign == std::string::npos ? 0 : sign + 1;
+  const std::string_view value = std::string_view(argument).substr(at);
+  if (value.size() < 2 || !value.starts_with('[') || !value.ends_with(']')) return argument;
+  std::string out = argument.substr(0, at) + "[[";
+  for (const char c : value.substr(1, value.size() - 2)) out.append(2, c);
+  return out + "]]";
+}
+
 // "help" and "help COMMAND" are what people type.
 void read_help(std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments.front() != "help") return;
@@ -110,7 +123,8 @@ int understand_and_run(std::vector<std::string> arguments, Console& console) {
   }
   if (arguments.front() == "--version") arguments = {"version"};
   try {
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    std::vector<std::string> reversed;
+    std::transform(arguments.rbegin(), arguments.rend(), std::back_inserter(reversed), shielded);
     program.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
     const auto* shown = &program;

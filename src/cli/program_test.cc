@@ -97,6 +97,13 @@ TEST(Program, ConfigShowSaysWhereAValueComesFrom) {
   EXPECT_THAT(ran.out, ::testing::ContainsRegex("host: \"127.0.0.1\" +# default"));
 }
 
+TEST(Program, BracketsReachTheCommandAsTheyAre) {
+  for (const auto* word : {"[1,2]", "[[1,2],[3]]", "[]", "[", "]", "[a"}) {
+    EXPECT_THAT(run({"explain", word}).err, HasSubstr("no error is called '" + std::string(word) + "'")) << word;
+    EXPECT_THAT(run({"config", "show", "--set=http.port=" + std::string(word)}).err, HasSubstr("not \"" + std::string(word) + "\"")) << word;
+  }
+}
+
 TEST(Program, ExplainsACodeByIdAndName) {
   const auto by_id = run({"explain", "FB0002"});
   EXPECT_EQ(by_id.status, 0);
