@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/machine.h"
+#include "engines/backend_chain.h"
 #include "engines/library_message.h"
 #include "engines/onnx/onnx_environment.h"
 
@@ -70,16 +71,8 @@ std::string processor_name() {
 }
 }  // namespace
 
-std::vector<std::string> backend_chain(std::string_view wanted) {
-  if (wanted == "auto" || wanted.empty()) wanted = kAutoChain;
-  std::vector<std::string> chain;
-  while (!wanted.empty()) {
-    const std::string_view name = wanted.substr(0, wanted.find(','));
-    wanted.remove_prefix(std::min(wanted.size(), name.size() + 1));
-    const std::size_t start = name.find_first_not_of(' ');
-    if (start != name.npos) chain.emplace_back(name.substr(start, name.find_last_not_of(' ') - start + 1));
-  }
-  return chain;
+std::vector<std::string> onnx_backend_chain(std::string_view wanted) {
+  return split_backend_chain(wanted == "auto" || wanted.empty() ? kAutoChain : wanted);
 }
 
 std::optional<std::string> append_backend(Ort::SessionOptions& options, const std::string& backend) {

@@ -57,7 +57,7 @@ Result<std::shared_ptr<OnnxModel>> OnnxModel::load(const std::filesystem::path& 
   BackendReport report;
   try {
     Ort::Env& environment = onnx_environment();
-    for (const std::string& backend : backend_chain(options.backend)) {
+    for (const std::string& backend : onnx_backend_chain(options.backend)) {
       Ort::SessionOptions session_setup = session_options(description, options.threads);
       if (auto reason = append_backend(session_setup, backend)) {
         report.passed_over.push_back(fmt::format("{}: {}", backend, *reason));

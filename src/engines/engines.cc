@@ -1,0 +1,28 @@
+#include "engines/engines.h"
+
+#include <fmt/format.h>
+
+#include "engines/errors.h"
+#include "engines/llama/llama_engine.h"
+#include "engines/onnx/onnx_engine.h"
+
+namespace forebay::engines {
+
+std::unique_ptr<Engine> make_onnx_engine() { return std::make_unique<OnnxEngine>(); }
+std::unique_ptr<Engine> make_llama_engine() { return std::make_unique<LlamaEngine>(); }
+
+std::vector<std::unique_ptr<Engine>> make_engines() {
+  std::vector<std::unique_ptr<Engine>> engines;
+  engines.push_back(make_onnx_engine());
+  engines.push_back(make_llama_engine());
+  return engines;
+}
+
+Result<Engine*> engine_for(const formats::ModelDescription& description, std::span<const std::unique_ptr<Engine>> engines) {
+  for (const auto& engine : engines) {
+    if (engine->runs(description)) return engine.get();
+  }
+  return fail(kNoEngine, fmt::format("no engine runs {} files", formats::name_of(description.format)));
+}
+
+}  // namespace forebay::engines

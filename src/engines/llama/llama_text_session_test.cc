@@ -1,0 +1,399 @@
+#include "engines/llama/llama_text_session.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <future>
+#include <thread>
+
+#include "base/errors.h"
+#include "engines/errors.h"
+#include "engines/findings.h"
+#include "engines/llama/llama_engine.h"
+#include "engines/testing/model_files.h"
+#include "formats/testing/gguf_writer.h"
+#include "text/errors.h"
+
+namespace forebay::engines {
+namespace {
+
+const std::filesystem::path kModels = FOREBAY_EXAMPLE_MODELS;
+
+LoadedModel& chat_model() {
+  static const auto loaded = load_model(kModels / "chat.gguf").value();
+  return *loaded;
+}
+LoadedModel& embedding_model() {
+  static const auto loaded = load_model(kModels / "embed.gguf").value();
+  return *loaded;
+}
+
+std::unique_ptr<TextSession> open(const TextSessionOptions& options = {.context_tokens = 1024, .sequences_max = 4}) {
+  return chat_model().open_text_session(options).value();
+}
+
+std::vector<Token> tokens_of(std::string_view text) { return chat_model().tokenizer()->encode(text, {}).value(); }
+
+std::vector<Token> many_tokens(std::size_t count) {
+  std::vector<Token> tokens;
+  for (std::size_t i = 0; i < count; ++i) tokens.push_back(static_cast<Token>(200 + i % 300));
+  return tokens;
+}
+
+Result<StepOutcome> feed(TextSession& session, SequenceId sequence, const std::vector<Token>& tokens, const CancelToken& abort = {}) {
+  const StepSlice slice{.sequence = sequence, .position = session.length(sequence), .tokens = tokens, .wants_logits = true};
+  return session.step(std::span(&slice, 1), abort);
+}
+
+Token best(std::span<const float> logits) { return static_cast<Token>(std::ranges::max_element(logits) - logits.begin()); }
+
+std::vector<Token> greedy(TextSession& session, SequenceId sequence, std::vector<Token> next, std::size_t count) {
+  std::vector<Token> chosen;
+  while (chosen.size() < count) {
+    EXPECT_EQ(feed(session, sequence, next).value(), StepOutcome::kDone);
+    next = {best(session.logits(0))};
+    chosen.push_back(next.front());
+  }
+  return chosen;
+}
+
+TEST(LlamaTextSession, SequencesInOneStepWriteWhatTheyWriteAlone) {
+  const std::vector<std::vector<Token>> prompts = {tokens_of("In the beginning"), tokens_of("And the king said"), tokens_of("Blessed are")};
+  auto alone = open();
+  std::vector<std::vector<Token>> expected;
+  for (const auto& prompt : prompts) {
+    expected.push_back(greedy(*alone, 0, prompt, 12));
+    EXPECT_TRUE(alone->trim(0, 0));
+  }
+  auto together = open();
+  std::vector<std::vector<Token>> next = prompts;
+  std::vector<std::vector<Token>> written(prompts.size());
+  while (written.front().size() < 12) {
+    std::vector<StepSlice> slices;
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      const auto sequence = static_cast<SequenceId>(i);
+      slices.push_back({.sequence = sequence, .position = together->length(sequence), .tokens = next[i], .wants_logits = true});
+    }
+    ASSERT_EQ(together->step(slices, CancelToken()).value(), StepOutcome::kDone);
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      next[i] = {best(together->logits(i))};
+      written[i].push_back(next[i].front());
+    }
+  }
+  EXPECT_EQ(written, expected);
+}
+
+TEST(LlamaTextSession, APromptInChunksIsTheSamePrompt) {
+  const auto prompt = tokens_of("And it came to pass in those days that the king went up");
+  auto whole = open();
+  const auto expected = greedy(*whole, 0, prompt, 8);
+  auto chunked = open();
+  for (std::size_t i = 0; i + 1 < prompt.size(); ++i) {
+    const StepSlice slice{.sequence = 2, .position = chunked->length(2), .tokens = std::span(prompt).subspan(i, 1), .wants_logits = false};
+    ASSERT_EQ(chunked->step(std::span(&slice, 1), CancelToken()).value(), StepOutcome::kDone);
+    EXPECT_TRUE(chunked->logits(0).empty());
+  }
+  EXPECT_EQ(greedy(*chunked, 2, {prompt.back()}, 8), expected);
+}
+
+TEST(LlamaTextSession, AStepThatBreaksAPromiseIsABadStepAndChangesNothing) {
+  auto session = open({.context_tokens = 512, .sequences_max = 2, .step_tokens_max = 4});
+  const std::vector<Token> tokens = {10, 11, 12};
+  const std::vector<Token> foreign = {static_cast<Token>(session->info().vocabulary_size)};
+  const std::vector<Token> negative = {-1};
+  const std::vector<std::vector<StepSlice>> wrong = {
+      {},
+      {{.sequence = 0, .position = 1, .tokens = tokens}},
+      {{.sequence = 2, .position = 0, .tokens = tokens}},
+      {{.sequence = -1, .position = 0, .tokens = tokens}},
+      {{.sequence = 0, .position = 0, .tokens = {}}},
+      {{.sequence = 0, .position = 0, .tokens = foreign}},
+      {{.sequence = 0, .position = 0, .tokens = negative}},
+      {{.sequence = 0, .position = 0, .tokens = std::span(tokens).first(1)}, {.sequence = 0, .position = 0, .tokens = std::span(tokens).first(1)}},
+      {{.sequence = 0, .position = 0, .tokens = tokens}, {.sequence = 1, .position = 0, .tokens = tokens}},
+  };
+  for (const auto& slices : wrong) {
+    const auto outcome = session->step(slices, CancelToken());
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().code(), kBadStep) << outcome.error().message();
+  }
+  EXPECT_EQ(session->cells_used(), 0U);
+  EXPECT_EQ(feed(*session, 0, tokens).value(), StepOutcome::kDone);
+  EXPECT_EQ(session->embed({}, CancelToken()).error().code(), kWrongKindOfModel);
+}
+
+TEST(LlamaTextSession, WithoutCellsNothingIsComputedAndOthersGoOn) {
+  auto session = open({.context_tokens = 256, .sequences_max = 2, .step_tokens_max = 256});
+  const auto total = session->info().context_tokens;
+  const auto prompt = tokens_of("In the beginning");
+  ASSERT_EQ(feed(*session, 0, prompt).value(), StepOutcome::kDone);
+  ASSERT_EQ(feed(*session, 1, many_tokens(total - prompt.size())).value(), StepOutcome::kDone);
+  EXPECT_EQ(session->cells_used(), total);
+  EXPECT_EQ(feed(*session, 0, {best(session->logits(0))}).value(), StepOutcome::kNoCells);
+  EXPECT_EQ(session->length(0), static_cast<std::int32_t>(prompt.size()));
+  EXPECT_TRUE(session->trim(1, 0));
+  auto fresh = open();
+  EXPECT_TRUE(session->trim(0, static_cast<std::int32_t>(prompt.size()) - 1));
+  EXPECT_EQ(greedy(*session, 0, {prompt.back()}, 8), greedy(*fresh, 0, prompt, 8));
+}
+
+TEST(LlamaTextSession, ASequenceEndsAtItsOwnMaximum) {
+  auto session = open({.context_tokens = 1024, .sequences_max = 4, .step_tokens_max = 512, .unified_cells = false});
+  const auto own = session->info().sequence_tokens_max;
+  EXPECT_EQ(own, session->info().context_tokens / 4);
+  ASSERT_EQ(feed(*session, 0, many_tokens(own)).value(), StepOutcome::kDone);
+  EXPECT_EQ(feed(*session, 0, {10}).value(), StepOutcome::kNoCells);
+  EXPECT_EQ(feed(*session, 1, {10}).value(), StepOutcome::kDone);
+}
+
+TEST(LlamaTextSession, SharedPrefixesContinueAsTheirOwn) {
+  for (const bool unified : {true, false}) {
+    auto session = open({.context_tokens = 1024, .sequences_max = 4, .unified_cells = unified});
+    const auto prompt = tokens_of("And it came to pass in those days");
+    const auto half = static_cast<std::int32_t>(prompt.size() / 2);
+    const auto expected = greedy(*session, 0, prompt, 8);
+    ASSERT_TRUE(session->share(0, 1, half));
+    EXPECT_EQ(session->length(1), half);
+    const std::uint32_t copied = unified ? 0 : static_cast<std::uint32_t>(half);
+    EXPECT_EQ(session->cells_used(), static_cast<std::uint32_t>(session->length(0)) + copied);
+    const std::vector<Token> rest(prompt.begin() + half, prompt.end());
+    EXPECT_EQ(greedy(*session, 1, rest, 8), expected) << unified;
+    EXPECT_TRUE(session->trim(0, 0));
+    EXPECT_EQ(session->cells_used(), static_cast<std::uint32_t>(session->length(1)));
+  }
+}
+
+TEST(LlamaTextSession, SharesThatCannotBeAreRefused) {
+  auto session = open();
+  ASSERT_EQ(feed(*session, 0, {10, 11}).value(), StepOutcome::kDone);
+  ASSERT_EQ(feed(*session, 1, {10}).value(), StepOutcome::kDone);
+  for (const auto& [from, to, tokens] : std::vector<std::tuple<int, int, int>>{{0, 0, 1}, {0, 1, 1}, {0, 2, 3}, {0, 2, 0}, {0, 4, 1}, {-1, 2, 1}}) {
+    const auto refused = session->share(from, to, tokens);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), kShareRefused);
+  }
+}
+
+TEST(LlamaTextSession, ASavedStateContinuesTokenForTokenAlsoInAnotherSession) {
+  auto session = open();
+  const auto prompt = tokens_of("And the king said unto");
+  ASSERT_EQ(feed(*session, 0, prompt).value(), StepOutcome::kDone);
+  const auto state = session->save(0).value();
+  const std::vector<Token> next = {best(session->logits(0))};
+  const auto expected = greedy(*session, 0, next, 8);
+
+  auto other = open();
+  const auto length = static_cast<std::int32_t>(prompt.size());
+  ASSERT_TRUE(other->restore(3, state, length));
+  EXPECT_EQ(other->length(3), length);
+  EXPECT_EQ(greedy(*other, 3, next, 8), expected);
+
+  EXPECT_EQ(other->restore(3, state, length).error().code(), kStateRefused) << "not empty";
+  EXPECT_EQ(other->restore(0, state, length + 1).error().code(), kStateRefused) << "another length";
+  EXPECT_EQ(other->restore(0, std::span(state).first(state.size() / 2), length).error().code(), kStateRefused) << "cut short";
+  EXPECT_EQ(other->restore(0, {}, length).error().code(), kStateRefused);
+  EXPECT_EQ(other->length(0), 0);
+  EXPECT_EQ(other->save(0).error().code(), kStateRefused) << "nothing to save";
+  EXPECT_EQ(greedy(*other, 0, prompt, 1), next) << "refused states leave nothing behind";
+}
+
+TEST(LlamaTextSession, TrimmingGoesBackExactly) {
+  auto session = open();
+  const auto prompt = tokens_of("And the king said unto");
+  const auto expected = greedy(*session, 0, prompt, 8);
+  EXPECT_FALSE(session->trim(0, session->length(0) + 1));
+  EXPECT_FALSE(session->trim(0, -1));
+  EXPECT_FALSE(session->trim(9, 0));
+  EXPECT_TRUE(session->trim(0, session->length(0)));
+  EXPECT_TRUE(session->trim(0, static_cast<std::int32_t>(prompt.size()) - 1));
+  EXPECT_EQ(greedy(*session, 0, {prompt.back()}, 8), expected);
+}
+
+TEST(LlamaTextSession, CancellingReachesTheLibraryInsideAStep) {
+  auto session = open({.context_tokens = 8192, .sequences_max = 2, .step_tokens_max = 4096});
+  const auto prompt = tokens_of("In the beginning");
+  ASSERT_EQ(feed(*session, 0, prompt).value(), StepOutcome::kDone);
+  const CancelToken cancel;
+  std::promise<void> inside;
+  std::thread canceller([&] {
+    inside.get_future().wait();
+    cancel.cancel(CancelReason::kClientGone);
+  });
+  const auto tokens = many_tokens(4000);  // some seconds of work with sanitizers
+  inside.set_value();
+  const auto outcome = feed(*session, 1, tokens, cancel);
+  canceller.join();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(*outcome, StepOutcome::kAborted);
+  EXPECT_EQ(session->cells_used(), static_cast<std::uint32_t>(session->length(0) + session->length(1)));
+  EXPECT_TRUE(session->trim(1, 0));
+  auto fresh = open();
+  ASSERT_TRUE(session->trim(0, static_cast<std::int32_t>(prompt.size()) - 1));
+  EXPECT_EQ(greedy(*session, 0, {prompt.back()}, 8), greedy(*fresh, 0, prompt, 8)) << "the other sequence is as it was";
+  EXPECT_EQ(feed(*session, 1, prompt, cancel).value(), StepOutcome::kAborted) << "cancelled before it began";
+}
+
+TEST(LlamaTextSession, TellsWhatWasReallyOpened) {
+  auto session = open({.sequences_max = 2});
+  const TextSessionInfo& info = session->info();
+  EXPECT_EQ(info.sequences_max, 2U);
+  EXPECT_EQ(info.vocabulary_size, static_cast<std::uint32_t>(chat_model().tokenizer()->vocabulary_size()));
+  EXPECT_EQ(info.sequence_tokens_max, chat_model().description().text->context_length);
+  EXPECT_GE(info.context_tokens, 2 * info.sequence_tokens_max);
+  EXPECT_TRUE(info.can_trim);
+  EXPECT_TRUE(info.can_share);
+  const MemoryNeed need = chat_model().memory_need({.sequences_max = 2});
+  EXPECT_GT(need.weights_bytes, 1'000'000U);
+  EXPECT_GT(chat_model().memory_need({.sequences_max = 4}).session_bytes, need.session_bytes);
+}
+
+TEST(LlamaTextSession, OptionsTheLibraryCannotTakeAreRefused) {
+  for (const TextSessionOptions& options : {TextSessionOptions{.sequences_max = 0}, TextSessionOptions{.sequences_max = 257},
+                                            TextSessionOptions{.step_tokens_max = 0}, TextSessionOptions{.step_tokens_max = (1U << 16U) + 1}}) {
+    EXPECT_EQ(chat_model().open_text_session(options).error().code(), kSessionRefused);
+  }
+  EXPECT_TRUE(chat_model().open_text_session({.context_tokens = 512, .sequences_max = 256}));
+  EXPECT_EQ(chat_model().open_text_session({.embeddings = true}).error().code(), kNoPooling);
+  EXPECT_EQ(chat_model().open_text_session({.embeddings = true, .pooling = Pooling::kRank}).error().code(), kSessionRefused);
+  EXPECT_EQ(chat_model().open_tensor_session().error().code(), kWrongKindOfModel);
+  EXPECT_EQ(embedding_model().open_text_session({}).error().code(), kWrongKindOfModel);
+}
+
+TEST(LlamaTextSession, AdaptersThatDoNotLoadAreRefused) {
+  auto session = open();
+  const ModelFolder folder;
+  const auto broken = folder.write("a.gguf", "no adapter");
+  const std::vector<TextSession::Adapter> missing = {{.path = "/nonexistent/adapter.gguf"}};
+  const std::vector<TextSession::Adapter> wrong = {{.path = broken.string()}};
+  EXPECT_EQ(session->set_adapters(missing).error().code(), kAdapterRefused);
+  EXPECT_EQ(session->set_adapters(wrong).error().code(), kAdapterRefused);
+  EXPECT_TRUE(session->set_adapters({}));
+}
+
+TEST(LlamaEmbedding, VectorsDoNotDependOnTheCompany) {
+  auto session = embedding_model().open_text_session({.sequences_max = 4, .step_tokens_max = 64, .embeddings = true}).value();
+  std::vector<std::vector<Token>> texts;
+  for (std::size_t length : {3, 17, 5, 64, 1, 30, 30, 9, 12}) {
+    texts.emplace_back();
+    for (std::size_t i = 0; i < length; ++i) texts.back().push_back(static_cast<Token>(50 + 7 * i));
+  }
+  const auto together = session->embed(texts, CancelToken()).value();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto alone = session->embed(std::span(&texts[i], 1), CancelToken()).value().front();
+    ASSERT_EQ(alone.size(), session->info().embedding_length);
+    for (std::size_t k = 0; k < alone.size(); ++k) ASSERT_NEAR(alone[k], together[i][k], 1e-5F * std::max(1.0F, std::abs(alone[k]))) << i;
+  }
+}
+
+TEST(LlamaEmbedding, EveryPoolingGivesAnotherVectorOfTheSameLength) {
+  const std::vector<std::vector<Token>> texts = {{50, 60, 70, 80}};
+  std::vector<std::vector<float>> vectors;
+  for (const Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kLast}) {
+    auto session = embedding_model().open_text_session({.embeddings = true, .pooling = pooling}).value();
+    vectors.push_back(session->embed(texts, CancelToken()).value().front());
+    EXPECT_EQ(vectors.back().size(), session->info().embedding_length);
+  }
+  EXPECT_NE(vectors[0], vectors[1]);
+  EXPECT_NE(vectors[1], vectors[2]);
+  EXPECT_EQ(embedding_model().open_text_session({.embeddings = true}).value()->info().pooling, "mean");
+  EXPECT_EQ(embedding_model().open_text_session({.embeddings = true, .pooling = Pooling::kNone}).error().code(), kNoPooling);
+}
+
+TEST(LlamaEmbedding, ADecoderEmbedsToo) {
+  auto session = chat_model().open_text_session({.sequences_max = 2, .step_tokens_max = 32, .embeddings = true, .pooling = Pooling::kLast}).value();
+  const std::vector<std::vector<Token>> texts = {many_tokens(20), many_tokens(3), many_tokens(20)};
+  const auto vectors = session->embed(texts, CancelToken()).value();
+  EXPECT_NE(vectors[0], vectors[1]);
+  for (std::size_t k = 0; k < vectors[0].size(); ++k) ASSERT_NEAR(vectors[0][k], vectors[2][k], 1e-3F);
+}
+
+TEST(LlamaEmbedding, NamesTheTextThatDoesNotFit) {
+  auto session = embedding_model().open_text_session({.step_tokens_max = 16, .embeddings = true}).value();
+  const std::vector<std::vector<Token>> fitting = {std::vector<Token>(16, 50)};
+  EXPECT_TRUE(session->embed(fitting, CancelToken()));
+  const std::vector<std::vector<Token>> long_one = {{50}, std::vector<Token>(17, 50)};
+  const auto refused = session->embed(long_one, CancelToken());
+  EXPECT_EQ(refused.error().code(), text::kTextTooLong);
+  EXPECT_EQ(refused.error().field(), "input[1]");
+  const std::vector<std::vector<Token>> empty = {{50}, {}};
+  EXPECT_EQ(session->embed(empty, CancelToken()).error().code(), kEmbeddingFailed);
+  const std::vector<std::vector<Token>> foreign = {{static_cast<Token>(session->info().vocabulary_size)}};
+  EXPECT_EQ(session->embed(foreign, CancelToken()).error().code(), kEmbeddingFailed);
+  CancelToken cancel;
+  cancel.cancel(CancelReason::kDeadline);
+  EXPECT_EQ(session->embed(fitting, cancel).error().kind(), ErrorKind::kDeadlineExceeded);
+  EXPECT_EQ(feed(*session, 0, {50}).error().code(), kBadStep);
+}
+
+TEST(LlamaEmbedding, ATextNeverExceedsTheTrainedPositions) {
+  const auto trained = embedding_model().description().text->context_length;
+  auto session = embedding_model().open_text_session({.step_tokens_max = 4 * trained, .embeddings = true}).value();
+  EXPECT_EQ(session->info().sequence_tokens_max, trained);
+  const std::vector<std::vector<Token>> long_one = {std::vector<Token>(trained + 1, 50)};
+  EXPECT_EQ(session->embed(long_one, CancelToken()).error().code(), text::kTextTooLong);
+}
+
+TEST(LlamaEngine, RefusesFilesWithoutWeightsAndFilesTheLibraryRefuses) {
+  LlamaEngine engine;
+  formats::ModelDescription vocabulary{.format = formats::Format::kGguf, .text = formats::TextSpec{.has_tensors = false}};
+  EXPECT_TRUE(engine.runs(vocabulary));
+  EXPECT_EQ(engine.load("/nonexistent", vocabulary, {}).error().code(), kNoWeights);
+  const ModelFolder folder;
+  const auto path = folder.write("a.gguf", "GGUF and then nothing");
+  const auto refused = engine.load(path, chat_model().description(), {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), kModelRefused);
+  EXPECT_FALSE(refused.error().message().contains(path.parent_path().string())) << refused.error().message();
+  EXPECT_EQ(engine.load(path, {.format = formats::Format::kGguf}, {}).error().code(), kModelRefused);
+}
+
+TEST(LlamaEngine, ReportsBackendsProgressAndStops) {
+  LlamaEngine engine;
+  const auto path = kModels / "chat.gguf";
+  const auto& description = chat_model().description();
+  EXPECT_EQ(chat_model().backend().chosen, "cpu");
+  EXPECT_EQ(engine.load(path, description, {.backend = "nonsense"}).error().code(), kBackendUnavailable);
+  const auto passed = engine.load(path, description, {.backend = "nonsense,cpu"}).value()->backend().passed_over;
+  EXPECT_EQ(passed, std::vector<std::string>{"nonsense: libllama found no such backend on this machine"});
+  std::vector<float> shares;
+  ASSERT_TRUE(engine.load(path, description, {.progress = [&](float share) { shares.push_back(share); return true; }}));
+  EXPECT_TRUE(std::ranges::is_sorted(shares));
+  EXPECT_EQ(shares.back(), 1.0F);
+  EXPECT_EQ(engine.load(path, description, {.progress = [](float) { return false; }}).error().code(), kCancelledByCaller);
+  const auto devices = engine.devices();
+  EXPECT_TRUE(std::ranges::any_of(devices, [](const Device& device) { return device.backend == "cpu" && device.usable; }));
+  EXPECT_FALSE(std::ranges::any_of(devices, [](const Device& device) { return device.backend == "blas"; }));
+}
+
+TEST(EnvironmentFindings, AreEmptyWithThePackagesWeList) { EXPECT_TRUE(environment_findings().empty()); }
+
+TEST(LlamaTokenizer, TakesControlTokensOnlyWhenAskedAndRefusesBadText) {
+  const text::Tokenizer& tokenizer = *chat_model().tokenizer();
+  const auto control = tokenizer.encode("<|im_end|>", {.add_special = false, .parse_special = true}).value();
+  ASSERT_EQ(control.size(), 1U);
+  EXPECT_GT(tokenizer.encode("<|im_end|>", {.add_special = false}).value().size(), 1U);
+  EXPECT_TRUE(tokenizer.ends_generation(control.front()));
+  EXPECT_FALSE(tokenizer.ends_generation(-1));
+  EXPECT_FALSE(tokenizer.ends_generation(tokenizer.vocabulary_size()));
+  EXPECT_EQ(tokenizer.piece(control.front(), false), "");
+  EXPECT_EQ(tokenizer.piece(control.front(), true), "<|im_end|>");
+  EXPECT_EQ(tokenizer.piece(-1, true), "");
+  EXPECT_EQ(tokenizer.piece(tokenizer.vocabulary_size(), true), "");
+  EXPECT_EQ(tokenizer.encode("\xff", {}).error().code(), text::kInvalidUtf8);
+  const auto tokens = tokenizer.encode("In the beginning", {}).value();
+  EXPECT_TRUE(tokenizer.encode("In the beginning", {.tokens_max = tokens.size()}));
+  EXPECT_EQ(tokenizer.encode("In the beginning", {.tokens_max = tokens.size() - 1}).error().code(), text::kTextTooLong);
+  EXPECT_FALSE(tokenizer.eos_text().empty());
+}
+
+TEST(LlamaTokenizer, GivesBackTheBytesOfAnyText) {
+  const text::Tokenizer& tokenizer = *chat_model().tokenizer();
+  for (const std::string text : {"In the beginning", "  spaces  ", "grüße, 世界 🙂", "line\nbreak\ttab", "zero"}) {
+    std::string bytes;
+    for (const Token token : tokenizer.encode(text, {.add_special = false}).value()) bytes += tokenizer.piece(token, false);
+    EXPECT_EQ(bytes, text);
+  }
+}
+
+}  // namespace
+}  // namespace forebay::engines
