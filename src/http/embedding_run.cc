@@ -1,0 +1,142 @@
+#include "http/embedding_run.h"
+
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "http/errors.h"
+#include "http/generation.h"
+#include "http/openai/answers.h"
+#include "models/served_model.h"
+#include "scheduling/runners.h"
+#include "text/errors.h"
+
+namespace forebay::http {
+
+namespace {
+
+using Texts = std::vector<std::variant<std::string, std::vector<text::Token>>>;
+constexpr std::size_t kTokensMax = 1 << 20;
+
+Error empty_text(const JsonValue& value) { return Error(kFieldRange, fmt::format("'{}' is empty", value.path())).with_field(value.path()); }
+
+Result<std::vector<text::Token>> read_tokens(const JsonValue& field) {
+  TRY_ASSIGN(const auto items, field.items(kTokensMax));
+  if (items.empty()) return fail(empty_text(field));
+  std::vector<text::Token> tokens;
+  tokens.reserve(items.size());
+  for (const auto& item : items) {
+    TRY_ASSIGN(const auto token, item.integer(0, std::numeric_limits<text::Token>::max()));
+    tokens.push_back(static_cast<text::Token>(token));
+  }
+  return tokens;
+}
+
+Result<std::string> read_text(const JsonValue& field) {
+  TRY_ASSIGN(auto text, field.string());
+  if (text.empty()) return fail(empty_text(field));
+  return text;
+}
+
+Error about(Error error, const std::string& field) { return error.field().empty() ? std::move(error).with_field(field) : error; }
+
+Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedModel& model, EmbeddingOrder& order) {
+  std::vector<std::vector<text::Token>> texts;
+  texts.reserve(order.texts.size());
+  for (std::size_t i = 0; i < order.texts.size(); ++i) {
+    const std::string field = order.texts.size() == 1 ? order.field : fmt::format("{}[{}]", order.field, i);
+    std::vector<text::Token> tokens;
+    if (auto* given = std::get_if<std::vector<text::Token>>(&order.texts[i])) {
+      TRY(check_tokens(model, *given, field));
+      tokens = std::move(*given);
+    } else {
+      auto encoded = model.tokenizer->encode(std::get<std::string>(order.texts[i]), {});
+      if (!encoded) return fail(about(std::move(encoded).error(), field));
+      tokens = *std::move(encoded);
+    }
+    if (tokens.size() > model.sequence_tokens_max) {
+      return fail(Error(text::kTextTooLong, fmt::format("the text has {} tokens, and the model takes {}", tokens.size(), model.sequence_tokens_max)).with_field(field));
+    }
+    texts.push_back(std::move(tokens));
+  }
+  return texts;
+}
+
+void shorten(std::vector<std::vector<float>>& vectors, const std::optional<std::uint32_t>& dimensions) {
+  for (auto& vector : vectors) {
+    if (dimensions && *dimensions < vector.size()) vector.resize(*dimensions);
+    normalize(vector);
+  }
+}
+
+}  // namespace
+
+void normalize(std::vector<float>& vector) {
+  double sum = 0;
+  for (const float value : vector) sum += static_cast<double>(value) * value;
+  if (sum <= 0) return;
+  const double scale = 1 / std::sqrt(sum);
+  for (float& value : vector) value = static_cast<float>(value * scale);
+}
+
+Result<Texts> read_texts(const JsonValue& field, std::size_t texts_max) {
+  Texts texts;
+  if (field.type() == JsonType::kString) {
+    TRY_ASSIGN(auto text, read_text(field));
+    texts.emplace_back(std::move(text));
+    return texts;
+  }
+  if (field.type() != JsonType::kArray) {
+    return fail(Error(kFieldType, fmt::format("'{}' must be a string, an array of strings, or tokens, and is {}", field.path(), name_of(field.type()))).with_field(field.path()));
+  }
+  TRY_ASSIGN(const auto items, field.items(kTokensMax));
+  if (items.empty()) return fail(empty_text(field));
+  if (items.front().type() == JsonType::kNumber) {
+    TRY_ASSIGN(auto tokens, read_tokens(field));
+    texts.emplace_back(std::move(tokens));
+    return texts;
+  }
+  if (items.size() > texts_max) return fail(Error(kTooManyItems, fmt::format("'{}' has {} texts, and {} are allowed", field.path(), items.size(), texts_max)).with_field(field.path()));
+  for (const auto& item : items) {
+    if (item.type() == JsonType::kArray) {
+      TRY_ASSIGN(auto tokens, read_tokens(item));
+      texts.emplace_back(std::move(tokens));
+    } else {
+      TRY_ASSIGN(auto text, read_text(item));
+      texts.emplace_back(std::move(text));
+    }
+  }
+  return texts;
+}
+
+namespace {
+
+Result<> start(const ExchangePtr& exchange, EmbeddingOrder order, std::function<std::string(const Embedded&)> to_json) {
+  TRY_ASSIGN(const auto model, openai::lease_for(*exchange, order.model, formats::Task::kEmbedding));
+  const std::uint32_t length = model->description.text ? model->description.text->embedding_length : 0;
+  if (order.dimensions && length > 0 && *order.dimensions > length) {
+    return fail(Error(kFieldRange, fmt::format("'dimensions' is {}, and the model's vectors have {}", *order.dimensions, length)).with_field("dimensions"));
+  }
+  scheduling::EmbeddingRequest request{.ticket = exchange->ticket(), .texts = {}};
+  TRY_ASSIGN(request.texts, tokenized(*model, order));
+  auto submitted = model->embedding->submit(
+      std::move(request), [exchange, model, dimensions = order.dimensions, to_json = std::move(to_json)](Result<scheduling::EmbeddingAnswer> answer) mutable {
+        // On the engine's thread: numbers become text elsewhere.
+        if (!answer) return exchange->refuse(answer.error());
+        exchange->on_pool([exchange, model = std::move(model), dimensions, to_json = std::move(to_json), answer = *std::move(answer)]() mutable {
+          shorten(answer.vectors, dimensions);
+          exchange->answer_json(to_json({model->name, std::move(answer.vectors), answer.tokens, answer.queued, answer.inference}));
+        });
+      });
+  if (!submitted) return fail(std::move(submitted).error());
+  return {};
+}
+
+}  // namespace
+
+void embed(const ExchangePtr& exchange, EmbeddingOrder order, std::function<std::string(const Embedded&)> to_json) {
+  if (auto started = start(exchange, std::move(order), std::move(to_json)); !started) exchange->refuse(started.error());
+}
+
+}  // namespace forebay::http

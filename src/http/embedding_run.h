@@ -1,0 +1,41 @@
+// Texts to vectors, the same for every dialect: tokens on the request pool, one submission, vectors normalised and shortened.
+// Threads: called on the request pool. Not here: any dialect's JSON.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "http/exchange.h"
+#include "http/json_body.h"
+#include "text/tokenizer.h"
+
+namespace forebay::http {
+
+struct EmbeddingOrder {
+  std::string model;
+  std::vector<std::variant<std::string, std::vector<text::Token>>> texts;
+  std::optional<std::uint32_t> dimensions;   // keep the first ones, then normalise again
+  std::string field = "input";               // what errors are about
+};
+
+struct Embedded {
+  std::string model;
+  std::vector<std::vector<float>> vectors;   // unit length
+  std::uint32_t tokens = 0;
+  std::chrono::microseconds queued{0};
+  std::chrono::microseconds inference{0};
+};
+
+// "text", ["text", …], [1, 2, …] or [[1, 2], …]; at least one, none empty. kFieldRange, kFieldType, kTooManyItems.
+Result<std::vector<std::variant<std::string, std::vector<text::Token>>>> read_texts(const JsonValue& field, std::size_t texts_max);
+
+// `to_json` runs on the request pool. Errors: kWrongTask, kTokenOutOfRange, text's kTextTooLong with the text's index, kFieldRange for dimensions.
+void embed(const ExchangePtr& exchange, EmbeddingOrder order, std::function<std::string(const Embedded&)> to_json);
+
+// To unit length; a vector of zeros stays one.
+void normalize(std::vector<float>& vector);
+
+}  // namespace forebay::http

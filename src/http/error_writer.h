@@ -1,0 +1,31 @@
+// The one place where an Error becomes bytes of an answer.
+// Threads: immutable.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "http/json_writer.h"
+#include "http/routes.h"
+
+namespace forebay::http {
+
+struct Reply {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};
+};
+
+// The error's JSON as a value:
+//   kOpenAi        {"error": {"message", "type", "param", "code": "field_range", "forebay_code": "FB7007", "hint", "request_id"}}
+//   kOip, kPlain   {"error": "message", "code": "FB7007", "name": "field_range", "field", "hint", "request_id"}
+// `param` and `field` are null when the error is about no field.
+void write_error(JsonWriter& json, const Error& error, Dialect dialect, std::string_view request_id);
+// The whole answer, with Retry-After (whole seconds, at least 1) on 429 and 503 and WWW-Authenticate on 401.
+Reply error_reply(const Error& error, Dialect dialect, std::string_view request_id);
+
+}  // namespace forebay::http

@@ -1,0 +1,127 @@
+// One request and its answer: what came, who asks, until when, and the ways to answer. Every exchange is answered exactly once: whoever
+// comes second (a result after the timeout, a timeout after the result) changes nothing.
+// Threads: reading is shared; answer(), refuse(), on_loop() and on_pool() may be called on any thread; streams are confined to the loop.
+// Owner: its Connection until it has ended; handlers and completions share it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "accounts/gatekeeper.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/gate.h"
+#include "http/error_writer.h"
+#include "http/routes.h"
+#include "http/server_parts.h"
+#include "http/sse.h"
+#include "models/catalog.h"
+#include "scheduling/request.h"
+
+namespace drogon {
+class HttpRequest;
+class HttpResponse;
+}  // namespace drogon
+namespace trantor {
+class EventLoop;
+}
+
+namespace forebay::http {
+
+class Connection;
+
+class Exchange : public std::enable_shared_from_this<Exchange> {
+ public:
+  using Request = std::shared_ptr<drogon::HttpRequest>;
+  using Respond = std::function<void(const std::shared_ptr<drogon::HttpResponse>&)>;
+
+  Exchange(std::shared_ptr<ServerParts> parts, std::shared_ptr<Connection> connection, const Request& request);
+  ~Exchange();
+
+  // --- what came
+  const RouteMatch& match() const { return match_; }
+  Dialect dialect() const { return dialect_; }
+  const std::string& parameter(std::size_t index) const { return match_.parameters.at(index); }
+  std::string query(const std::string& name) const;
+  std::string_view header(const std::string& lower_case_name) const;
+  std::string_view content_type() const;                 // lower case, without parameters
+  std::string_view body() const;
+  std::shared_ptr<const void> body_keeper() const;       // while it lives, body() stays
+  const std::string& id() const { return id_; }
+  const accounts::Principal& principal() const { return principal_; }
+  const CancelToken& cancel() const { return cancel_; }
+  Instant began() const { return began_; }
+  Instant deadline() const { return deadline_; }
+  ServerParts& parts() const { return *parts_; }
+  // For the scheduler: the request's id, client, deadline and cancel token.
+  scheduling::Ticket ticket() const;
+
+  // --- answering
+  void answer(Reply reply);
+  void answer_json(std::string body) { answer({.body = std::move(body)}); }
+  void refuse(const Error& error);
+  bool answered() const { return answered_.load(std::memory_order_acquire); }
+  // Starts an event stream: `ready` gets it on the loop thread once the headers are sent. Nothing when already answered.
+  void start_stream(std::function<void(EventStream&)> ready);
+  EventStream* stream() { return stream_.get(); }
+  // The stream is over, or has failed: an error event, and nothing after it. On the loop.
+  void end_stream();
+  void fail_stream(const Error& error);
+  bool ended() const { return ended_; }
+
+  // Kept until the exchange has ended: what computes the answer.
+  void keep(std::shared_ptr<void> work) { work_ = std::move(work); }
+
+  // --- threads
+  // Runs on the request's loop thread; dropped once the server has stopped.
+  void on_loop(std::move_only_function<void()> work);
+  // Runs on the request pool; refuses the request when the pool is full. Nothing may escape `work`.
+  void on_pool(std::move_only_function<void()> work);
+
+  // --- for Connection and Server, on the loop thread
+  // Everything that can be refused before the body has come: URL, method, key, limits, lengths.
+  Result<> admit(const Request& request);
+  Reply options_reply(const Request& request) const;     // CORS preflight, or what the URL allows
+  void begin(const Request& request, Respond respond);   // the body is there
+  bool begun() const { return respond_ != nullptr; }
+  void tick(Instant now);                                // timeouts and keep-alive comments
+  void client_gone(CancelReason reason);
+  std::shared_ptr<drogon::HttpResponse> response_of(Reply reply);
+  void end();                                            // counts it, leaves the gate; idempotent
+
+ private:
+  void read_head(const drogon::HttpRequest& request);
+  void send(Reply reply);
+  void add_headers(drogon::HttpResponse& response) const;
+
+  std::shared_ptr<ServerParts> parts_;
+  std::weak_ptr<Connection> connection_;
+  trantor::EventLoop* loop_;
+  std::weak_ptr<drogon::HttpRequest> head_;   // until the body is there
+  Request request_;
+  Respond respond_;
+  RouteMatch match_;
+  Dialect dialect_ = Dialect::kPlain;
+  std::string id_;
+  std::string origin_;
+  std::string peer_;
+  std::string content_type_;
+  accounts::Principal principal_;
+  CancelToken cancel_;
+  Instant began_;
+  Instant deadline_;
+  bool old_http_ = false;
+  bool counted_ = false;
+  Gate::Pass pass_;
+  std::unique_ptr<EventStream> stream_;
+  std::shared_ptr<void> work_;
+  std::atomic<bool> answered_{false};
+  int status_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace forebay::http

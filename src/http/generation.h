@@ -1,0 +1,70 @@
+// Generated text, the same for every dialect: a prompt becomes tokens on the request pool, every choice its own sequence, and events come
+// back on the request's loop, gathered into one answer or streamed.
+// Threads: called on the request's loop or pool. Not here: any dialect's JSON.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "http/exchange.h"
+#include "http/json_body.h"
+#include "scheduling/request.h"
+#include "text/chat_template.h"
+
+namespace forebay::http {
+
+using text::Token;
+
+struct GenerationOrder {
+  models::Lease model;
+  std::vector<std::vector<Token>> prompts;
+  scheduling::GenerationRequest settings;   // everything but prompt and ticket
+  std::uint32_t sequences_per_prompt = 1;   // sequence i belongs to prompt i / this; its seed is the request's plus i % this
+};
+
+// A finished sequence.
+struct Choice {
+  std::size_t sequence = 0;
+  std::string text;
+  struct Piece {
+    std::string text;                        // what became certain with this token
+    std::optional<scheduling::TokenLogprob> logprob;
+    std::vector<scheduling::TokenLogprob> alternatives;
+  };
+  std::vector<Piece> pieces;                 // when log probabilities were asked for
+  scheduling::FinishReason finish_reason = scheduling::FinishReason::kStop;
+  std::optional<std::string> stop_string;
+  scheduling::GenerationUsage usage;
+  std::uint32_t seed = 0;
+};
+
+// Every sequence's usage together; the prompt counts once for each prompt.
+scheduling::GenerationUsage total_usage(const std::vector<Choice>& choices, std::uint32_t sequences_per_prompt);
+
+// What a dialect makes of a stream; each returns the JSON of an event, or nothing.
+struct StreamShape {
+  std::function<std::optional<std::string>(std::size_t sequence)> opening;
+  std::function<std::optional<std::string>(std::size_t sequence, const scheduling::TokenEvent& event)> token;   // kToken, and text of kFinished
+  std::function<std::optional<std::string>(const Choice& choice)> finished;                                    // without its text
+  std::function<std::optional<std::string>(const std::vector<Choice>& choices)> closing;
+  bool ends_with_done = false;               // OpenAI's "[DONE]"
+};
+
+void generate(const ExchangePtr& exchange, GenerationOrder order, std::function<std::string(std::vector<Choice>)> to_json);
+void generate_stream(const ExchangePtr& exchange, GenerationOrder order, StreamShape shape);
+
+// The prompt of these messages by the model's own template. kFieldNotSupported when the model has none.
+Result<std::vector<Token>> chat_prompt(const models::ServedModel& model, text::TemplateInput input, const Exchange& exchange);
+Result<std::vector<Token>> plain_prompt(const models::ServedModel& model, std::string_view text);
+// kTokenOutOfRange.
+Result<> check_tokens(const models::ServedModel& model, const std::vector<Token>& tokens, const std::string& field);
+
+// Every biased token exists. kTokenOutOfRange.
+Result<> check_bias(const models::ServedModel& model, const scheduling::GenerationRequest& settings);
+
+// Runs `prepare` on the request pool and refuses the request with its error.
+void prepare_on_pool(const ExchangePtr& exchange, std::move_only_function<Result<>()> prepare);
+
+}  // namespace forebay::http

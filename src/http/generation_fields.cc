@@ -1,0 +1,145 @@
+#include "http/generation_fields.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "http/errors.h"
+
+namespace forebay::http {
+
+namespace {
+
+constexpr std::size_t kStopsMax = 16;
+constexpr std::size_t kStopBytesMax = 1024;
+constexpr std::size_t kBiasesMax = 1024;
+constexpr std::int64_t kTokensMax = std::numeric_limits<std::int32_t>::max();
+
+constexpr std::string_view kNames[] = {"temperature", "top_p", "top_k", "min_p", "typical_p", "repeat_penalty", "frequency_penalty", "presence_penalty",
+                                       "seed", "stop", "logit_bias", "min_tokens", "ignore_eos", "max_tokens"};
+
+// Accepted and not needed to answer: they say who asks, or how OpenAI should store and bill it.
+constexpr std::string_view kHarmless[] = {"user", "metadata", "store", "service_tier", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_retention",
+                                          "safety_identifier"};
+constexpr std::string_view kUnsupported[] = {"tools", "tool_choice", "functions", "function_call", "response_format", "audio", "modalities", "prediction",
+                                             "reasoning_effort", "verbosity", "web_search_options", "grammar", "json_schema", "suffix"};
+
+Result<std::vector<std::string>> read_stops(const JsonObject& body) {
+  std::vector<std::string> stops;
+  const auto field = body.find("stop");
+  if (!field) return stops;
+  std::vector<JsonValue> values{*field};
+  if (field->type() == JsonType::kArray) {
+    TRY_ASSIGN(values, field->items(kStopsMax));
+  }
+  for (const auto& value : values) {
+    TRY_ASSIGN(auto text, value.string());
+    if (text.empty() || text.size() > kStopBytesMax) {
+      return fail(Error(kFieldRange, fmt::format("a stop string has 1 to {} bytes", kStopBytesMax)).with_field(value.path()));
+    }
+    stops.push_back(std::move(text));
+  }
+  return stops;
+}
+
+Result<std::map<text::Token, float>> read_bias(const JsonObject& body) {
+  std::map<text::Token, float> bias;
+  const auto field = body.find("logit_bias");
+  if (!field) return bias;
+  TRY_ASSIGN(const auto object, JsonObject::of(*field));
+  if (object.members().size() > kBiasesMax) return fail(Error(kTooManyItems, fmt::format("'logit_bias' has more than {} tokens", kBiasesMax)).with_field("logit_bias"));
+  for (const auto& member : object.members()) {
+    text::Token token = 0;
+    const auto read = std::from_chars(member.name.data(), member.name.data() + member.name.size(), token);
+    if (read.ec != std::errc() || read.ptr != member.name.data() + member.name.size() || token < 0) {
+      return fail(Error(kFieldType, fmt::format("'logit_bias' names '{}', which is no token id", member.name.substr(0, 40))).with_field("logit_bias"));
+    }
+    TRY_ASSIGN(const double value, member.value.number(-100, 100));
+    bias[token] = static_cast<float>(value);
+  }
+  return bias;
+}
+
+Result<std::uint32_t> read_max_tokens(const JsonObject& body, std::initializer_list<std::string_view> names) {
+  std::uint32_t most = 0;
+  for (const auto name : names) {
+    const auto field = body.find(name);
+    if (!field) continue;
+    TRY_ASSIGN(const auto tokens, field->integer(1, kTokensMax));
+    if (most != 0 && most != tokens) return fail(Error(kFieldConflict, "two names of max_tokens are given, with different values").with_field(std::string(name)));
+    most = static_cast<std::uint32_t>(tokens);
+  }
+  return most;
+}
+
+Result<float> read_float(const JsonObject& body, std::string_view name, float otherwise, double min, double max) {
+  TRY_ASSIGN(const double value, body.number_or(name, otherwise, min, max));
+  return static_cast<float>(value);
+}
+
+}  // namespace
+
+Result<scheduling::GenerationRequest> read_generation_fields(const JsonObject& body, std::initializer_list<std::string_view> max_tokens_names) {
+  constexpr double kAboveZero = 1e-9;
+  scheduling::GenerationRequest request;
+  auto& sampling = request.sampling;
+  TRY_ASSIGN(sampling.temperature, read_float(body, "temperature", sampling.temperature, 0, 2));
+  TRY_ASSIGN(sampling.top_p, read_float(body, "top_p", sampling.top_p, kAboveZero, 1));
+  TRY_ASSIGN(sampling.min_p, read_float(body, "min_p", sampling.min_p, 0, 1));
+  TRY_ASSIGN(sampling.typical_p, read_float(body, "typical_p", sampling.typical_p, kAboveZero, 1));
+  TRY_ASSIGN(sampling.repeat_penalty, read_float(body, "repeat_penalty", sampling.repeat_penalty, kAboveZero, 10));
+  TRY_ASSIGN(sampling.frequency_penalty, read_float(body, "frequency_penalty", sampling.frequency_penalty, -2, 2));
+  TRY_ASSIGN(sampling.presence_penalty, read_float(body, "presence_penalty", sampling.presence_penalty, -2, 2));
+  TRY_ASSIGN(const auto top_k, body.integer_or("top_k", sampling.top_k, 0, kTokensMax));
+  sampling.top_k = static_cast<std::int32_t>(top_k);
+  if (const auto seed = body.find("seed")) {
+    // OpenAI's seeds have 64 bits, the sampler's 32: folding keeps the same seed the same.
+    TRY_ASSIGN(const auto value, seed->integer(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()));
+    const auto bits = static_cast<std::uint64_t>(value);
+    sampling.seed = bits >> 32 == 0 ? static_cast<std::uint32_t>(bits) : static_cast<std::uint32_t>(bits ^ (bits >> 32));
+  }
+  TRY_ASSIGN(sampling.logit_bias, read_bias(body));
+  TRY_ASSIGN(request.stop_strings, read_stops(body));
+  TRY_ASSIGN(request.tokens_max, read_max_tokens(body, max_tokens_names));
+  TRY_ASSIGN(const auto tokens_min, body.integer_or("min_tokens", 0, 0, kTokensMax));
+  request.tokens_min = static_cast<std::uint32_t>(tokens_min);
+  if (request.tokens_max != 0 && request.tokens_min > request.tokens_max) {
+    return fail(Error(kFieldConflict, "'min_tokens' is larger than 'max_tokens'").with_field("min_tokens"));
+  }
+  TRY_ASSIGN(request.ignore_end_token, body.boolean_or("ignore_eos", false));
+  return request;
+}
+
+std::vector<std::string_view> generation_field_names() { return {std::begin(kNames), std::end(kNames)}; }
+
+Result<> refuse_unsupported(const JsonObject& body) {
+  for (const auto name : kUnsupported) {
+    const auto field = body.find(name);
+    if (!field) continue;
+    // What says "as if it were not there" is let pass.
+    const auto raw = field->raw();
+    if (raw == "[]" || (name == "tool_choice" && (raw == "\"none\"" || raw == "\"auto\"")) || (name == "function_call" && raw == "\"none\"")) continue;
+    if (name == "modalities" && raw == "[\"text\"]") continue;
+    if (name == "suffix" && raw == "\"\"") continue;
+    if (name == "response_format" && field->type() == JsonType::kObject) {
+      TRY_ASSIGN(const auto format, JsonObject::of(*field));
+      TRY_ASSIGN(const auto type, format.string_or("type", ""));
+      if (type == "text") continue;
+    }
+    return fail(Error(kFieldNotSupported, fmt::format("'{}' is not supported yet", name)).with_field(std::string(name)));
+  }
+  return {};
+}
+
+Result<> check_openai_fields(const JsonObject& body, std::initializer_list<std::string_view> known) {
+  TRY(refuse_unsupported(body));
+  std::vector<std::string_view> names(known);
+  names.insert(names.end(), std::begin(kNames), std::end(kNames));
+  names.insert(names.end(), std::begin(kHarmless), std::end(kHarmless));
+  names.insert(names.end(), std::begin(kUnsupported), std::end(kUnsupported));
+  return body.only(names);
+}
+
+}  // namespace forebay::http

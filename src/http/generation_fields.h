@@ -1,0 +1,27 @@
+// The settings of a generation, as every dialect spells them: temperature, top_p, stop, seed and the rest.
+// Threads: immutable.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "http/json_body.h"
+#include "scheduling/request.h"
+
+namespace forebay::http {
+
+// temperature [0, 2], top_p (0, 1], top_k, min_p [0, 1), typical_p (0, 1], repeat_penalty (0, 10], frequency_penalty and
+// presence_penalty [-2, 2], seed, stop (a string or up to 16), logit_bias {token: -100..100}, min_tokens, ignore_eos, and max_tokens by its
+// names (of which one may be given). kFieldRange, kFieldType, kFieldConflict, kTooManyItems.
+Result<scheduling::GenerationRequest> read_generation_fields(const JsonObject& body, std::initializer_list<std::string_view> max_tokens_names);
+// The names above, for JsonObject::only.
+std::vector<std::string_view> generation_field_names();
+
+// Fields that OpenAI knows: what changes nothing about the answer is let pass, what would change it is refused by name.
+Result<> check_openai_fields(const JsonObject& body, std::initializer_list<std::string_view> known);
+
+// What was given beside the tools, functions and formats that are not there yet. kFieldNotSupported.
+Result<> refuse_unsupported(const JsonObject& body);
+
+}  // namespace forebay::http

@@ -1,0 +1,217 @@
+#include "http/oip/infer_request.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "http/errors.h"
+#include "http/oip/binary.h"
+#include "http/tensor_run.h"
+#include "tensors/array_json.h"
+
+namespace forebay::http::oip {
+
+namespace {
+
+constexpr std::size_t kTensorsMax = 1024;
+constexpr std::size_t kRankMax = 32;
+
+struct Context {
+  const formats::ModelDescription& description;
+  BinaryPart& binary;
+};
+
+// The input of that name; with one input any name will do, because MLServer's examples call it "predict" or "input-0".
+Result<const formats::TensorSpec*> spec_of(const formats::ModelDescription& description, std::string_view name) {
+  if (description.inputs.size() == 1) return &description.inputs.front();
+  return input_of(description, name);
+}
+
+Result<tensors::Shape> read_shape(const JsonValue& field) {
+  TRY_ASSIGN(const auto items, field.items(kRankMax));
+  tensors::Shape shape;
+  for (const auto& item : items) {
+    TRY_ASSIGN(const auto dimension, item.integer(0, std::numeric_limits<std::int64_t>::max()));
+    shape.push_back(dimension);
+  }
+  if (!tensors::element_count(shape)) return fail(Error(kFieldRange, fmt::format("'{}' has more elements than a computer can hold", field.path())).with_field(field.path()));
+  return shape;
+}
+
+Result<std::optional<std::size_t>> binary_size(const JsonObject& input) {
+  const auto parameters = input.find("parameters");
+  if (!parameters) return std::nullopt;
+  TRY_ASSIGN(const auto object, JsonObject::of(*parameters));
+  const auto size = object.find("binary_data_size");
+  if (!size) return std::nullopt;
+  TRY_ASSIGN(const auto bytes, size->integer(0, std::numeric_limits<std::int64_t>::max()));
+  return static_cast<std::size_t>(bytes);
+}
+
+Result<tensors::DType> read_dtype(const JsonObject& input) {
+  TRY_ASSIGN(const auto field, input.need("datatype"));
+  TRY_ASSIGN(const auto name, field.string());
+  if (const auto dtype = tensors::dtype_of_oip(name)) return *dtype;
+  return fail(Error(kFieldRange, fmt::format("'{}' is no datatype; BOOL, UINT8 … UINT64, INT8 … INT64, FP16, BF16, FP32, FP64 and BYTES are", name.substr(0, 40))).with_field(field.path()));
+}
+
+Result<tensors::NamedTensor> read_input(const JsonValue& item, const Context& context, bool is_only) {
+  TRY_ASSIGN(const auto input, JsonObject::of(item));
+  TRY(input.only({"name", "shape", "datatype", "parameters", "data"}));
+  TRY_ASSIGN(const auto name_field, input.need("name"));
+  TRY_ASSIGN(const auto name, name_field.string());
+  TRY_ASSIGN(const auto* spec, spec_of(context.description, name));
+  TRY_ASSIGN(const auto dtype, read_dtype(input));
+  TRY_ASSIGN(const auto shape_field, input.need("shape"));
+  TRY_ASSIGN(auto shape, read_shape(shape_field));
+  TRY_ASSIGN(auto bytes, binary_size(input));
+  const auto data = input.find("data");
+  if (data && bytes) return fail(Error(kFieldConflict, fmt::format("'{}' has both data and binary_data_size", name)).with_field(item.path()));
+  if (!data && !bytes && is_only && context.binary.left() > 0) bytes = context.binary.left();  // OpenVINO Model Server's clients leave it out
+  if (!data && !bytes) return fail(Error(kFieldMissing, fmt::format("'{}' has no data", name)).with_field(item.path() + ".data"));
+  tensors::Tensor tensor;
+  if (bytes) {
+    TRY_ASSIGN(tensor, context.binary.take(dtype, std::move(shape), *bytes, item.path()));
+  } else {
+    if (dtype == tensors::DType::kFloat16 || dtype == tensors::DType::kBfloat16) {
+      return fail(Error(kFieldNotSupported, "FP16 and BF16 travel as binary tensors only").with_field(item.path() + ".data"));
+    }
+    TRY_ASSIGN(tensor, tensors::tensor_from_json(data->raw(), dtype, shape, tensors::NanPolicy::kAllow), "reading " + item.path());
+  }
+  TRY(check_input(*spec, tensor));
+  return tensors::NamedTensor{spec->name, std::move(tensor)};
+}
+
+Result<std::vector<WantedOutput>> read_outputs(const JsonObject& body, const formats::ModelDescription& description, bool all_binary) {
+  std::vector<WantedOutput> outputs;
+  const auto field = body.find("outputs");
+  if (!field) return outputs;
+  TRY_ASSIGN(const auto items, field->items(kTensorsMax));
+  for (const auto& item : items) {
+    TRY_ASSIGN(const auto output, JsonObject::of(item));
+    TRY(output.only({"name", "parameters"}));
+    TRY_ASSIGN(const auto name_field, output.need("name"));
+    WantedOutput wanted{.name = {}, .binary = all_binary};
+    TRY_ASSIGN(wanted.name, name_field.string());
+    if (std::ranges::find(description.outputs, wanted.name, &formats::TensorSpec::name) == description.outputs.end()) {
+      return fail(Error(kInputUnknown, fmt::format("the model has no output '{}'", wanted.name.substr(0, 100))).with_field(name_field.path()));
+    }
+    if (std::ranges::find(outputs, wanted.name, &WantedOutput::name) != outputs.end()) {
+      return fail(Error(kFieldConflict, fmt::format("the output '{}' is asked for twice", wanted.name)).with_field(name_field.path()));
+    }
+    if (const auto parameters = output.find("parameters")) {
+      TRY_ASSIGN(const auto object, JsonObject::of(*parameters));
+      if (object.find("classification")) return fail(Error(kFieldNotSupported, "the parameter 'classification' is not supported").with_field(parameters->path()));
+      TRY_ASSIGN(wanted.binary, object.boolean_or("binary_data", all_binary));
+    }
+    outputs.push_back(std::move(wanted));
+  }
+  return outputs;
+}
+
+// A body that is nothing but one tensor: the shape is the model's, with its one free dimension counted from the bytes.
+Result<InferRequest> read_raw(std::string_view body, const formats::ModelDescription& description, std::shared_ptr<const void> keeper) {
+  if (description.inputs.size() != 1) return fail(kBinarySizes, "a raw body needs a model with exactly one input");
+  const auto& spec = description.inputs.front();
+  InferRequest request;
+  request.all_binary = true;
+  tensors::Shape shape = spec.shape;
+  const auto free = std::ranges::count_if(shape, [](std::int64_t dimension) { return dimension < 0; });
+  if (free > 1) return fail(kBinarySizes, fmt::format("a raw body needs a shape with at most one free dimension, and it is {}", tensors::to_string(shape)));
+  if (spec.dtype == tensors::DType::kString) {
+    std::ranges::replace_if(shape, [](std::int64_t dimension) { return dimension < 0; }, 1);
+    if (tensors::element_count(shape) != 1U) return fail(kBinarySizes, "a raw body of BYTES is one element");
+    TRY_ASSIGN(auto text, tensors::Tensor::from_strings(std::move(shape), {std::string(body)}));
+    request.inputs.push_back({spec.name, std::move(text)});
+    return request;
+  }
+  tensors::Shape fixed = shape;
+  std::ranges::replace_if(fixed, [](std::int64_t dimension) { return dimension < 0; }, 1);
+  const std::size_t row = tensors::element_count(fixed).value_or(0) * tensors::element_bytes(spec.dtype);
+  if (free == 1 && row > 0) std::ranges::replace_if(shape, [](std::int64_t dimension) { return dimension < 0; }, static_cast<std::int64_t>(body.size() / row));
+  BinaryPart binary(body, std::move(keeper));
+  TRY_ASSIGN(auto tensor, binary.take(spec.dtype, std::move(shape), body.size(), spec.name));
+  request.inputs.push_back({spec.name, std::move(tensor)});
+  return request;
+}
+
+Result<std::size_t> read_header_length(std::string_view text, std::size_t body_bytes) {
+  std::size_t length = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), length);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size() || length > body_bytes) {
+    return fail(kBinarySizes, fmt::format("Inference-Header-Content-Length is '{}', and the body has {} bytes", text.substr(0, 40), body_bytes));
+  }
+  return length;
+}
+
+}  // namespace
+
+Result<InferRequest> read_infer_request(std::string_view body, std::optional<std::string_view> header_length, const formats::ModelDescription& description,
+                                        const JsonLimits& limits, std::shared_ptr<const void> keeper) {
+  std::size_t json_bytes = body.size();
+  if (header_length) {
+    TRY_ASSIGN(json_bytes, read_header_length(*header_length, body.size()));
+    if (json_bytes == 0) return read_raw(body, description, std::move(keeper));
+  }
+  TRY_ASSIGN(const auto object, JsonObject::parse(body.substr(0, json_bytes), limits));
+  TRY(object.only({"id", "parameters", "inputs", "outputs"}));
+  InferRequest request;
+  TRY_ASSIGN(request.id, object.string_or("id", ""));
+  if (const auto parameters = object.find("parameters")) {
+    TRY_ASSIGN(const auto values, JsonObject::of(*parameters));
+    for (const auto* sequence : {"sequence_id", "sequence_start", "sequence_end"}) {
+      if (const auto field = values.find(sequence)) return fail(Error(kFieldNotSupported, "stateful sequences are not supported").with_field(field->path()));
+    }
+    TRY_ASSIGN(request.all_binary, values.boolean_or("binary_data_output", false));
+  }
+  TRY_ASSIGN(const auto inputs_field, object.need("inputs"));
+  TRY_ASSIGN(const auto inputs, inputs_field.items(kTensorsMax));
+  BinaryPart binary(body.substr(json_bytes), std::move(keeper));
+  for (const auto& item : inputs) {
+    TRY_ASSIGN(auto input, read_input(item, {description, binary}, inputs.size() == 1));
+    request.inputs.push_back(std::move(input));
+  }
+  if (binary.left() > 0) return fail(kBinarySizes, fmt::format("{} bytes follow the last tensor", binary.left()));
+  TRY(check_complete(description, request.inputs));
+  TRY_ASSIGN(request.outputs, read_outputs(object, description, request.all_binary));
+  return request;
+}
+
+InferAnswer write_infer_answer(const std::string& model, const std::string& version, const InferRequest& request, const tensors::NamedTensors& outputs) {
+  JsonWriter json;
+  json.object().field("model_name", model).field("model_version", version);
+  if (!request.id.empty()) json.field("id", request.id);
+  json.key("outputs").array();
+  std::string tail;
+  bool any_binary = false;
+  for (const auto& output : outputs) {
+    const auto wanted = std::ranges::find(request.outputs, output.name, &WantedOutput::name);
+    // Numbers of 16 bits have no JSON form in the protocol.
+    const auto dtype = output.tensor.dtype();
+    const bool binary = wanted == request.outputs.end() ? request.all_binary : wanted->binary;
+    json.object().field("name", output.name).field("datatype", tensors::oip_name_of(dtype)).key("shape").array();
+    for (const auto dimension : output.tensor.shape()) json.value(dimension);
+    json.end();
+    if (binary || dtype == tensors::DType::kFloat16 || dtype == tensors::DType::kBfloat16) {
+      any_binary = true;
+      const std::size_t before = tail.size();
+      append_binary(tail, output.tensor);
+      json.key("parameters").object().field("binary_data_size", tail.size() - before).end();
+    } else {
+      tensors::append_json_flat(json.key("data").begin_value(), output.tensor);
+    }
+    json.end();
+  }
+  json.end().end();
+  InferAnswer answer{.body = json.take(), .header_length = std::nullopt};
+  if (any_binary) {
+    answer.header_length = answer.body.size();
+    answer.body += tail;
+  }
+  return answer;
+}
+
+}  // namespace forebay::http::oip

@@ -1,0 +1,112 @@
+#include <fmt/format.h>
+
+#include "base/ids.h"
+#include "http/errors.h"
+#include "http/exchange.h"
+#include "http/generation.h"
+#include "http/openai/answers.h"
+#include "http/openai/chat_request.h"
+#include "http/openai/handlers.h"
+#include "models/served_model.h"
+
+namespace forebay::http::openai {
+
+namespace {
+
+// What every object of one answer repeats.
+struct Frame {
+  std::string id;
+  std::int64_t created;
+  std::string model;
+  bool stream_usage;
+  std::uint32_t choices;
+};
+
+void open_frame(JsonWriter& json, const Frame& frame, std::string_view kind) {
+  json.object().field("id", frame.id).field("object", kind).field("created", frame.created).field("model", frame.model);
+  json.field("system_fingerprint", "forebay").key("choices").array();
+}
+
+std::string whole_answer(const Frame& frame, const std::vector<Choice>& choices) {
+  JsonWriter json;
+  open_frame(json, frame, "chat.completion");
+  for (const auto& choice : choices) {
+    json.object().field("index", choice.sequence);
+    json.key("message").object().field("role", "assistant").field("content", choice.text).key("refusal").null().end();
+    json.key("logprobs");
+    if (choice.pieces.empty()) json.null();
+    else write_chat_logprobs(json, choice.pieces);
+    json.field("finish_reason", finish_word(choice.finish_reason)).end();
+  }
+  json.end().key("usage");
+  write_usage(json, total_usage(choices, frame.choices));
+  json.end();
+  return json.take();
+}
+
+// One chunk with one choice; `delta` writes the members of its delta.
+template <class Delta>
+std::string chunk(const Frame& frame, std::size_t index, Delta delta, const Choice::Piece* piece, std::string_view finish) {
+  JsonWriter json;
+  open_frame(json, frame, "chat.completion.chunk");
+  json.object().field("index", index).key("delta").object();
+  delta(json);
+  json.end().key("logprobs");
+  if (piece == nullptr || !piece->logprob) json.null();
+  else write_chat_logprobs(json, {*piece});
+  json.key("finish_reason");
+  if (finish.empty()) json.null();
+  else json.value(finish);
+  json.end().end();
+  if (frame.stream_usage) json.key("usage").null();
+  json.end();
+  return json.take();
+}
+
+StreamShape stream_shape(const Frame& frame) {
+  StreamShape shape;
+  shape.opening = [frame](std::size_t sequence) {
+    return chunk(frame, sequence, [](JsonWriter& json) { json.field("role", "assistant").field("content", ""); }, nullptr, "");
+  };
+  shape.token = [frame](std::size_t sequence, const scheduling::TokenEvent& event) {
+    const Choice::Piece piece{event.text, event.logprob, event.alternatives};
+    return chunk(frame, sequence, [&event](JsonWriter& json) { json.field("content", event.text); }, &piece, "");
+  };
+  shape.finished = [frame](const Choice& choice) {
+    return chunk(frame, choice.sequence, [](JsonWriter&) {}, nullptr, finish_word(choice.finish_reason));
+  };
+  shape.closing = [frame](const std::vector<Choice>& choices) -> std::optional<std::string> {
+    if (!frame.stream_usage) return std::nullopt;
+    JsonWriter json;
+    open_frame(json, frame, "chat.completion.chunk");
+    json.end().key("usage");
+    write_usage(json, total_usage(choices, frame.choices));
+    json.end();
+    return json.take();
+  };
+  shape.ends_with_done = true;
+  return shape;
+}
+
+Result<> prepare(const ExchangePtr& exchange, ChatRequest request) {
+  TRY_ASSIGN(auto model, lease_for(*exchange, request.model, formats::Task::kTextGeneration));
+  TRY(check_bias(*model, request.settings));
+  const Frame frame{make_id("chatcmpl"), unix_seconds(*exchange), model->name, request.stream_usage, request.choices};
+  TRY_ASSIGN(auto prompt, chat_prompt(*model, {.messages = std::move(request.messages), .extra_json = std::move(request.template_variables_json)}, *exchange));
+  GenerationOrder order{.model = std::move(model), .prompts = {}, .settings = std::move(request.settings), .sequences_per_prompt = request.choices};
+  order.prompts.push_back(std::move(prompt));
+  if (request.stream) generate_stream(exchange, std::move(order), stream_shape(frame));
+  else generate(exchange, std::move(order), [frame](std::vector<Choice> choices) { return whole_answer(frame, choices); });
+  return {};
+}
+
+}  // namespace
+
+void chat(const ExchangePtr& exchange) {
+  prepare_on_pool(exchange, [exchange]() -> Result<> {
+    TRY_ASSIGN(auto request, read_chat_request(exchange->body(), limits_of(exchange->parts().options)));
+    return prepare(exchange, std::move(request));
+  });
+}
+
+}  // namespace forebay::http::openai

@@ -1,0 +1,71 @@
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/base64.h"
+#include "http/embedding_run.h"
+#include "http/errors.h"
+#include "http/exchange.h"
+#include "http/generation.h"
+#include "http/openai/embeddings_request.h"
+#include "http/openai/handlers.h"
+
+namespace forebay::http::openai {
+
+namespace {
+
+void write_vector(JsonWriter& json, const std::vector<float>& vector, bool base64) {
+  if (base64) {
+    static_assert(std::endian::native == std::endian::little);
+    json.value(encode_base64(std::as_bytes(std::span(vector))));
+    return;
+  }
+  json.array();
+  for (const float value : vector) json.value(value);
+  json.end();
+}
+
+std::string answer(const Embedded& embedded, bool base64) {
+  JsonWriter json;
+  json.object().field("object", "list").key("data").array();
+  for (std::size_t i = 0; i < embedded.vectors.size(); ++i) {
+    json.object().field("object", "embedding").field("index", i).key("embedding");
+    write_vector(json, embedded.vectors[i], base64);
+    json.end();
+  }
+  json.end().field("model", embedded.model);
+  json.key("usage").object().field("prompt_tokens", embedded.tokens).field("total_tokens", embedded.tokens).end().end();
+  return json.take();
+}
+
+}  // namespace
+
+Result<EmbeddingsRequest> read_embeddings_request(std::string_view text, const RequestLimits& limits) {
+  TRY_ASSIGN(const auto body, JsonObject::parse(text, limits.json));
+  TRY(body.only({"input", "model", "encoding_format", "dimensions", "user"}));
+  EmbeddingsRequest request;
+  TRY_ASSIGN(request.order.model, body.string_or("model", ""));
+  TRY_ASSIGN(const auto input, body.need("input"));
+  TRY_ASSIGN(request.order.texts, read_texts(input, std::max<std::size_t>(limits.prompts_max, 2048)));
+  if (const auto dimensions = body.find("dimensions")) {
+    TRY_ASSIGN(const auto count, dimensions->integer(1, 1 << 20));
+    request.order.dimensions = static_cast<std::uint32_t>(count);
+  }
+  TRY_ASSIGN(const auto format, body.string_or("encoding_format", "float"));
+  if (format != "float" && format != "base64") {
+    return fail(Error(kFieldRange, "'encoding_format' must be float or base64").with_field("encoding_format"));
+  }
+  request.base64 = format == "base64";
+  TRY(body.string_or("user", ""));
+  return request;
+}
+
+void embeddings(const ExchangePtr& exchange) {
+  prepare_on_pool(exchange, [exchange]() -> Result<> {
+    TRY_ASSIGN(auto request, read_embeddings_request(exchange->body(), limits_of(exchange->parts().options)));
+    embed(exchange, std::move(request.order), [base64 = request.base64](const Embedded& embedded) { return answer(embedded, base64); });
+    return {};
+  });
+}
+
+}  // namespace forebay::http::openai

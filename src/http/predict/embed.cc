@@ -1,0 +1,50 @@
+#include "http/embedding_run.h"
+#include "http/errors.h"
+#include "http/generation.h"
+#include "http/predict/handlers.h"
+#include "http/predict/predict_answer.h"
+
+namespace forebay::http::predict {
+
+namespace {
+
+//   {"input": "text" or ["text", …], "model", "dimensions"}
+Result<EmbeddingOrder> read_order(std::string_view text, const JsonLimits& limits, std::size_t texts_max) {
+  TRY_ASSIGN(const auto body, JsonObject::parse(text, limits));
+  TRY(body.only({"input", "model", "dimensions"}));
+  EmbeddingOrder order;
+  TRY_ASSIGN(order.model, body.string_or("model", ""));
+  TRY_ASSIGN(const auto input, body.need("input"));
+  TRY_ASSIGN(order.texts, read_texts(input, texts_max));
+  if (const auto dimensions = body.find("dimensions")) {
+    TRY_ASSIGN(const auto count, dimensions->integer(1, 1 << 20));
+    order.dimensions = static_cast<std::uint32_t>(count);
+  }
+  return order;
+}
+
+std::string answer(const Embedded& embedded) {
+  JsonWriter json;
+  json.object().field("model", embedded.model).key("embeddings").array();
+  for (const auto& vector : embedded.vectors) {
+    json.array();
+    for (const float value : vector) json.value(value);
+    json.end();
+  }
+  json.end().field("dimensions", embedded.vectors.empty() ? 0 : embedded.vectors.front().size()).field("tokens", embedded.tokens);
+  json.field("inference_time_ms", milliseconds(embedded.inference)).end();
+  return json.take();
+}
+
+}  // namespace
+
+void embed(const ExchangePtr& exchange) {
+  prepare_on_pool(exchange, [exchange]() -> Result<> {
+    const auto& parts = exchange->parts();
+    TRY_ASSIGN(auto order, read_order(exchange->body(), parts.json_limits(), parts.options.batch_items_max));
+    http::embed(exchange, std::move(order), answer);
+    return {};
+  });
+}
+
+}  // namespace forebay::http::predict

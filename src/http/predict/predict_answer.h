@@ -1,0 +1,16 @@
+// What the answers of the plain routes share.
+// Threads: immutable.
+#pragma once
+
+#include <chrono>
+
+#include "http/json_writer.h"
+#include "tensors/tensor.h"
+
+namespace forebay::http::predict {
+
+// "output": … when there is one, and always "outputs": {"name": …}, as members of the open object.
+void write_outputs(JsonWriter& json, const tensors::NamedTensors& outputs);
+double milliseconds(std::chrono::microseconds time);
+
+}  // namespace forebay::http::predict

@@ -1,0 +1,38 @@
+// The bodies of POST /predict and /predict/batch, read into tensors.
+// Threads: immutable.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "formats/model_description.h"
+#include "http/json_body.h"
+#include "tensors/tensor.h"
+
+namespace forebay::http::predict {
+
+// Which model, before anything else is read.
+struct PredictBody {
+  JsonObject object;
+  std::string model;
+  std::string version;
+};
+//   {"input": …} or {"inputs": {"name": …}}, "model", "version", "outputs": ["name"]
+Result<PredictBody> read_predict_body(std::string_view text, const JsonLimits& limits);
+// The inputs of this object ("input" or "inputs") for this model. kFieldMissing, kFieldConflict, kInputUnknown, kInputMissing, and tensors' codes.
+Result<tensors::NamedTensors> read_inputs(const JsonObject& object, const formats::ModelDescription& description);
+// "outputs"; empty: all. kInputUnknown.
+Result<std::vector<std::string>> read_outputs(const JsonObject& object, const formats::ModelDescription& description);
+
+//   {"items": [{"input": …}, …]} or {"inputs": [value, …]} or a bare input an item
+struct BatchBody {
+  std::string model;
+  std::string version;
+  std::vector<JsonValue> items;
+};
+Result<BatchBody> read_batch_body(std::string_view text, const JsonLimits& limits, std::size_t items_max);
+// One of its items: an object with "input" or "inputs", or the value of the only input.
+Result<tensors::NamedTensors> read_item(const JsonValue& item, const formats::ModelDescription& description);
+
+}  // namespace forebay::http::predict

@@ -1,0 +1,130 @@
+#include "http/routes.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "http/oip/handlers.h"
+#include "http/openai/handlers.h"
+#include "http/ops/handlers.h"
+#include "http/predict/handlers.h"
+
+namespace forebay::http {
+
+namespace {
+
+constexpr Route kRoutes[] = {
+    // method, pattern, name, dialect, access, body, handler
+    {"GET", "/healthz", "healthz", Dialect::kPlain, Access::kPublic, Body::kNone, ops::live},
+    {"GET", "/health", "health", Dialect::kPlain, Access::kPublic, Body::kNone, ops::live},
+    {"GET", "/livez", "livez", Dialect::kPlain, Access::kPublic, Body::kNone, ops::live},
+    {"GET", "/readyz", "readyz", Dialect::kPlain, Access::kPublic, Body::kNone, ops::ready},
+    {"GET", "/ready", "ready", Dialect::kPlain, Access::kPublic, Body::kNone, ops::ready},
+    {"GET", "/metrics", "metrics", Dialect::kPlain, Access::kKey, Body::kNone, ops::metrics},
+    {"GET", "/server/stats", "server_stats", Dialect::kPlain, Access::kKey, Body::kNone, ops::stats},
+
+    {"POST", "/predict", "predict", Dialect::kPlain, Access::kKey, Body::kBytes, predict::predict},
+    {"POST", "/predict/batch", "predict_batch", Dialect::kPlain, Access::kKey, Body::kJson, predict::batch},
+    {"POST", "/generate", "generate", Dialect::kPlain, Access::kKey, Body::kJson, predict::generate},
+    {"POST", "/chat", "chat", Dialect::kPlain, Access::kKey, Body::kJson, predict::chat},
+    {"POST", "/embeddings", "embeddings", Dialect::kPlain, Access::kKey, Body::kJson, predict::embed},
+    {"GET", "/model/info", "model_info", Dialect::kPlain, Access::kKey, Body::kNone, predict::info},
+
+    {"POST", "/v1/chat/completions", "openai_chat", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::chat},
+    {"POST", "/v1/completions", "openai_completions", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::completions},
+    {"POST", "/v1/embeddings", "openai_embeddings", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::embeddings},
+    {"GET", "/v1/models", "openai_models", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::models},
+    {"GET", "/v1/models/{}", "openai_model", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::model},
+
+    {"GET", "/v2", "oip_server", Dialect::kOip, Access::kKey, Body::kNone, oip::server},
+    {"GET", "/v2/health/live", "oip_live", Dialect::kOip, Access::kPublic, Body::kNone, oip::live},
+    {"GET", "/v2/health/ready", "oip_ready", Dialect::kOip, Access::kPublic, Body::kNone, oip::ready},
+    {"GET", "/v2/models", "oip_models", Dialect::kOip, Access::kKey, Body::kNone, oip::models},
+    {"GET", "/v2/models/{}", "oip_model", Dialect::kOip, Access::kKey, Body::kNone, oip::model},
+    {"GET", "/v2/models/{}/ready", "oip_model_ready", Dialect::kOip, Access::kKey, Body::kNone, oip::model_ready},
+    {"POST", "/v2/models/{}/infer", "oip_infer", Dialect::kOip, Access::kKey, Body::kBytes, oip::infer},
+    {"GET", "/v2/models/{}/versions/{}", "oip_model", Dialect::kOip, Access::kKey, Body::kNone, oip::model},
+    {"GET", "/v2/models/{}/versions/{}/ready", "oip_model_ready", Dialect::kOip, Access::kKey, Body::kNone, oip::model_ready},
+    {"POST", "/v2/models/{}/versions/{}/infer", "oip_infer", Dialect::kOip, Access::kKey, Body::kBytes, oip::infer},
+};
+
+constexpr std::size_t kSegmentsMax = 8;
+
+// Segments of a path, without the first slash; one slash at the end is no segment.
+bool split(std::string_view path, std::vector<std::string_view>& segments) {
+  if (!path.starts_with('/')) return false;
+  path.remove_prefix(1);
+  if (path.ends_with('/')) path.remove_suffix(1);
+  while (true) {
+    const auto slash = path.find('/');
+    segments.push_back(path.substr(0, slash));
+    if (segments.size() > kSegmentsMax) return false;
+    if (slash == std::string_view::npos) return true;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+bool fits(std::string_view pattern, const std::vector<std::string_view>& segments) {
+  pattern.remove_prefix(1);
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const auto slash = pattern.find('/');
+    const std::string_view part = pattern.substr(0, slash);
+    if (part != segments[i] && (part != "{}" || segments[i].empty())) return false;
+    const bool last = i + 1 == segments.size();
+    if (last != (slash == std::string_view::npos)) return false;
+    if (!last) pattern.remove_prefix(slash + 1);
+  }
+  return true;
+}
+
+std::vector<std::string> parameters_of(std::string_view pattern, const std::vector<std::string_view>& segments) {
+  std::vector<std::string_view> parts;
+  split(pattern, parts);
+  std::vector<std::string> parameters;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i] == "{}") parameters.push_back(percent_decoded(segments[i], false));
+  }
+  return parameters;
+}
+
+}  // namespace
+
+std::span<const Route> routes() { return kRoutes; }
+
+RouteMatch find_route(std::string_view method, std::string_view path) {
+  RouteMatch match;
+  std::vector<std::string_view> segments;
+  if (!split(path, segments)) return match;
+  for (const Route& route : kRoutes) {
+    if (!fits(route.pattern, segments)) continue;
+    if (route.method == method) {
+      match.route = &route;
+      match.parameters = parameters_of(route.pattern, segments);
+    }
+    match.allow += (match.allow.empty() ? "" : ", ") + std::string(route.method == "GET" ? "GET, HEAD" : route.method);
+  }
+  if (!match.allow.empty()) match.allow += ", OPTIONS";
+  return match;
+}
+
+Dialect dialect_of(std::string_view path) {
+  if (path == "/v1" || path.starts_with("/v1/")) return Dialect::kOpenAi;
+  if (path == "/v2" || path.starts_with("/v2/")) return Dialect::kOip;
+  return Dialect::kPlain;
+}
+
+std::string percent_decoded(std::string_view text, bool plus_is_space) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%') {
+      unsigned byte = 0;
+      if (i + 2 >= text.size() || std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr != text.data() + i + 3 || byte == 0) return {};
+      decoded += static_cast<char>(byte);
+      i += 2;
+    } else {
+      decoded += plus_is_space && text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return decoded;
+}
+
+}  // namespace forebay::http

@@ -1,0 +1,49 @@
+// Every URL of the server, in one table.
+// Threads: immutable.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace forebay::http {
+
+class Exchange;
+using ExchangePtr = std::shared_ptr<Exchange>;
+using Handler = void (*)(const ExchangePtr&);
+
+// Decides the shape of errors.
+enum class Dialect : std::uint8_t { kPlain, kOpenAi, kOip };
+// Decides which Content-Type is let in.
+enum class Body : std::uint8_t { kNone, kJson, kBytes };
+// Who may ask. Public routes answer without a key, and also when the server is full: probes must not fail because of load.
+enum class Access : std::uint8_t { kKey, kPublic };
+
+struct Route {
+  std::string_view method;
+  std::string_view pattern;  // "{}" stands for one segment
+  std::string_view name;     // label of its metrics
+  Dialect dialect;
+  Access access;
+  Body body;
+  Handler handler;
+};
+
+std::span<const Route> routes();
+
+struct RouteMatch {
+  const Route* route = nullptr;          // null: no such URL, or not with this method
+  std::vector<std::string> parameters;   // percent-decoded
+  std::string allow;                     // "GET, HEAD, OPTIONS" when the URL exists; empty when it does not
+};
+// `path` is as the client sent it, without the query. HEAD is GET.
+RouteMatch find_route(std::string_view method, std::string_view path);
+// Of an error for a URL that may not exist.
+Dialect dialect_of(std::string_view path);
+// "%2F" and the like; nothing for a broken escape or a zero byte.
+std::string percent_decoded(std::string_view text, bool plus_is_space);
+
+}  // namespace forebay::http

@@ -1,0 +1,30 @@
+// What every request can reach: the server's options, what it was given, its counts.
+// Threads: shared. Owner: Server.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+#include "base/gate.h"
+#include "base/synchronized.h"
+#include "http/http_options.h"
+#include "http/json_body.h"
+#include "http/server.h"
+
+namespace forebay::http {
+
+struct ServerParts {
+  HttpOptions options;
+  ServerContext context;
+  Instant started;
+  Gate gate;                                  // everyone inside is waited for by drain()
+  std::atomic<std::uint32_t> in_flight{0};
+  std::atomic<std::uint64_t> requests{0};
+  std::atomic<bool> draining{false};
+  Synchronized<bool> stopped{false};          // once true, nothing is queued on the loops any more
+
+  JsonLimits json_limits() const { return {.depth_max = options.json_depth_max}; }
+};
+
+}  // namespace forebay::http

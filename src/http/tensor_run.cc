@@ -1,0 +1,89 @@
+#include "http/tensor_run.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/nearest.h"
+#include "http/errors.h"
+#include "models/errors.h"
+#include "models/served_model.h"
+#include "tensors/array_json.h"
+
+namespace forebay::http {
+
+namespace {
+Error with_field_of(Error error, const std::string& field) {
+  return error.field().empty() ? std::move(error).with_field(field) : error;
+}
+}  // namespace
+
+Result<const formats::TensorSpec*> input_of(const formats::ModelDescription& description, std::string_view name) {
+  const auto found = std::ranges::find(description.inputs, name, &formats::TensorSpec::name);
+  if (found != description.inputs.end()) return &*found;
+  std::vector<std::string> names;
+  for (const auto& input : description.inputs) names.push_back(input.name);
+  Error error = Error(kInputUnknown, fmt::format("the model has no input '{}'", name.substr(0, 100))).with_field(fmt::format("inputs.{}", name.substr(0, 100)));
+  if (const auto meant = nearest(name, names)) return fail(std::move(error).with_hint(fmt::format("did you mean '{}'?", *meant)));
+  return fail(std::move(error));
+}
+
+Result<tensors::Tensor> input_from_json(const formats::TensorSpec& spec, const JsonValue& value) {
+  auto tensor = tensors::tensor_from_json(value.raw(), spec.dtype, spec.shape, tensors::NanPolicy::kRefuse);
+  if (!tensor) return fail(with_field_of(std::move(tensor).error(), value.path()));
+  return tensor;
+}
+
+Result<> check_complete(const formats::ModelDescription& description, const tensors::NamedTensors& inputs) {
+  for (const auto& spec : description.inputs) {
+    const auto times = std::ranges::count(inputs, spec.name, &tensors::NamedTensor::name);
+    if (times > 1) return fail(Error(kFieldConflict, fmt::format("the input '{}' is given {} times", spec.name, times)).with_field("inputs"));
+    if (times == 0 && !spec.is_optional) {
+      return fail(Error(kInputMissing, fmt::format("the input '{}' ({} {}) is missing", spec.name, name_of(spec.dtype), tensors::to_string(spec.shape))).with_field("inputs"));
+    }
+  }
+  return {};
+}
+
+Result<> check_input(const formats::TensorSpec& spec, const tensors::Tensor& tensor) {
+  const auto& shape = tensor.shape();
+  const auto fits = [](std::int64_t wanted, std::int64_t given) { return wanted < 0 || wanted == given; };
+  if (tensor.dtype() == spec.dtype && std::ranges::equal(spec.shape, shape, fits)) return {};
+  return fail(Error(kInputMismatch, fmt::format("the input '{}' is {} {}, and the model wants {} {}", spec.name, name_of(tensor.dtype()), tensors::to_string(shape),
+                                                name_of(spec.dtype), tensors::to_string(spec.shape)))
+                  .with_field(fmt::format("inputs.{}", spec.name)));
+}
+
+Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string& name, const std::string& version) {
+  auto lease = exchange.parts().context.catalog->lease(name, version, formats::Task::kTensors);
+  if (!lease) return fail(with_field_of(lease.error(), "model"));
+  return lease;
+}
+
+void submit_tensors(const ExchangePtr& exchange, models::Lease model, scheduling::TensorRequest request,
+                    std::function<void(Result<scheduling::TensorAnswer> answer)> then) {
+  request.ticket = exchange->ticket();
+  auto* runner = model->tensors.get();
+  auto submitted = runner->submit(std::move(request), [exchange, model, then](Result<scheduling::TensorAnswer> answer) mutable {
+    // On the engine's thread: nothing but the hop.
+    exchange->on_loop([exchange, model = std::move(model), then = std::move(then), answer = std::move(answer)]() mutable {
+      if (!exchange->ended()) then(std::move(answer));
+    });
+  });
+  if (!submitted) then(fail(std::move(submitted).error()));
+}
+
+void run_tensors(const ExchangePtr& exchange, models::Lease model, scheduling::TensorRequest request,
+                 std::function<void(const models::ServedModel& model, scheduling::TensorAnswer answer)> then) {
+  auto* served = model.get();
+  submit_tensors(exchange, std::move(model), std::move(request), [exchange, served, then = std::move(then)](Result<scheduling::TensorAnswer> answer) {
+    if (!answer) return exchange->refuse(answer.error());
+    then(*served, *std::move(answer));
+  });
+}
+
+std::pair<std::string, std::string> server_timing(std::chrono::microseconds queued, std::chrono::microseconds inference) {
+  return {"Server-Timing", fmt::format("queue;dur={:.3f}, inference;dur={:.3f}", static_cast<double>(queued.count()) / 1000, static_cast<double>(inference.count()) / 1000)};
+}
+
+}  // namespace forebay::http

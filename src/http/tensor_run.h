@@ -1,0 +1,38 @@
+// One request for tensors, the same for every dialect: inputs checked against the model's own description, submitted, and the answer
+// brought back to the request's loop.
+// Threads: called on the request's loop or pool. Not here: any dialect's JSON.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "formats/model_description.h"
+#include "http/exchange.h"
+#include "http/json_body.h"
+#include "scheduling/request.h"
+
+namespace forebay::http {
+
+// The input of that name; kInputUnknown with the nearest name.
+Result<const formats::TensorSpec*> input_of(const formats::ModelDescription& description, std::string_view name);
+// One JSON value as this input: nested or flat, a batch or one of it. kInputMismatch and tensors' codes, with `field`.
+Result<tensors::Tensor> input_from_json(const formats::TensorSpec& spec, const JsonValue& value);
+// Every input that is not optional is there, once. kInputMissing, kFieldConflict.
+Result<> check_complete(const formats::ModelDescription& description, const tensors::NamedTensors& inputs);
+// Names, types and shapes as the model wants them. kInputMismatch.
+Result<> check_input(const formats::TensorSpec& spec, const tensors::Tensor& tensor);
+
+// Tensor models only: kWrongTask.
+Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string& name, const std::string& version = {});
+// `then` runs on the loop, with the answer or the refusal, unless the exchange has ended meanwhile. The model is held until then.
+void submit_tensors(const ExchangePtr& exchange, models::Lease model, scheduling::TensorRequest request,
+                    std::function<void(Result<scheduling::TensorAnswer> answer)> then);
+// The same for one run that is the whole answer: refusals are answered.
+void run_tensors(const ExchangePtr& exchange, models::Lease model, scheduling::TensorRequest request,
+                 std::function<void(const models::ServedModel& model, scheduling::TensorAnswer answer)> then);
+
+// The Server-Timing header: "queue;dur=0.1, inference;dur=0.4".
+std::pair<std::string, std::string> server_timing(std::chrono::microseconds queued, std::chrono::microseconds inference);
+
+}  // namespace forebay::http
