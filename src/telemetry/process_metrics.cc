@@ -1,60 +1,79 @@
 #include "telemetry/process_metrics.h"
 
-#include <prometheus/gauge.h>
-#include <prometheus/registry.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
+#include <array>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string>
 
 namespace forebay::telemetry {
 
 namespace {
-prometheus::Gauge& gauge(prometheus::Registry& registry, const char* name, const char* help) {
-  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+
+std::string first_line(const char* path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
 }
 
-double seconds(const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; }
+// "btime 1700000000" in /proc/stat: when the machine started.
+double boot_time_seconds() {
+  std::ifstream file("/proc/stat");
+  std::string word;
+  double seconds = 0;
+  while (file >> word) {
+    if (word == "btime" && file >> seconds) return seconds;
+    file.ignore(1 << 20, '\n');
+  }
+  return 0;
+}
+
+double count_open_files() {
+  std::error_code error;
+  const std::filesystem::directory_iterator files("/proc/self/fd", error);
+  return error ? 0 : static_cast<double>(std::distance(begin(files), end(files)));
+}
+
 }  // namespace
 
-ProcessMetrics::ProcessMetrics(prometheus::Registry& registry)
-    : resident_bytes_(gauge(registry, "process_resident_memory_bytes", "Resident memory size in bytes.")),
-      virtual_bytes_(gauge(registry, "process_virtual_memory_bytes", "Virtual memory size in bytes.")),
-      cpu_seconds_(gauge(registry, "process_cpu_seconds_total", "User and system CPU time in seconds.")),
-      start_time_seconds_(gauge(registry, "process_start_time_seconds", "Start of the process, seconds since the epoch.")),
-      threads_(gauge(registry, "process_threads", "Threads of the process.")),
-      open_files_(gauge(registry, "process_open_fds", "Open file descriptors.")),
-      open_files_max_(gauge(registry, "process_max_fds", "The limit of open file descriptors.")) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  start_time_seconds_.Set(std::chrono::duration<double>(now).count());
+std::optional<StatTimes> parse_stat(std::string_view line) {
+  // Numbered as in the manual: 3 is the state, the first field after the name's closing parenthesis.
+  const std::size_t name_end = line.rfind(')');
+  if (name_end == std::string_view::npos) return std::nullopt;
+  std::array<double, 25> fields{};
+  std::string_view rest = line.substr(name_end + 1);
+  for (std::size_t field = 3; field < fields.size(); ++field) {
+    rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+    const std::string_view word = rest.substr(0, rest.find(' '));
+    if (word.empty()) return std::nullopt;
+    if (field > 3 && std::from_chars(word.data(), word.data() + word.size(), fields[field]).ec != std::errc()) return std::nullopt;
+    rest.remove_prefix(word.size());
+  }
+  return StatTimes{.cpu_ticks = fields[14] + fields[15],
+                   .threads = fields[20],
+                   .start_ticks = fields[22],
+                   .virtual_bytes = fields[23],
+                   .resident_pages = fields[24]};
 }
 
-void ProcessMetrics::refresh() {
-  const double page_bytes = static_cast<double>(::sysconf(_SC_PAGESIZE));
-  double virtual_pages = 0;
-  double resident_pages = 0;
-  std::ifstream("/proc/self/statm") >> virtual_pages >> resident_pages;
-  virtual_bytes_.Set(virtual_pages * page_bytes);
-  resident_bytes_.Set(resident_pages * page_bytes);
-
-  rusage usage{};
-  if (::getrusage(RUSAGE_SELF, &usage) == 0) cpu_seconds_.Set(seconds(usage.ru_utime) + seconds(usage.ru_stime));
+std::optional<ProcessUse> process_use() {
+  const auto stat = parse_stat(first_line("/proc/self/stat"));
+  if (!stat) return std::nullopt;
+  const auto ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
   rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) open_files_max_.Set(static_cast<double>(files.rlim_cur));
-
-  namespace fs = std::filesystem;
-  const auto entries = [](const char* folder) {
-    std::error_code error;
-    double count = 0;
-    for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator(); entry.increment(error)) ++count;
-    return count;
-  };
-  threads_.Set(entries("/proc/self/task"));
-  open_files_.Set(entries("/proc/self/fd"));
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  return ProcessUse{.resident_bytes = stat->resident_pages * static_cast<double>(::sysconf(_SC_PAGESIZE)),
+                    .virtual_bytes = stat->virtual_bytes,
+                    .cpu_seconds = stat->cpu_ticks / ticks,
+                    .threads = stat->threads,
+                    .start_time_seconds = boot_time_seconds() + stat->start_ticks / ticks,
+                    .open_fds = count_open_files(),
+                    .max_fds = static_cast<double>(files.rlim_cur)};
 }
 
 }  // namespace forebay::telemetry

@@ -7,69 +7,117 @@
 namespace forebay::telemetry {
 
 namespace {
-// From a fifth of a millisecond, a small tensor model, to minutes, a long text.
-const std::vector<double> kSeconds = {0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120};
-const std::vector<double> kRows = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
+
+// From a small model's 0.1 ms to a long answer's minutes.
+const std::vector<double>& seconds_bounds() {
+  static const std::vector<double> kBounds = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                              0.1,    0.25,    0.5,    1,     2.5,    5,     10,   30,    60,    300};
+  return kBounds;
+}
+const std::vector<double>& batch_bounds() {
+  static const std::vector<double> kBounds = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
+  return kBounds;
+}
+
+ModelMetrics make_model(Metrics& metrics, const std::string& model) {
+  const Labels labels = {{"model", model}};
+  const auto seconds = [&](const char* name, const char* help) { return metrics.histogram(name, help, seconds_bounds(), labels); };
+  const auto counter = [&](const char* name, const char* help) { return metrics.counter(name, help, labels); };
+  const auto gauge = [&](const char* name, const char* help) { return metrics.gauge(name, help, labels); };
+  return {.queue_seconds = seconds("forebay_queue_seconds", "Time between admission and the first work on a request"),
+          .inference_seconds = seconds("forebay_inference_seconds", "Time of one engine run or generation step"),
+          .time_to_first_token_seconds = seconds("forebay_time_to_first_token_seconds", "Time between admission and the first token"),
+          .inter_token_seconds = seconds("forebay_inter_token_seconds", "Time between two tokens of a text"),
+          .batch_size = metrics.histogram("forebay_batch_size", "Rows, sequences or texts that shared one engine run", batch_bounds(), labels),
+          .prompt_tokens = counter("forebay_prompt_tokens_total", "Tokens of prompts and of texts to embed"),
+          .cached_prompt_tokens = counter("forebay_cached_prompt_tokens_total", "Prompt tokens that a cached prefix paid for"),
+          .generated_tokens = counter("forebay_generated_tokens_total", "Tokens that were generated"),
+          .refused = counter("forebay_requests_refused_total", "Requests that were refused at admission"),
+          .queued = gauge("forebay_requests_queued", "Requests that wait"),
+          .running = gauge("forebay_requests_running", "Requests or sequences that are being worked on"),
+          .cells_used = gauge("forebay_kv_cells_used", "KV cache cells in use"),
+          .cells_max = gauge("forebay_kv_cells_max", "KV cache cells there are")};
+}
+
+struct Route {
+  RouteMetrics metrics;
+  std::map<int, Counter> by_status;
+};
+
+// The member of that name, or "other" once there are `names_max`.
+template <class Member, class Make>
+Member& member_of(std::map<std::string, std::unique_ptr<Member>>& members, const std::string& name, std::size_t names_max, Make make) {
+  auto found = members.find(name);
+  if (found == members.end()) {
+    const std::string known = members.size() >= names_max ? "other" : name;
+    found = members.try_emplace(known).first;
+    if (found->second == nullptr) found->second = make(known);
+  }
+  return *found->second;
+}
+
 }  // namespace
 
 struct ServingMetrics::State {
-  explicit State(Metrics& all) : metrics(all) {}
+  State(Metrics& where, ServingMetricsOptions given) : metrics(where), options(given) {}
+
+  Route& route(std::map<std::string, std::unique_ptr<Route>>& known, const std::string& name) {
+    return member_of(known, name, options.names_max, [this](const std::string& label) {
+      auto made = std::make_unique<Route>();
+      made->metrics.request_seconds = metrics.histogram("forebay_request_seconds", "Time between a request's arrival and the end of its answer",
+                                                        seconds_bounds(), {{"route", label}});
+      return made;
+    });
+  }
+  Counter requests(Route& route, const std::string& name, int status) {
+    auto [counter, is_new] = route.by_status.try_emplace(status);
+    if (is_new) {
+      counter->second =
+          metrics.counter("forebay_requests_total", "Requests that were answered", {{"route", name}, {"status", std::to_string(status)}});
+    }
+    return counter->second;
+  }
+
   Metrics& metrics;
-  // Node-based maps: references stay valid.
-  Synchronized<std::map<std::string, ModelMetrics, std::less<>>> models;
-  Synchronized<std::map<std::string, RouteMetrics, std::less<>>> routes;
+  const ServingMetricsOptions options;
+  Synchronized<std::map<std::string, std::unique_ptr<ModelMetrics>>> models;
+  Synchronized<std::map<std::string, std::unique_ptr<Route>>> routes;
 };
 
-ServingMetrics::ServingMetrics(Metrics& metrics) : state_(std::make_unique<State>(metrics)) {
-  in_flight = metrics.gauge("forebay_requests_in_flight", "HTTP requests being answered.");
-  budget_bytes_held = metrics.gauge("forebay_memory_budget_bytes_held", "Bytes of the memory budget that are reserved.");
-  budget_bytes_max = metrics.gauge("forebay_memory_budget_bytes_max", "The memory budget.");
-  models_loaded = metrics.gauge("forebay_models_loaded", "Model versions that answer.");
-}
+ServingMetrics::ServingMetrics(Metrics& metrics, ServingMetricsOptions options)
+    : in_flight(metrics.gauge("forebay_requests_in_flight", "Requests that are being answered")),
+      budget_bytes_held(metrics.gauge("forebay_memory_budget_held_bytes", "Bytes reserved for weights, KV cells and caches")),
+      budget_bytes_max(metrics.gauge("forebay_memory_budget_max_bytes", "Bytes that may be reserved")),
+      models_loaded(metrics.gauge("forebay_models_loaded", "Model versions in memory")),
+      state_(std::make_unique<State>(metrics, options)) {}
 ServingMetrics::~ServingMetrics() = default;
 
 ModelMetrics& ServingMetrics::for_model(const std::string& model) {
   auto models = state_->models.lock();
-  const auto [entry, is_new] = models->try_emplace(model);
-  if (is_new) {
-    Metrics& all = state_->metrics;
-    const Labels labels = {{"model", model}};
-    entry->second = {
-        .queue_seconds = all.histogram("forebay_queue_seconds", "Time a request waited for its engine.", kSeconds, labels),
-        .inference_seconds = all.histogram("forebay_inference_seconds", "Time of one engine run or step.", kSeconds, labels),
-        .time_to_first_token_seconds = all.histogram("forebay_time_to_first_token_seconds", "From submission to the first token.", kSeconds, labels),
-        .inter_token_seconds = all.histogram("forebay_inter_token_seconds", "Between two tokens of one sequence.", kSeconds, labels),
-        .batch_size = all.histogram("forebay_batch_size", "Rows of a tensor run, sequences of a step, texts of an embedding run.", kRows, labels),
-        .prompt_tokens = all.counter("forebay_prompt_tokens_total", "Prompt tokens of accepted requests.", labels),
-        .cached_prompt_tokens = all.counter("forebay_cached_prompt_tokens_total", "Prompt tokens that were not computed again.", labels),
-        .generated_tokens = all.counter("forebay_generated_tokens_total", "Tokens generated.", labels),
-        .refused = all.counter("forebay_requests_refused_total", "Requests refused by admission.", labels),
-        .queued = all.gauge("forebay_queue_requests", "Requests waiting for an engine.", labels),
-        .running = all.gauge("forebay_running_requests", "Requests an engine is working on.", labels),
-        .cells_used = all.gauge("forebay_kv_cells_used", "KV cells that hold a token.", labels),
-        .cells_max = all.gauge("forebay_kv_cells_max", "KV cells there are.", labels),
-    };
-  }
-  return entry->second;
+  return member_of(*models, model, state_->options.names_max,
+                   [this](const std::string& name) { return std::make_unique<ModelMetrics>(make_model(state_->metrics, name)); });
 }
 
 RouteMetrics& ServingMetrics::for_route(const std::string& route) {
   auto routes = state_->routes.lock();
-  const auto [entry, is_new] = routes->try_emplace(route);
-  if (is_new) {
-    entry->second.request_seconds =
-        state_->metrics.histogram("forebay_request_seconds", "From the request's first byte to the end of its answer.", kSeconds, {{"route", route}});
-  }
-  return entry->second;
+  return state_->route(*routes, route).metrics;
 }
 
 void ServingMetrics::count_request(const std::string& route, int status, double seconds) {
-  state_->metrics.counter("forebay_requests_total", "HTTP requests answered.", {{"route", route}, {"status", std::to_string(status)}}).increment();
-  for_route(route).request_seconds.observe(seconds);
+  Histogram duration;
+  Counter count;
+  {
+    auto routes = state_->routes.lock();
+    Route& known = state_->route(*routes, route);
+    duration = known.metrics.request_seconds;
+    count = state_->requests(known, routes->contains(route) ? route : "other", status);
+  }
+  duration.observe(seconds);
+  count.increment();
 }
 
 void ServingMetrics::count_error(const std::string& code) {
-  state_->metrics.counter("forebay_errors_total", "Errors answered, by code.", {{"code", code}}).increment();
+  state_->metrics.counter("forebay_errors_total", "Errors that were answered, by their code", {{"code", code}}).increment();
 }
 
 }  // namespace forebay::telemetry

@@ -2,6 +2,7 @@
 // Threads: shared. Owner: cli::serve.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -31,14 +32,18 @@ struct RouteMetrics {
   Histogram request_seconds;
 };
 
+struct ServingMetricsOptions {
+  std::size_t names_max = 1'000;  // models, and routes; what comes beyond them shares the member "other"
+};
+
 class ServingMetrics {
  public:
-  explicit ServingMetrics(Metrics& metrics);
+  explicit ServingMetrics(Metrics& metrics, ServingMetricsOptions options = {});
   ~ServingMetrics();
   // Stable for the life of this object.
   ModelMetrics& for_model(const std::string& model);
   RouteMetrics& for_route(const std::string& route);
-  // forebay_requests_total{route, status}; forebay_errors_total{code}.
+  // forebay_requests_total{route, status} and the route's request_seconds; forebay_errors_total{code}.
   void count_request(const std::string& route, int status, double seconds);
   void count_error(const std::string& code);
   Gauge in_flight;

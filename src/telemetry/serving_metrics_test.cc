@@ -1,0 +1,86 @@
+#include "telemetry/serving_metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+namespace forebay::telemetry {
+namespace {
+
+bool has(const Metrics& metrics, const std::string& line) { return ("\n" + metrics.render()).contains("\n" + line + "\n"); }
+
+TEST(ServingMetrics, CountRequestsByRouteAndStatus) {
+  Metrics metrics;
+  ServingMetrics serving(metrics);
+  serving.count_request("chat", 200, 0.02);
+  serving.count_request("chat", 200, 0.02);
+  serving.count_request("chat", 503, 0.001);
+  serving.count_error("FB0005");
+  EXPECT_TRUE(has(metrics, "forebay_requests_total{route=\"chat\",status=\"200\"} 2"));
+  EXPECT_TRUE(has(metrics, "forebay_requests_total{route=\"chat\",status=\"503\"} 1"));
+  EXPECT_TRUE(has(metrics, "forebay_request_seconds_count{route=\"chat\"} 3"));
+  EXPECT_TRUE(has(metrics, "forebay_request_seconds_bucket{route=\"chat\",le=\"0.01\"} 1"));
+  EXPECT_TRUE(has(metrics, "forebay_errors_total{code=\"FB0005\"} 1"));
+}
+
+TEST(ServingMetrics, GiveEachModelItsOwnMembersOnce) {
+  Metrics metrics;
+  ServingMetrics serving(metrics);
+  ModelMetrics& first = serving.for_model("a");
+  EXPECT_EQ(&first, &serving.for_model("a"));
+  EXPECT_NE(&first, &serving.for_model("b"));
+  first.prompt_tokens.increment(7);
+  first.batch_size.observe(3);
+  first.queued.set(2);
+  EXPECT_TRUE(has(metrics, "forebay_prompt_tokens_total{model=\"a\"} 7"));
+  EXPECT_TRUE(has(metrics, "forebay_prompt_tokens_total{model=\"b\"} 0"));
+  EXPECT_TRUE(has(metrics, "forebay_batch_size_bucket{model=\"a\",le=\"4\"} 1"));
+  EXPECT_TRUE(has(metrics, "forebay_requests_queued{model=\"a\"} 2"));
+}
+
+TEST(ServingMetrics, ShareOneMemberBeyondTheLimitOnNames) {
+  Metrics metrics;
+  ServingMetrics serving(metrics, {.names_max = 2});
+  for (const char* name : {"a", "b", "c", "d"}) {
+    serving.for_model(name).generated_tokens.increment();
+    serving.count_request(name, 200, 0.1);
+  }
+  EXPECT_EQ(&serving.for_model("c"), &serving.for_model("d"));
+  EXPECT_NE(&serving.for_model("a"), &serving.for_model("c"));
+  EXPECT_EQ(&serving.for_route("c"), &serving.for_route("d"));
+  EXPECT_TRUE(has(metrics, "forebay_generated_tokens_total{model=\"other\"} 2"));
+  EXPECT_TRUE(has(metrics, "forebay_requests_total{route=\"other\",status=\"200\"} 2"));
+}
+
+TEST(ServingMetrics, ShowTheStateOfTheServer) {
+  Metrics metrics;
+  ServingMetrics serving(metrics);
+  serving.in_flight.add(2);
+  serving.in_flight.add(-1);
+  serving.budget_bytes_held.set(10);
+  serving.budget_bytes_max.set(20);
+  serving.models_loaded.set(3);
+  EXPECT_TRUE(has(metrics, "forebay_requests_in_flight 1"));
+  EXPECT_TRUE(has(metrics, "forebay_memory_budget_held_bytes 10"));
+  EXPECT_TRUE(has(metrics, "forebay_memory_budget_max_bytes 20"));
+  EXPECT_TRUE(has(metrics, "forebay_models_loaded 3"));
+}
+
+TEST(ServingMetrics, LoseNoCountWhenThreadsShareThem) {
+  Metrics metrics;
+  ServingMetrics serving(metrics, {.names_max = 3});
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&serving] {
+        for (int i = 0; i < 500; ++i) serving.count_request("chat", 200 + i % 2, 0.01);
+      });
+    }
+  }
+  EXPECT_TRUE(has(metrics, "forebay_requests_total{route=\"chat\",status=\"200\"} 1000"));
+  EXPECT_TRUE(has(metrics, "forebay_request_seconds_count{route=\"chat\"} 2000"));
+}
+
+}  // namespace
+}  // namespace forebay::telemetry
