@@ -30,13 +30,18 @@ struct glz::meta<forebay::tensors::DType> {
 namespace forebay::formats {
 
 namespace {
+// Text out of a stranger's file may hold any character.
+struct Written : glz::opts {
+  bool escape_control_characters = true;
+};
+
 bool is_sound(const TensorSpec& spec) { return spec.shape.size() == spec.dimension_names.size(); }
 }  // namespace
 
 std::string to_json(const ModelDescription& description) {
   std::string json;
   // Writing plain data to a string cannot fail.
-  if (glz::write<glz::opts{.prettify = true}>(description, json)) return "{}";
+  if (glz::write<Written{{.prettify = true}}>(description, json)) return "{}";
   return json;
 }
 

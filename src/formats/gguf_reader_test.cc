@@ -100,7 +100,7 @@ TEST(GgufReader, RefusesEveryTruncation) {
 TEST(GgufReader, RefusesCountsThatCannotBe) {
   EXPECT_EQ(verdict(tiny_llama().bytes_claiming(std::uint64_t{1} << 61, 2)), "gguf_limit_exceeded");
   EXPECT_EQ(verdict(tiny_llama().bytes_claiming(2, std::uint64_t{1} << 61)), "gguf_limit_exceeded");
-  EXPECT_EQ(verdict(GgufWriter().bytes_claiming(100'000, 0)), "gguf_truncated");
+  EXPECT_EQ(verdict(GgufWriter().bytes_claiming(100'000, 0).substr(0, 24)), "gguf_truncated");
 }
 
 TEST(GgufReader, HoldsItsLimitsExactly) {
