@@ -15,8 +15,9 @@ namespace forebay::text {
 struct TemplateLimits {
   std::size_t source_bytes_max = 256 << 10;
   std::size_t output_bytes_max = 4 << 20;
-  std::uint64_t steps_max = 2'000'000;  // evaluated nodes and loop turns
-  std::uint32_t depth_max = 100;        // nested expressions, blocks and macro calls
+  std::uint64_t steps_max = 2'000'000;       // evaluated nodes, loop turns, list items, 64 bytes of text looked at
+  std::size_t memory_bytes_max = 128 << 20;  // the sum of everything made on the way, freed or not
+  std::uint32_t depth_max = 100;             // nested expressions and blocks in the source; while running (macros, data) four times that
 };
 
 struct ToolCall {

@@ -1,0 +1,137 @@
+// The values a template computes with: Python's, as far as chat templates can see them.
+// Threads: confined to one rendering. Owner: values borrow from the Heap of their rendering or from the compiled template.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace forebay::text::jinja {
+
+class Evaluator;
+struct Callable;
+struct Dict;
+struct List;
+struct Loop;
+struct Namespace;
+struct Node;
+struct Scope;
+
+enum class Kind : std::uint8_t { kUndefined, kNone, kBool, kInteger, kFloat, kString, kList, kDict, kNamespace, kCallable, kLoop };
+
+// Why a value is undefined; decides the words of the error when it is used.
+enum class Absence : std::uint8_t { kName, kMember, kUnsafe };
+
+class Value {
+ public:
+  Value() = default;  // undefined
+  static Value none() { return Value(Kind::kNone); }
+  static Value boolean(bool value) { Value v(Kind::kBool); v.integer_ = value; return v; }
+  static Value integer(std::int64_t value) { Value v(Kind::kInteger); v.integer_ = value; return v; }
+  static Value number(double value) { Value v(Kind::kFloat); v.number_ = value; return v; }
+  static Value string(std::string_view text) { Value v(Kind::kString); v.text_ = text.data(); v.size_ = text.size(); return v; }
+  static Value list(const List* list) { Value v(Kind::kList); v.list_ = list; return v; }
+  static Value dict(const Dict* dict) { Value v(Kind::kDict); v.dict_ = dict; return v; }
+  static Value space(Namespace* space) { Value v(Kind::kNamespace); v.space_ = space; return v; }
+  static Value callable(const Callable* callable) { Value v(Kind::kCallable); v.callable_ = callable; return v; }
+  static Value loop(Loop* loop) { Value v(Kind::kLoop); v.loop_ = loop; return v; }
+  // `owner` is the Python type that lacks the member; must be a literal.
+  static Value undefined(std::string_view name, Absence absence = Absence::kName, const char* owner = nullptr);
+
+  Kind kind() const { return kind_; }
+  bool is(Kind kind) const { return kind_ == kind; }
+  bool is_number() const { return kind_ == Kind::kInteger || kind_ == Kind::kFloat || kind_ == Kind::kBool; }
+  bool is_whole() const { return kind_ == Kind::kInteger || kind_ == Kind::kBool; }
+  // Each of these only for its kind; whole() and real() for every number.
+  std::int64_t whole() const { return integer_; }
+  double real() const { return kind_ == Kind::kFloat ? number_ : static_cast<double>(integer_); }
+  std::string_view text() const { return {text_, size_}; }
+  const List& list() const { return *list_; }
+  const Dict& dict() const { return *dict_; }
+  Namespace& space() const { return *space_; }
+  const Callable& callable() const { return *callable_; }
+  Loop& loop() const { return *loop_; }
+  // What Jinja says when an undefined value is used: "'x' is undefined".
+  std::string absence_message() const;
+
+ private:
+  explicit Value(Kind kind) : kind_(kind) {}
+  Kind kind_ = Kind::kUndefined;
+  Absence absence_ = Absence::kName;
+  std::uint32_t owner_bytes_ = 0;
+  union {
+    std::int64_t integer_ = 0;
+    double number_;
+    const char* text_;
+    const List* list_;
+    const Dict* dict_;
+    Namespace* space_;
+    const Callable* callable_;
+    Loop* loop_;
+  };
+  std::size_t size_ = 0;
+  const char* owner_ = nullptr;
+};
+
+// What Python makes of a run of values: they differ in how they print, compare and count.
+enum class ListFlavor : std::uint8_t { kList, kTuple, kGroup, kGenerator, kRange, kKeys, kValues, kItems };
+
+struct List {
+  ListFlavor flavor = ListFlavor::kList;
+  mutable bool spent = false;  // a generator gives its items once
+  std::vector<Value> items;
+  std::int64_t start = 0, stop = 0, step = 1;  // of a range, for printing
+
+  bool is_tuple() const { return flavor == ListFlavor::kTuple || flavor == ListFlavor::kGroup; }
+  // Has a length and can be indexed.
+  bool is_sequence() const { return flavor == ListFlavor::kList || is_tuple() || flavor == ListFlavor::kRange; }
+};
+
+// Keeps the order of insertion. Keys are hashable values; most are strings.
+struct Dict {
+  std::vector<std::pair<Value, Value>> entries;
+  std::map<std::string_view, std::size_t> by_name;  // only once there are many entries
+
+  const Value* find(std::string_view key) const;
+  const Value* find(const Value& key) const;
+  void set(const Value& key, const Value& value);
+};
+
+struct Namespace {
+  Dict members;
+};
+
+struct Arguments {
+  std::vector<Value> positional;
+  std::vector<std::pair<std::string_view, Value>> named;
+};
+
+// One signature for filters (self is the subject), tests, methods (self is the receiver) and globals.
+using Builtin = Result<Value> (*)(Evaluator& evaluator, const Value& self, Arguments& arguments);
+
+struct Callable {
+  std::string_view name;
+  Builtin builtin = nullptr;  // else a macro
+  Value self;
+  const Node* macro = nullptr;
+  Scope* scope = nullptr;     // where the macro was defined
+};
+
+// A frame of variables. `set` writes to the innermost one, reading goes outwards.
+struct Scope {
+  Scope* outer = nullptr;
+  std::map<std::string_view, Value> variables;
+  bool captured = false;  // a macro defined here may still read it
+};
+
+// Python's names: "str", "dict", "NoneType".
+std::string_view type_name(const Value& value);
+bool is_true(const Value& value);
+bool is_hashable(const Value& value);
+
+}  // namespace forebay::text::jinja
