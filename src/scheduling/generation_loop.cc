@@ -120,12 +120,8 @@ bool GenerationLoop::resume_parked() {
   Sequence& sequence = *parked_.front();
   if (!fits(sequence.cells_after(kCellsAhead))) return false;
   if (!sequence.saved.empty()) {
-    while (session_->cells_used() + sequence.computed > session_->info().context_tokens && slots_.give_up_one()) {}
     sequence.slot = *slots_.claim_empty();
-    if (!session_->restore(sequence.slot, sequence.saved, static_cast<std::int32_t>(sequence.computed))) {
-      session_->trim(sequence.slot, 0);
-      sequence.computed = 0;
-    }
+    if (!restore(sequence)) sequence.computed = 0;
     sequence.saved = {};
     sequence.saved_bytes.release();
   } else {
@@ -136,6 +132,15 @@ bool GenerationLoop::resume_parked() {
   running_.push_back(std::move(parked_.front()));
   parked_.erase(parked_.begin());
   return true;
+}
+
+// What finished sequences left behind makes room for it.
+bool GenerationLoop::restore(const Sequence& sequence) {
+  do {
+    if (session_->restore(sequence.slot, sequence.saved, static_cast<std::int32_t>(sequence.computed))) return true;
+    session_->trim(sequence.slot, 0);
+  } while (slots_.give_up_one());
+  return false;
 }
 
 bool GenerationLoop::join_next(Instant now) {

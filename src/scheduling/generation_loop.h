@@ -70,6 +70,7 @@ class GenerationLoop {
   bool end_dead(Sequence& sequence, Instant now);
   bool join(Instant now);
   bool resume_parked();
+  bool restore(const Sequence& sequence);
   bool join_next(Instant now);
   bool fits(std::size_t cells_soon) const;
   void compute();

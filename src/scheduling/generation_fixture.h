@@ -1,0 +1,121 @@
+// What the tests of generation share: a fake model, and a loop that a test steps by hand under virtual time.
+// Threads: confined to the test. Owner: the test.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/testing/virtual_clock.h"
+#include "engines/testing/fake_engine.h"
+#include "scheduling/generation_loop.h"
+
+namespace forebay::scheduling {
+
+inline std::shared_ptr<engines::LoadedModel> load_fake(engines::FakeEngine& engine, formats::Task task) {
+  auto loaded = engine.load("fake", engines::fake_description(task), {});
+  return loaded ? *loaded : nullptr;
+}
+
+// Everything that came through a channel so far.
+struct Stream {
+  std::string text;
+  std::vector<Token> tokens;
+  std::vector<TokenEvent> events;
+  std::size_t ends = 0;
+  bool ended_last = true;  // no event after the end
+
+  void read(TokenChannel& channel) {
+    while (auto event = channel.try_pop()) {
+      ended_last = ends == 0;
+      text += event->text;
+      if (event->kind == TokenEvent::Kind::kToken) tokens.push_back(event->token);
+      else ++ends;
+      events.push_back(*std::move(event));
+    }
+  }
+  const TokenEvent& end() const { return events.back(); }
+  bool finished_with(FinishReason reason) const { return ends == 1 && end().kind == TokenEvent::Kind::kFinished && end().finish_reason == reason; }
+  bool failed_with(const ErrorCode& code) const { return ends == 1 && end().kind == TokenEvent::Kind::kFailed && end().error->code() == code; }
+};
+
+// What the fake writes after a prompt when nobody disturbs it.
+inline std::vector<Token> undisturbed(std::vector<Token> history, std::size_t tokens) {
+  std::vector<Token> written;
+  while (written.size() < tokens) {
+    written.push_back(engines::hashed_next(history));
+    history.push_back(written.back());
+  }
+  return written;
+}
+
+class LoopFixture {
+ public:
+  explicit LoopFixture(GenerationOptions options = {}, engines::FakeOptions fake = {}, AdmissionOptions admission = {})
+      : options_(options), engine(std::move(fake)), model(load_fake(engine, formats::Task::kTextGeneration)), queue(admission) {
+    GenerationSurroundings surroundings{{&clock, &metrics_, &budget}, model->tokenizer(), &end_tokens_, &queue, &watch, &counters};
+    loop = std::make_unique<GenerationLoop>(open(), options_, surroundings);
+  }
+
+  std::shared_ptr<TokenChannel> submit(GenerationRequest request) {
+    request.sampling.temperature = 0;
+    auto channel = std::make_shared<TokenChannel>(options_.channel_events_max);
+    Ticket ticket = request.ticket;
+    const std::uint64_t serial = ++serials_;
+    GenerationWork work{std::move(request), *model->make_sampler(request.sampling), channel, clock.now(), serial, {}};
+    work.on_cancel = ticket.cancel.on_cancel([this, serial](CancelReason) {
+      queue.note_cancelled();
+      watch.note_cancelled(serial);
+    });
+    const auto pushed = queue.push(std::move(ticket), std::move(work), clock.now());
+    return pushed ? channel : nullptr;
+  }
+  // Steps until there is nothing to do; false when that does not happen.
+  bool run(std::size_t steps_max = 100'000) {
+    while (steps_max-- > 0) {
+      if (!loop->run_once()) return true;
+    }
+    return false;
+  }
+  // Submits, runs to the end, reads.
+  Stream generate(GenerationRequest request) {
+    Stream stream;
+    auto channel = submit(std::move(request));
+    EXPECT_TRUE(run());
+    stream.read(*channel);
+    return stream;
+  }
+
+ private:
+  std::unique_ptr<engines::TextSession> open() {
+    return *model->open_text_session({.context_tokens = options_.context_tokens,
+                                      .sequences_max = options_.sequences_max,
+                                      .step_tokens_max = options_.step_tokens_max,
+                                      .unified_cells = options_.unified_cells});
+  }
+  const GenerationOptions options_;
+  telemetry::ModelMetrics metrics_;
+  const std::vector<Token> end_tokens_{engines::kFakeEnd};
+  std::uint64_t serials_ = 0;
+
+ public:
+  VirtualClock clock;
+  engines::FakeEngine engine;
+  std::shared_ptr<engines::LoadedModel> model;
+  ByteBudget budget{1 << 20};
+  GenerationQueue queue;
+  StepWatch watch;
+  RunnerCounters counters;
+  std::unique_ptr<GenerationLoop> loop;
+};
+
+inline GenerationRequest request_of(std::vector<Token> prompt, std::uint32_t tokens_max) {
+  GenerationRequest request;
+  request.prompt = std::move(prompt);
+  request.tokens_max = tokens_max;
+  return request;
+}
+
+}  // namespace forebay::scheduling

@@ -1,0 +1,263 @@
+#include "scheduling/generation_loop.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "base/errors.h"
+#include "engines/errors.h"
+#include "scheduling/errors.h"
+#include "scheduling/generation_fixture.h"
+
+namespace forebay::scheduling {
+namespace {
+
+using engines::fake_tokens;
+using std::chrono::milliseconds;
+
+std::vector<std::size_t> sizes(std::initializer_list<std::size_t> list) { return list; }
+
+TEST(GenerationLoop, WritesWhatTheModelWritesAlone) {
+  LoopFixture fixture;
+  const Stream stream = fixture.generate(request_of(fake_tokens("Once"), 12));
+  EXPECT_EQ(stream.tokens, undisturbed(fake_tokens("Once"), 12));
+  EXPECT_EQ(stream.text, engines::fake_text(stream.tokens));
+  EXPECT_TRUE(stream.finished_with(FinishReason::kLength));
+  EXPECT_EQ(stream.end().usage.prompt_tokens, 4U);
+  EXPECT_EQ(stream.end().usage.generated_tokens, 12U);
+}
+
+TEST(GenerationLoop, PutsDecodesFirstAndPromptsInChunksBehindThem) {
+  LoopFixture fixture({.context_tokens = 512, .step_tokens_max = 64, .prompt_chunk_tokens = 16});
+  fixture.submit(request_of(fake_tokens("ab"), 50));
+  ASSERT_TRUE(fixture.loop->run_once());
+  fixture.submit(request_of(std::vector<Token>(40, 'x'), 50));
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(fixture.loop->run_once());
+  const auto steps = fixture.engine.control().step_slices();
+  EXPECT_EQ(steps[0], sizes({2}));
+  EXPECT_EQ(steps[1], sizes({1, 16}));
+  EXPECT_EQ(steps[2], sizes({1, 16}));
+  EXPECT_EQ(steps[3], sizes({1, 8}));
+  EXPECT_EQ(steps[4], sizes({1, 1}));
+}
+
+TEST(GenerationLoop, GivesPromptsTheWholeStepWhileNobodyDecodesAndLetsThemTakeTurns) {
+  LoopFixture fixture({.context_tokens = 512, .step_tokens_max = 64, .prompt_chunk_tokens = 16});
+  fixture.submit(request_of(std::vector<Token>(100, 'x'), 5));
+  fixture.submit(request_of(std::vector<Token>(100, 'y'), 5));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(fixture.loop->run_once());
+  const auto steps = fixture.engine.control().step_slices();
+  EXPECT_EQ(steps[0], sizes({64})) << "the first";
+  EXPECT_EQ(steps[1], sizes({64})) << "the second";
+  EXPECT_EQ(steps[2], sizes({36, 28})) << "the first again, and what is left for the second";
+}
+
+TEST(GenerationLoop, EndsAtAStopStringAndDoesNotShowIt) {
+  LoopFixture fixture({}, {.script = engines::answering("one two three")});
+  auto request = request_of(fake_tokens("?"), 100);
+  request.stop_strings = {"xyz", " thr"};
+  const Stream stream = fixture.generate(std::move(request));
+  EXPECT_EQ(stream.text, "one two");
+  EXPECT_TRUE(stream.finished_with(FinishReason::kStop));
+  EXPECT_EQ(stream.end().stop_string, " thr");
+}
+
+TEST(GenerationLoop, EndsAtTheEndTokenAndCountsIt) {
+  LoopFixture fixture({}, {.script = engines::answering("done")});
+  const Stream stream = fixture.generate(request_of(fake_tokens("?"), 100));
+  EXPECT_EQ(stream.text, "done");
+  EXPECT_TRUE(stream.finished_with(FinishReason::kStop));
+  EXPECT_EQ(stream.end().usage.generated_tokens, 5U);
+}
+
+TEST(GenerationLoop, EndsAtAStopToken) {
+  LoopFixture fixture({}, {.script = engines::answering("a,b")});
+  auto request = request_of(fake_tokens("?"), 100);
+  request.stop_tokens = {','};
+  const Stream stream = fixture.generate(std::move(request));
+  EXPECT_EQ(stream.text, "a");
+  EXPECT_TRUE(stream.finished_with(FinishReason::kStop));
+}
+
+TEST(GenerationLoop, ChoosesNoEndTokenBeforeTheLeastNumberOfTokensOrWhenItIsIgnored) {
+  LoopFixture fixture({}, {.script = engines::answering("ok")});
+  auto request = request_of(fake_tokens("?"), 9);
+  request.tokens_min = 6;
+  EXPECT_GE(fixture.generate(request).tokens.size(), 6U);
+  request.tokens_min = 0;
+  request.ignore_end_token = true;
+  const Stream endless = fixture.generate(request);
+  EXPECT_EQ(endless.tokens.size(), 9U);
+  EXPECT_TRUE(endless.finished_with(FinishReason::kLength));
+}
+
+TEST(GenerationLoop, ReportsLogprobsOfTheChosenAndOfTheMostProbable) {
+  LoopFixture fixture;
+  auto request = request_of(fake_tokens("p"), 2);
+  request.wants_logprobs = true;
+  request.logprobs = 3;
+  const Stream stream = fixture.generate(std::move(request));
+  for (const TokenEvent& event : stream.events) {
+    if (event.kind != TokenEvent::Kind::kToken) continue;
+    ASSERT_TRUE(event.logprob.has_value());
+    ASSERT_EQ(event.alternatives.size(), 3U);
+    EXPECT_EQ(event.alternatives.front().token, event.token) << "greedy takes the most probable";
+    EXPECT_EQ(event.logprob->bytes, std::string(1, static_cast<char>(event.token)));
+    EXPECT_LE(event.logprob->logprob, 0.0F);
+    EXPECT_GE(event.alternatives[0].logprob, event.alternatives[1].logprob);
+  }
+}
+
+TEST(GenerationLoop, ContinuesAFinishedTextWithoutComputingItAgain) {
+  LoopFixture fixture;
+  const Stream first = fixture.generate(request_of(fake_tokens("a conversation"), 10));
+  auto prompt = fake_tokens("a conversation");
+  prompt.insert(prompt.end(), first.tokens.begin(), first.tokens.end());
+  prompt.push_back('?');
+  const std::uint64_t before = fixture.engine.control().counters.tokens;
+  const Stream second = fixture.generate(request_of(prompt, 4));
+  EXPECT_EQ(second.end().usage.cached_prompt_tokens, 14U + 9U) << "the last token of an answer is never computed";
+  EXPECT_EQ(second.tokens, undisturbed(prompt, 4));
+  EXPECT_EQ(fixture.engine.control().counters.tokens - before, 2U + 3U);
+}
+
+TEST(GenerationLoop, FreesTheCellsOfAVanishedClientAtTheNextStep) {
+  LoopFixture fixture;
+  auto request = request_of(fake_tokens("gone"), 100);
+  const CancelToken cancel = request.ticket.cancel;
+  auto channel = fixture.submit(std::move(request));
+  ASSERT_TRUE(fixture.loop->run_once());
+  cancel.cancel(CancelReason::kClientGone);
+  const std::uint64_t steps = fixture.engine.control().counters.steps;
+  ASSERT_TRUE(fixture.loop->run_once());
+  EXPECT_EQ(fixture.engine.control().counters.steps, steps);
+  EXPECT_EQ(fixture.loop->running(), 0U);
+  Stream stream;
+  stream.read(*channel);
+  EXPECT_TRUE(stream.finished_with(FinishReason::kCancelled));
+}
+
+TEST(GenerationLoop, AbortsAStepThatIsForAVanishedClientOnly) {
+  LoopFixture fixture;
+  auto request = request_of(fake_tokens("long prompt"), 5);
+  const CancelToken cancel = request.ticket.cancel;
+  auto channel = fixture.submit(std::move(request));
+  auto& control = fixture.engine.control();
+  control.block();
+  std::thread client([&] {
+    control.wait_until_blocked();
+    cancel.cancel(CancelReason::kClientGone);
+  });
+  EXPECT_TRUE(fixture.run());
+  client.join();
+  EXPECT_EQ(control.counters.aborts, 1U);
+  Stream stream;
+  stream.read(*channel);
+  EXPECT_TRUE(stream.finished_with(FinishReason::kCancelled));
+  control.release();
+  EXPECT_EQ(fixture.generate(request_of(fake_tokens("next"), 5)).tokens, undisturbed(fake_tokens("next"), 5)) << "the loop goes on";
+}
+
+TEST(GenerationLoop, LetsTheOthersOfAnAbortedStepContinueUnharmed) {
+  LoopFixture fixture({.context_tokens = 512, .step_tokens_max = 128, .prompt_chunk_tokens = 8});
+  fixture.engine.control().switches.abort_keeps_half = true;
+  auto big = request_of(std::vector<Token>(100, 'x'), 5);
+  const CancelToken cancel = big.ticket.cancel;
+  fixture.submit(std::move(big));
+  auto small = fixture.submit(request_of(fake_tokens("small"), 6));
+  auto& control = fixture.engine.control();
+  control.block();
+  std::thread client([&] {
+    control.wait_until_blocked();
+    cancel.cancel(CancelReason::kClientGone);
+    control.release();
+  });
+  EXPECT_TRUE(fixture.run());
+  client.join();
+  Stream stream;
+  stream.read(*small);
+  EXPECT_EQ(stream.tokens, undisturbed(fake_tokens("small"), 6));
+  EXPECT_EQ(control.counters.bad_steps, 0U);
+}
+
+TEST(GenerationLoop, TellsARunningRequestThatItsDeadlinePassed) {
+  LoopFixture fixture;
+  auto request = request_of(fake_tokens("slow"), 100);
+  request.ticket.deadline = fixture.clock.now() + milliseconds(100);
+  auto channel = fixture.submit(std::move(request));
+  ASSERT_TRUE(fixture.loop->run_once());
+  fixture.clock.advance(milliseconds(100));
+  EXPECT_TRUE(fixture.run());
+  Stream stream;
+  stream.read(*channel);
+  EXPECT_TRUE(stream.failed_with(kDeadlinePassed));
+}
+
+TEST(GenerationLoop, DropsAReaderThatIsTooSlow) {
+  LoopFixture fixture({.channel_events_max = 3});
+  const Stream stream = fixture.generate(request_of(fake_tokens("slow reader"), 50));
+  EXPECT_EQ(stream.tokens.size(), 3U);
+  EXPECT_TRUE(stream.failed_with(kSlowReader));
+}
+
+TEST(GenerationLoop, ParksTheLeastImportantWhenCellsRunOutAndFinishesIt) {
+  LoopFixture fixture({.sequences_max = 4, .context_tokens = 1000, .step_tokens_max = 64});
+  std::vector<std::shared_ptr<TokenChannel>> channels;
+  for (int i = 0; i < 4; ++i) channels.push_back(fixture.submit(request_of(std::vector<Token>(10, 'a' + i), 120)));
+  fixture.engine.control().switches.cells_max = 150;
+  EXPECT_TRUE(fixture.run());
+  EXPECT_GT(fixture.counters.preempted, 0U);
+  for (int i = 0; i < 4; ++i) {
+    Stream stream;
+    stream.read(*channels[static_cast<std::size_t>(i)]);
+    EXPECT_EQ(stream.tokens, undisturbed(std::vector<Token>(10, 'a' + i), 120));
+    EXPECT_TRUE(stream.finished_with(FinishReason::kLength));
+  }
+  EXPECT_GT(fixture.engine.control().counters.restores, 0U) << "the state was saved, not computed again";
+  EXPECT_EQ(fixture.budget.bytes_held(), 0U);
+}
+
+TEST(GenerationLoop, ComputesAParkedSequenceAgainWhenItsStateCannotBeKept) {
+  LoopFixture fixture({.sequences_max = 2, .context_tokens = 200, .step_tokens_max = 64});
+  const auto all = fixture.budget.reserve(fixture.budget.bytes_max(), "everything");
+  auto first = fixture.submit(request_of(fake_tokens("one"), 90));
+  auto second = fixture.submit(request_of(fake_tokens("two"), 90));
+  fixture.engine.control().switches.cells_max = 120;
+  EXPECT_TRUE(fixture.run());
+  Stream stream;
+  stream.read(*second);
+  EXPECT_EQ(stream.tokens, undisturbed(fake_tokens("two"), 90));
+  EXPECT_EQ(fixture.engine.control().counters.restores, 0U);
+}
+
+TEST(GenerationLoop, EndsALoneSequenceThatHasNoCellsLeft) {
+  LoopFixture fixture({.context_tokens = 200, .step_tokens_max = 64});
+  fixture.engine.control().switches.cells_max = 20;
+  const Stream cut = fixture.generate(request_of(fake_tokens("0123456789"), 50));
+  EXPECT_TRUE(cut.finished_with(FinishReason::kLength));
+  EXPECT_EQ(cut.tokens.size(), 11U) << "ten cells for the prompt, ten for tokens, and one token that needs none";
+  EXPECT_TRUE(fixture.generate(request_of(std::vector<Token>(30, 'x'), 5)).failed_with(kContextFull));
+}
+
+TEST(GenerationLoop, WorksWithoutTrimmingOrSharing) {
+  LoopFixture fixture;
+  {
+    engines::FakeEngine& engine = fixture.engine;
+    engine.control().switches.can_trim = false;
+  }
+  EXPECT_EQ(fixture.generate(request_of(fake_tokens("abc"), 7)).tokens, undisturbed(fake_tokens("abc"), 7));
+  EXPECT_EQ(fixture.generate(request_of(fake_tokens("abd"), 7)).tokens, undisturbed(fake_tokens("abd"), 7));
+}
+
+TEST(GenerationLoop, EndsEverythingWhenItIsShutDown) {
+  LoopFixture fixture;
+  auto channel = fixture.submit(request_of(fake_tokens("x"), 100));
+  ASSERT_TRUE(fixture.loop->run_once());
+  fixture.loop->shut_down();
+  Stream stream;
+  stream.read(*channel);
+  EXPECT_TRUE(stream.failed_with(kShuttingDown));
+}
+
+}  // namespace
+}  // namespace forebay::scheduling

@@ -1,0 +1,269 @@
+// The runners with their threads: every request is answered exactly once, whoever comes, goes or destroys.
+#include "scheduling/runners.h"
+
+#include <gtest/gtest.h>
+
+#include <latch>
+#include <thread>
+
+#include "base/errors.h"
+#include "engines/errors.h"
+#include "scheduling/errors.h"
+#include "scheduling/generation_fixture.h"
+
+namespace forebay::scheduling {
+namespace {
+
+using engines::fake_tokens;
+
+class Runners : public testing::Test {
+ protected:
+  std::unique_ptr<GenerationRunner> generation(const GenerationOptions& options) {
+    auto runner = GenerationRunner::open(load_fake(engine_, formats::Task::kTextGeneration), options, {&clock_, nullptr, &budget_});
+    EXPECT_TRUE(runner.has_value());
+    return *std::move(runner);
+  }
+  std::unique_ptr<TensorRunner> tensor(const TensorOptions& options) {
+    auto runner = TensorRunner::open(load_fake(engine_, formats::Task::kTensors), options, {&clock_, nullptr, &budget_});
+    EXPECT_TRUE(runner.has_value());
+    return *std::move(runner);
+  }
+  std::unique_ptr<EmbeddingRunner> embedding(const EmbeddingOptions& options) {
+    auto runner = EmbeddingRunner::open(load_fake(engine_, formats::Task::kEmbedding), options, {&clock_, nullptr, &budget_});
+    EXPECT_TRUE(runner.has_value());
+    return *std::move(runner);
+  }
+  Stream read_to_end(TokenChannel& channel) {
+    Stream stream;
+    while (stream.ends == 0) {
+      auto event = channel.pop_until(clock_.now() + std::chrono::minutes(2));
+      if (!event) {
+        ADD_FAILURE() << "the stream did not end";
+        break;
+      }
+      if (event->kind == TokenEvent::Kind::kToken) stream.tokens.push_back(event->token);
+      else ++stream.ends;
+      stream.text += event->text;
+      stream.events.push_back(*std::move(event));
+    }
+    return stream;
+  }
+  static TensorRequest one_row() { return {.inputs = {{"x", tensors::Tensor::of<float>({1, 4}, {1, 2, 3, 4})}}}; }
+
+  SystemClock clock_;
+  ByteBudget budget_{1 << 20};
+  engines::FakeEngine engine_;
+};
+
+GenerationRequest greedy(std::string_view prompt, std::uint32_t tokens_max) {
+  auto request = request_of(fake_tokens(prompt), tokens_max);
+  request.sampling.temperature = 0;
+  return request;
+}
+
+TEST_F(Runners, GenerateForManyClientsAtOnceWithSeveralWorkers) {
+  auto runner = generation({.workers = 2, .sequences_max = 3});
+  std::vector<std::thread> clients;
+  for (int client = 0; client < 4; ++client) {
+    clients.emplace_back([&, client] {
+      for (int i = 0; i < 10; ++i) {
+        const std::string prompt = "client " + std::to_string(client) + " asks " + std::to_string(i);
+        auto channel = runner->submit(greedy(prompt, 15));
+        ASSERT_TRUE(channel.has_value());
+        const Stream stream = read_to_end(**channel);
+        EXPECT_TRUE(stream.finished_with(FinishReason::kLength));
+        EXPECT_EQ(stream.tokens, undisturbed(fake_tokens(prompt), 15));
+      }
+    });
+  }
+  for (auto& client : clients) client.join();
+  EXPECT_EQ(runner->stats().accepted, 40U);
+  runner.reset();
+  EXPECT_EQ(engine_.control().counters.used_on_another_thread, 0U);
+  EXPECT_EQ(engine_.control().counters.bad_steps, 0U);
+  EXPECT_EQ(engine_.control().counters.sessions_open, 0U);
+}
+
+TEST_F(Runners, AnswerEveryGenerationOnceThoughClientsVanishAndTheRunnerIsDestroyed) {
+  auto runner = generation({.admission = {.queue_requests_max = 20}, .workers = 2, .sequences_max = 2, .context_tokens = 200});
+  std::vector<std::shared_ptr<TokenChannel>> channels;
+  std::vector<CancelToken> tokens;
+  for (int i = 0; i < 60; ++i) {
+    auto request = greedy("request " + std::to_string(i), 100);
+    tokens.push_back(request.ticket.cancel);
+    auto channel = runner->submit(std::move(request));
+    if (channel) channels.push_back(*channel);
+    else EXPECT_EQ(channel.error().code(), kOverloaded);
+  }
+  std::thread vanishing([&tokens] {
+    for (std::size_t i = 0; i < tokens.size(); i += 3) tokens[i].cancel(CancelReason::kClientGone);
+  });
+  runner.reset();
+  vanishing.join();
+  for (const auto& channel : channels) {
+    Stream stream;
+    stream.read(*channel);
+    EXPECT_EQ(stream.ends, 1U);
+    EXPECT_TRUE(stream.ended_last);
+  }
+  EXPECT_EQ(engine_.control().counters.sessions_open, 0U);
+}
+
+TEST_F(Runners, TellAQueuedClientThatItsDeadlinePassedWhileAllWorkersAreBusy) {
+  auto runner = generation({.sequences_max = 1});
+  engine_.control().block();
+  auto busy = runner->submit(greedy("busy", 5));
+  engine_.control().wait_until_blocked();
+  auto late = greedy("late", 5);
+  late.ticket.deadline = clock_.now() + std::chrono::milliseconds(5);
+  auto channel = runner->submit(std::move(late));
+  ASSERT_TRUE(channel.has_value());
+  EXPECT_TRUE(read_to_end(**channel).failed_with(kDeadlinePassed));
+  auto leaving = greedy("leaving", 5);
+  const CancelToken cancel = leaving.ticket.cancel;
+  auto left = runner->submit(std::move(leaving));
+  cancel.cancel(CancelReason::kClientGone);
+  EXPECT_TRUE(read_to_end(**left).finished_with(FinishReason::kCancelled));
+  engine_.control().release();
+  EXPECT_TRUE(read_to_end(**busy).finished_with(FinishReason::kLength));
+}
+
+TEST_F(Runners, RefuseBadGenerationRequestsWithTheirReason) {
+  auto runner = generation({.sequences_max = 1, .context_tokens = 64});
+  const auto refusal = [&](auto change) {
+    auto request = greedy("fine", 5);
+    change(request);
+    auto channel = runner->submit(std::move(request));
+    return channel ? std::string("accepted") : std::string(channel.error().code().name);
+  };
+  EXPECT_EQ(refusal([](auto&) {}), "accepted");
+  EXPECT_EQ(refusal([](auto& request) { request.prompt.clear(); }), kPromptEmpty.name);
+  EXPECT_EQ(refusal([](auto& request) { request.prompt.assign(63, 'x'); }), "accepted");
+  EXPECT_EQ(refusal([](auto& request) { request.prompt.assign(64, 'x'); }), kPromptTooLong.name);
+  EXPECT_EQ(refusal([](auto& request) { request.prompt = {engines::kFakeVocabularySize}; }), kPromptTokenInvalid.name);
+  EXPECT_EQ(refusal([](auto& request) { request.prompt = {-1}; }), kPromptTokenInvalid.name);
+  EXPECT_EQ(refusal([](auto& request) { request.tokens_min = 6; }), kTokenLimitsInvalid.name);
+  EXPECT_EQ(refusal([](auto& request) { request.logprobs = 20; }), "accepted");
+  EXPECT_EQ(refusal([](auto& request) { request.logprobs = 21; }), kLogprobsInvalid.name);
+  EXPECT_EQ(refusal([](auto& request) { request.stop_strings.assign(16, "x"); }), "accepted");
+  EXPECT_EQ(refusal([](auto& request) { request.stop_strings.assign(17, "x"); }), kStopInvalid.name);
+  EXPECT_EQ(refusal([](auto& request) { request.stop_strings = {""}; }), kStopInvalid.name);
+  EXPECT_EQ(refusal([](auto& request) { request.stop_strings = {std::string(1025, 'x')}; }), kStopInvalid.name);
+  EXPECT_EQ(refusal([](auto& request) { request.sampling.temperature = -1; }), engines::kBadSampling.name);
+}
+
+TEST_F(Runners, PassOnWhyASessionCannotBeOpened) {
+  auto model = load_fake(engine_, formats::Task::kTextGeneration);
+  engine_.control().switches.open_fails = true;
+  EXPECT_EQ(GenerationRunner::open(model, {}, {&clock_, nullptr, &budget_}).error().code(), engines::kSessionRefused);
+  EXPECT_EQ(GenerationRunner::open(model, {.workers = 0}, {&clock_, nullptr, &budget_}).error().code(), kSchedulingOptionInvalid);
+}
+
+TEST_F(Runners, AnswerEveryTensorRequestOnceWithManySubmittersAndCancels) {
+  auto runner = tensor({.workers = 2, .batch_rows_max = 8});
+  std::atomic<int> answered = 0;
+  std::atomic<int> accepted = 0;
+  std::vector<std::thread> clients;
+  for (int client = 0; client < 4; ++client) {
+    clients.emplace_back([&, client] {
+      for (int i = 0; i < 200; ++i) {
+        auto request = one_row();
+        const CancelToken cancel = request.ticket.cancel;
+        if (runner->submit(std::move(request), [&answered](Result<TensorAnswer>) { ++answered; })) ++accepted;
+        if (i % 7 == client) cancel.cancel(CancelReason::kClientGone);
+      }
+    });
+  }
+  for (auto& client : clients) client.join();
+  runner.reset();
+  EXPECT_EQ(answered, accepted);
+  EXPECT_EQ(engine_.control().counters.used_on_another_thread, 0U);
+}
+
+TEST_F(Runners, BatchTensorRequestsThatWaitWhileTheWorkerIsBusy) {
+  auto runner = tensor({.workers = 1, .batch_rows_max = 8});
+  engine_.control().block();
+  std::latch all(9);
+  const auto done = [&all](Result<TensorAnswer> answer) {
+    EXPECT_TRUE(answer.has_value());
+    all.count_down();
+  };
+  ASSERT_TRUE(runner->submit(one_row(), done).has_value());
+  engine_.control().wait_until_blocked();
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(runner->submit(one_row(), done).has_value());
+  engine_.control().release();
+  all.wait();
+  EXPECT_EQ(engine_.control().run_rows(), (std::vector<std::size_t>{1, 8}));
+}
+
+TEST_F(Runners, HoldATensorBatchOpenForItsDelayAndThenRunIt) {
+  auto runner = tensor({.workers = 1, .batch_rows_max = 2, .queue_delay_max = std::chrono::milliseconds(1)});
+  std::latch done(1);
+  ASSERT_TRUE(runner->submit(one_row(), [&done](Result<TensorAnswer>) { done.count_down(); }).has_value());
+  done.wait();
+  EXPECT_EQ(engine_.control().run_rows(), (std::vector<std::size_t>{1}));
+}
+
+TEST_F(Runners, CancelTheTensorRunThatIsRunningWhenDestroyed) {
+  auto runner = tensor({.workers = 1});
+  engine_.control().block();
+  std::optional<Result<TensorAnswer>> running;
+  std::optional<Result<TensorAnswer>> queued;
+  ASSERT_TRUE(runner->submit(one_row(), [&running](Result<TensorAnswer> answer) { running = std::move(answer); }).has_value());
+  engine_.control().wait_until_blocked();
+  ASSERT_TRUE(runner->submit(one_row(), [&queued](Result<TensorAnswer> answer) { queued = std::move(answer); }).has_value());
+  runner.reset();
+  EXPECT_EQ(running->error().code(), kShuttingDown);
+  EXPECT_EQ(queued->error().code(), kShuttingDown);
+}
+
+TEST_F(Runners, EmbedForManyClientsAtOnceAndAnswerEachOnce) {
+  auto runner = embedding({.batch_tokens_max = 64, .batch_texts_max = 8});
+  std::atomic<int> right = 0;
+  std::latch all(3 * 30);
+  std::vector<std::thread> clients;
+  for (int client = 0; client < 3; ++client) {
+    clients.emplace_back([&, client] {
+      for (int i = 0; i < 30; ++i) {
+        const std::vector<std::vector<Token>> texts{fake_tokens("text " + std::to_string(i)), {static_cast<Token>(client + 1)}};
+        const auto submitted = runner->submit({.texts = texts}, [&, texts](Result<EmbeddingAnswer> answer) {
+          right += answer && answer->vectors[0] == engines::fake_embedding(texts[0], 8) && answer->vectors[1] == engines::fake_embedding(texts[1], 8);
+          all.count_down();
+        });
+        EXPECT_TRUE(submitted.has_value());
+      }
+    });
+  }
+  for (auto& client : clients) client.join();
+  all.wait();
+  EXPECT_EQ(right, 90);
+}
+
+TEST_F(Runners, RefuseBadEmbeddingRequestsWithTheirReason) {
+  auto runner = embedding({.batch_tokens_max = 16, .request_texts_max = 2});
+  const auto refusal = [&](std::vector<std::vector<Token>> texts) {
+    const auto submitted = runner->submit({.texts = std::move(texts)}, [](Result<EmbeddingAnswer>) {});
+    return submitted ? std::string("accepted") : std::string(submitted.error().code().name);
+  };
+  EXPECT_EQ(refusal({{1}, {2}}), "accepted");
+  EXPECT_EQ(refusal({}), kTextsEmpty.name);
+  EXPECT_EQ(refusal({{1}, {}}), kTextsEmpty.name);
+  EXPECT_EQ(refusal({{1}, {2}, {3}}), kTooManyTexts.name);
+  EXPECT_EQ(refusal({std::vector<Token>(16, 1)}), "accepted");
+  EXPECT_EQ(refusal({std::vector<Token>(17, 1)}), kTextTooLongToEmbed.name);
+  EXPECT_EQ(refusal({{-1}}), kPromptTokenInvalid.name);
+}
+
+TEST_F(Runners, AnswerEveryEmbeddingOnceWhenDestroyed) {
+  auto runner = embedding({});
+  engine_.control().block();
+  std::atomic<int> answered = 0;
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(runner->submit({.texts = {{i + 1}}}, [&answered](Result<EmbeddingAnswer>) { ++answered; }).has_value());
+  engine_.control().wait_until_blocked();
+  runner.reset();
+  EXPECT_EQ(answered, 20);
+  EXPECT_EQ(engine_.control().counters.sessions_open, 0U);
+}
+
+}  // namespace
+}  // namespace forebay::scheduling
