@@ -61,7 +61,8 @@ TEST(DamagedFiles, WithFlippedBytesAreRefusedOrStillDescribed) {
     const auto reach = *rc::gen::element<std::size_t>(64, 512, sample.bytes.size());
     const auto flips = *rc::gen::inRange(1, 6);
     for (int i = 0; i < flips; ++i) {
-      sample.bytes[*rc::gen::inRange<std::size_t>(0, std::min(reach, sample.bytes.size()))] = static_cast<char>(*rc::gen::arbitrary<std::uint8_t>());
+      sample.bytes[*rc::gen::inRange<std::size_t>(0, std::min(reach, sample.bytes.size()))] =
+          static_cast<char>(*rc::gen::arbitrary<std::uint8_t>());
     }
     require_sound(read(sample));
   }));

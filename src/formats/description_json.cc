@@ -16,15 +16,16 @@ struct glz::meta<forebay::formats::Format> {
 template <>
 struct glz::meta<forebay::formats::Task> {
   using enum forebay::formats::Task;
-  static constexpr auto value = glz::enumerate("tensors", kTensors, "text-generation", kTextGeneration, "embedding", kEmbedding, "reranking", kReranking);
+  static constexpr auto value =
+      glz::enumerate("tensors", kTensors, "text-generation", kTextGeneration, "embedding", kEmbedding, "reranking", kReranking);
 };
 
 template <>
 struct glz::meta<forebay::tensors::DType> {
   using enum forebay::tensors::DType;
-  static constexpr auto value =
-      glz::enumerate("bool", kBool, "uint8", kUint8, "uint16", kUint16, "uint32", kUint32, "uint64", kUint64, "int8", kInt8, "int16", kInt16, "int32", kInt32,
-                     "int64", kInt64, "float16", kFloat16, "bfloat16", kBfloat16, "float32", kFloat32, "float64", kFloat64, "string", kString);
+  static constexpr auto value = glz::enumerate("bool", kBool, "uint8", kUint8, "uint16", kUint16, "uint32", kUint32, "uint64", kUint64,
+                                               "int8", kInt8, "int16", kInt16, "int32", kInt32, "int64", kInt64, "float16", kFloat16,
+                                               "bfloat16", kBfloat16, "float32", kFloat32, "float64", kFloat64, "string", kString);
 };
 
 namespace forebay::formats {

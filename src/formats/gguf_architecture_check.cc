@@ -14,8 +14,23 @@ namespace forebay::formats {
 
 namespace {
 // The extents a tensor can have, by what they count. kNone ends a shape; kAny is not checked.
-enum class Extent : std::uint8_t { kNone, kAny, kEmbedding, kVocabulary, kContext, kTokenTypes, kQueries, kKeys, kValues, kHeads, kFused, kKeyHead,
-                                   kFeedForward, kFeedForwardTwice, kExperts };
+enum class Extent : std::uint8_t {
+  kNone,
+  kAny,
+  kEmbedding,
+  kVocabulary,
+  kContext,
+  kTokenTypes,
+  kQueries,
+  kKeys,
+  kValues,
+  kHeads,
+  kFused,
+  kKeyHead,
+  kFeedForward,
+  kFeedForwardTwice,
+  kExperts
+};
 using enum Extent;
 
 enum class Need : std::uint8_t { kAlways, kUnlessFused, kUnlessExperts, kOptional };
@@ -102,14 +117,10 @@ constexpr TensorRule kEncoderModel[] = {
 };
 constexpr TensorRule kBertPositions[] = {{"position_embd.weight", {kEmbedding, kContext}}};
 constexpr TensorRule kEncoderBlock[] = {
-    {"attn_output_norm.weight", {kEmbedding}},
-    {"attn_output_norm.bias", {kEmbedding}},
-    {"ffn_up.weight", {kEmbedding, kFeedForward}},
-    {"ffn_up.bias", {kFeedForward}, kOptional},
-    {"ffn_down.weight", {kFeedForward, kEmbedding}},
-    {"ffn_down.bias", {kEmbedding}, kOptional},
-    {"layer_output_norm.weight", {kEmbedding}},
-    {"layer_output_norm.bias", {kEmbedding}},
+    {"attn_output_norm.weight", {kEmbedding}},       {"attn_output_norm.bias", {kEmbedding}},
+    {"ffn_up.weight", {kEmbedding, kFeedForward}},   {"ffn_up.bias", {kFeedForward}, kOptional},
+    {"ffn_down.weight", {kFeedForward, kEmbedding}}, {"ffn_down.bias", {kEmbedding}, kOptional},
+    {"layer_output_norm.weight", {kEmbedding}},      {"layer_output_norm.bias", {kEmbedding}},
 };
 constexpr TensorRule kEncoderGate[] = {{"ffn_gate.weight", {kEmbedding, kFeedForward}}};
 
@@ -160,12 +171,13 @@ class TensorCheck {
       if (i < rank && rule.shape[i] == kAny) continue;
       const std::uint64_t wanted = i < rank ? extent(rule.shape[i], layer) : 1;
       if (tensor->extents[i] != wanted) {
-        return fail(kGgufTensorWrongShape,
-                    fmt::format("tensor '{}' has the shape {}; dimension {} must be {} by the metadata", name, shape_text(*tensor), i, wanted));
+        return fail(kGgufTensorWrongShape, fmt::format("tensor '{}' has the shape {}; dimension {} must be {} by the metadata", name,
+                                                       shape_text(*tensor), i, wanted));
       }
     }
     if (rank == 1 || rule.is_float32) {
-      if (tensor->type->number != kGgufF32) return fail(kGgufTensorWrongType, fmt::format("tensor '{}' is {} where F32 is needed", name, tensor->type->name));
+      if (tensor->type->number != kGgufF32)
+        return fail(kGgufTensorWrongType, fmt::format("tensor '{}' is {} where F32 is needed", name, tensor->type->name));
     } else if (!tensor->type->is_weight) {
       return fail(kGgufTensorWrongType, fmt::format("tensor '{}' is {}, which is no type of weights", name, tensor->type->name));
     }
@@ -174,10 +186,14 @@ class TensorCheck {
 
   bool is_needed(Need need, std::string_view prefix) const {
     switch (need) {
-      case kAlways: return true;
-      case kUnlessFused: return file_.tensor(fmt::format("{}attn_qkv.weight", prefix)) == nullptr;
-      case kUnlessExperts: return sizes_.experts == 0;
-      case kOptional: return false;
+      case kAlways:
+        return true;
+      case kUnlessFused:
+        return file_.tensor(fmt::format("{}attn_qkv.weight", prefix)) == nullptr;
+      case kUnlessExperts:
+        return sizes_.experts == 0;
+      case kOptional:
+        return false;
     }
     return false;
   }
@@ -188,20 +204,34 @@ class TensorCheck {
     const std::uint64_t values = std::uint64_t{sizes_.heads_kv[layer]} * sizes_.value_length;
     switch (what) {
       case kNone:
-      case kAny: return 1;
-      case kEmbedding: return sizes_.embedding_length;
-      case kVocabulary: return sizes_.vocabulary_size;
-      case kContext: return sizes_.context_length;
-      case kTokenTypes: return sizes_.token_types;
-      case kQueries: return queries;
-      case kKeys: return keys;
-      case kValues: return values;
-      case kHeads: return std::uint64_t{sizes_.heads[layer]} * sizes_.value_length;
-      case kFused: return queries + keys + values;
-      case kKeyHead: return sizes_.key_length;
-      case kFeedForward: return sizes_.feed_forward[layer];
-      case kFeedForwardTwice: return std::uint64_t{sizes_.feed_forward[layer]} * 2;
-      case kExperts: return sizes_.experts;
+      case kAny:
+        return 1;
+      case kEmbedding:
+        return sizes_.embedding_length;
+      case kVocabulary:
+        return sizes_.vocabulary_size;
+      case kContext:
+        return sizes_.context_length;
+      case kTokenTypes:
+        return sizes_.token_types;
+      case kQueries:
+        return queries;
+      case kKeys:
+        return keys;
+      case kValues:
+        return values;
+      case kHeads:
+        return std::uint64_t{sizes_.heads[layer]} * sizes_.value_length;
+      case kFused:
+        return queries + keys + values;
+      case kKeyHead:
+        return sizes_.key_length;
+      case kFeedForward:
+        return sizes_.feed_forward[layer];
+      case kFeedForwardTwice:
+        return std::uint64_t{sizes_.feed_forward[layer]} * 2;
+      case kExperts:
+        return sizes_.experts;
     }
     return 1;
   }
@@ -216,7 +246,8 @@ Result<> check_no_extra_block(const GgufFile& file, std::uint32_t layers) {
     std::uint32_t block = 0;
     const auto [end, problem] = std::from_chars(tensor.name.data() + 4, tensor.name.data() + tensor.name.size(), block);
     if (problem != std::errc() || block >= layers) {
-      return fail(kGgufHyperparameterInvalid, fmt::format("the tensor '{}' belongs to none of the {} layers that the metadata states", tensor.name, layers));
+      return fail(kGgufHyperparameterInvalid,
+                  fmt::format("the tensor '{}' belongs to none of the {} layers that the metadata states", tensor.name, layers));
     }
   }
   return {};
@@ -226,16 +257,18 @@ Result<> check_layer(std::string_view architecture, const GgufHyperparameters& s
   const auto heads = sizes.heads[layer];
   const auto heads_kv = sizes.heads_kv[layer];
   if (heads == 0 || heads_kv == 0 || heads % heads_kv != 0) {
-    return fail(kGgufHyperparameterInvalid,
-                fmt::format("layer {} of '{}' has {} heads over {} key-value heads, which does not divide", layer, architecture, heads, heads_kv));
+    return fail(kGgufHyperparameterInvalid, fmt::format("layer {} of '{}' has {} heads over {} key-value heads, which does not divide",
+                                                        layer, architecture, heads, heads_kv));
   }
-  if (sizes.feed_forward[layer] == 0) return fail(kGgufHyperparameterInvalid, fmt::format("layer {} of '{}' has a feed-forward length of 0", layer, architecture));
+  if (sizes.feed_forward[layer] == 0)
+    return fail(kGgufHyperparameterInvalid, fmt::format("layer {} of '{}' has a feed-forward length of 0", layer, architecture));
   return {};
 }
 
 // Norm epsilons and rope bases are divided by or raised to powers: nothing infinite, nothing negative.
 Result<> check_numbers(const GgufFile& file, std::string_view architecture) {
-  for (const std::string_view name : {"attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "rope.freq_base", "rope.scaling.factor"}) {
+  for (const std::string_view name :
+       {"attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "rope.freq_base", "rope.scaling.factor"}) {
     const auto key = fmt::format("{}.{}", architecture, name);
     const auto* value = file.find(key);
     if (value == nullptr) continue;
@@ -270,7 +303,8 @@ Result<> check_hyperparameters(const GgufFile& file, std::string_view architectu
   TRY(require("attention.key_length", sizes.key_length));
   TRY(require("attention.value_length", sizes.value_length));
   if (sizes.rope_dimensions > sizes.key_length || sizes.rope_dimensions % 2 != 0) {
-    return fail(kGgufHyperparameterInvalid, fmt::format("rotary embeddings over {} of a head's {} dimensions are impossible", sizes.rope_dimensions, sizes.key_length));
+    return fail(kGgufHyperparameterInvalid,
+                fmt::format("rotary embeddings over {} of a head's {} dimensions are impossible", sizes.rope_dimensions, sizes.key_length));
   }
   if (sizes.experts_used > sizes.experts || (sizes.experts > 0 && sizes.experts_used == 0)) {
     return fail(kGgufHyperparameterInvalid, fmt::format("{} of {} experts are to be used", sizes.experts_used, sizes.experts));

@@ -1,6 +1,6 @@
 // Checks that a GGUF's tensors have the shapes and types its architecture needs: ggml aborts the process where they do not.
-// The names and shapes are those of llama.cpp's model loader (src/llama-model.cpp, "create_tensor"), for the families listed in the .cc file.
-// Threads: shared (no state). Owner: none.
+// The names and shapes are those of llama.cpp's model loader (src/llama-model.cpp, "create_tensor"), for the families listed in the .cc
+// file. Threads: shared (no state). Owner: none.
 #pragma once
 
 #include <string_view>

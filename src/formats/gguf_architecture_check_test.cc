@@ -20,9 +20,9 @@ std::string verdict(const GgufWriter& file) {
 GgufWriter llama_with(std::string_view key, std::uint32_t value) { return tiny_llama().without(key).uint32(key, value); }
 
 TEST(GgufArchitectureCheck, NeedsEveryTensorOfItsArchitecture) {
-  for (const std::string_view name : {"token_embd.weight", "output_norm.weight", "blk.0.attn_norm.weight", "blk.0.attn_q.weight", "blk.1.attn_k.weight",
-                                      "blk.1.attn_v.weight", "blk.0.attn_output.weight", "blk.0.ffn_norm.weight", "blk.0.ffn_gate.weight",
-                                      "blk.1.ffn_up.weight", "blk.1.ffn_down.weight"}) {
+  for (const std::string_view name : {"token_embd.weight", "output_norm.weight", "blk.0.attn_norm.weight", "blk.0.attn_q.weight",
+                                      "blk.1.attn_k.weight", "blk.1.attn_v.weight", "blk.0.attn_output.weight", "blk.0.ffn_norm.weight",
+                                      "blk.0.ffn_gate.weight", "blk.1.ffn_up.weight", "blk.1.ffn_down.weight"}) {
     EXPECT_EQ(verdict(tiny_llama().without_tensor(name)), "gguf_tensor_missing") << name;
   }
   EXPECT_EQ(verdict(tiny_llama().without_tensor("output.weight")), "accepted");  // Tied to the embedding.
@@ -43,7 +43,8 @@ TEST(GgufArchitectureCheck, RefusesShapesThatContradictTheMetadata) {
 TEST(GgufArchitectureCheck, RefusesTypesThatTheEngineCannotComputeWith) {
   EXPECT_EQ(verdict(tiny_llama().retyped("output_norm.weight", kGgufF16)), "gguf_tensor_wrong_type");
   EXPECT_EQ(verdict(tiny_llama().retyped("blk.0.attn_q.weight", kGgufF16)), "accepted");
-  for (const std::uint32_t integer : {24U, 25U, 26U}) EXPECT_EQ(verdict(tiny_llama().retyped("blk.0.attn_q.weight", integer)), "gguf_tensor_wrong_type") << integer;
+  for (const std::uint32_t integer : {24U, 25U, 26U})
+    EXPECT_EQ(verdict(tiny_llama().retyped("blk.0.attn_q.weight", integer)), "gguf_tensor_wrong_type") << integer;
   EXPECT_EQ(verdict(tiny_bert().retyped("token_types.weight", kGgufF16)), "gguf_tensor_wrong_type");
 }
 
@@ -70,7 +71,8 @@ TEST(GgufArchitectureCheck, RefusesAnotherNumberOfLayersThanThereAre) {
 }
 
 TEST(GgufArchitectureCheck, NeedsTheSizesOfItsArchitecture) {
-  for (const std::string_view key : {"llama.block_count", "llama.embedding_length", "llama.context_length", "llama.attention.head_count", "llama.feed_forward_length"}) {
+  for (const std::string_view key :
+       {"llama.block_count", "llama.embedding_length", "llama.context_length", "llama.attention.head_count", "llama.feed_forward_length"}) {
     EXPECT_EQ(verdict(tiny_llama().without(key)), "gguf_metadata_missing") << key;
     EXPECT_EQ(verdict(tiny_llama().without(key).text(key, "8")), "gguf_metadata_wrong_type") << key;
     EXPECT_EQ(verdict(tiny_llama().without(key).int32(key, -8)), "gguf_hyperparameter_invalid") << key;
@@ -79,9 +81,12 @@ TEST(GgufArchitectureCheck, NeedsTheSizesOfItsArchitecture) {
 
 TEST(GgufArchitectureCheck, TakesSizesForEachLayer) {
   EXPECT_EQ(verdict(tiny_llama().without("llama.attention.head_count_kv").int32s("llama.attention.head_count_kv", {1, 1})), "accepted");
-  EXPECT_EQ(verdict(tiny_llama().without("llama.attention.head_count_kv").int32s("llama.attention.head_count_kv", {1, 2})), "gguf_tensor_wrong_shape");
-  EXPECT_EQ(verdict(tiny_llama().without("llama.attention.head_count_kv").int32s("llama.attention.head_count_kv", {1})), "gguf_hyperparameter_invalid");
-  EXPECT_EQ(verdict(tiny_llama().without("llama.attention.head_count_kv").float32s("llama.attention.head_count_kv", {1, 1})), "gguf_metadata_wrong_type");
+  EXPECT_EQ(verdict(tiny_llama().without("llama.attention.head_count_kv").int32s("llama.attention.head_count_kv", {1, 2})),
+            "gguf_tensor_wrong_shape");
+  EXPECT_EQ(verdict(tiny_llama().without("llama.attention.head_count_kv").int32s("llama.attention.head_count_kv", {1})),
+            "gguf_hyperparameter_invalid");
+  EXPECT_EQ(verdict(tiny_llama().without("llama.attention.head_count_kv").float32s("llama.attention.head_count_kv", {1, 1})),
+            "gguf_metadata_wrong_type");
 }
 
 TEST(GgufArchitectureCheck, RefusesNumbersThatAreNone) {
@@ -93,7 +98,8 @@ TEST(GgufArchitectureCheck, RefusesNumbersThatAreNone) {
 }
 
 TEST(GgufArchitectureCheck, ChecksOnlyWhatItKnows) {
-  for (const std::string_view known : {"llama", "qwen2", "qwen3", "gemma", "gemma2", "phi3", "gpt2", "bert", "nomic-bert"}) EXPECT_TRUE(is_checked_architecture(known)) << known;
+  for (const std::string_view known : {"llama", "qwen2", "qwen3", "gemma", "gemma2", "phi3", "gpt2", "bert", "nomic-bert"})
+    EXPECT_TRUE(is_checked_architecture(known)) << known;
   EXPECT_FALSE(is_checked_architecture("mamba"));
   EXPECT_FALSE(is_checked_architecture(""));
 }

@@ -13,14 +13,14 @@
 namespace forebay::formats {
 
 namespace {
-constexpr std::uint64_t kKeyBytesMax = 65'535;        // the specification's limit
-constexpr std::uint64_t kTensorNameBytesMax = 63;     // ggml's GGML_MAX_NAME holds a closing zero
+constexpr std::uint64_t kKeyBytesMax = 65'535;     // the specification's limit
+constexpr std::uint64_t kTensorNameBytesMax = 63;  // ggml's GGML_MAX_NAME holds a closing zero
 constexpr std::uint32_t kArrayDepthMax = 4;
 constexpr std::uint64_t kAlignmentMin = 8;
 constexpr std::uint64_t kAlignmentMax = 65'536;
 
-constexpr std::string_view kTypeNames[] = {"uint8",  "int8",   "uint16", "int16",  "uint32", "int32",  "float32",
-                                           "bool",   "string", "array",  "uint64", "int64",  "float64"};
+constexpr std::string_view kTypeNames[] = {"uint8", "int8",   "uint16", "int16",  "uint32", "int32",  "float32",
+                                           "bool",  "string", "array",  "uint64", "int64",  "float64"};
 constexpr std::size_t kTypeBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
 std::size_t bytes_of(GgufType type) { return kTypeBytes[static_cast<std::size_t>(type)]; }
@@ -35,19 +35,27 @@ T load(std::span<const std::byte> bytes) {
 std::optional<std::int64_t> integer_of(GgufType type, std::span<const std::byte> bytes) {
   switch (type) {
     case GgufType::kUint8:
-    case GgufType::kBool: return load<std::uint8_t>(bytes);
-    case GgufType::kInt8: return load<std::int8_t>(bytes);
-    case GgufType::kUint16: return load<std::uint16_t>(bytes);
-    case GgufType::kInt16: return load<std::int16_t>(bytes);
-    case GgufType::kUint32: return load<std::uint32_t>(bytes);
-    case GgufType::kInt32: return load<std::int32_t>(bytes);
-    case GgufType::kInt64: return load<std::int64_t>(bytes);
+    case GgufType::kBool:
+      return load<std::uint8_t>(bytes);
+    case GgufType::kInt8:
+      return load<std::int8_t>(bytes);
+    case GgufType::kUint16:
+      return load<std::uint16_t>(bytes);
+    case GgufType::kInt16:
+      return load<std::int16_t>(bytes);
+    case GgufType::kUint32:
+      return load<std::uint32_t>(bytes);
+    case GgufType::kInt32:
+      return load<std::int32_t>(bytes);
+    case GgufType::kInt64:
+      return load<std::int64_t>(bytes);
     case GgufType::kUint64: {
       const auto value = load<std::uint64_t>(bytes);
       if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return std::nullopt;
       return static_cast<std::int64_t>(value);
     }
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -79,7 +87,8 @@ class Parser {
     if (reader_.failed()) return truncated("its header");
     if (file_.version == 1) return fail(kGgufVersionOne, "the file is GGUF version 1");
     if ((file_.version & 0xffff) == 0 && file_.version != 0) return fail(kGgufBigEndian, "the file is GGUF for big-endian machines");
-    if (file_.version != 2 && file_.version != 3) return fail(kGgufVersionUnsupported, fmt::format("the file says it is GGUF version {}", file_.version));
+    if (file_.version != 2 && file_.version != 3)
+      return fail(kGgufVersionUnsupported, fmt::format("the file says it is GGUF version {}", file_.version));
     tensors_ = reader_.number<std::uint64_t>();
     entries_ = reader_.number<std::uint64_t>();
     if (reader_.failed()) return truncated("its header");
@@ -87,7 +96,8 @@ class Parser {
       return fail(kGgufLimitExceeded, fmt::format("the file declares {} tensors; at most {} are allowed", tensors_, limits_.tensors_max));
     }
     if (entries_ > limits_.metadata_entries_max) {
-      return fail(kGgufLimitExceeded, fmt::format("the file declares {} metadata entries; at most {} are allowed", entries_, limits_.metadata_entries_max));
+      return fail(kGgufLimitExceeded,
+                  fmt::format("the file declares {} metadata entries; at most {} are allowed", entries_, limits_.metadata_entries_max));
     }
     return {};
   }
@@ -95,7 +105,8 @@ class Parser {
   Result<std::string_view> read_name(std::uint64_t bytes_max, std::string_view what) {
     const auto length = reader_.number<std::uint64_t>();
     if (!reader_.failed() && (length == 0 || length > bytes_max)) {
-      return fail(length > reader_.remaining() ? kGgufTruncated : kGgufKeyInvalid, fmt::format("{} has {} bytes; 1 to {} are allowed", what, length, bytes_max));
+      return fail(length > reader_.remaining() ? kGgufTruncated : kGgufKeyInvalid,
+                  fmt::format("{} has {} bytes; 1 to {} are allowed", what, length, bytes_max));
     }
     const auto name = reader_.take_text(length);
     if (reader_.failed()) return truncated(what);
@@ -121,7 +132,8 @@ class Parser {
     } else {
       value.bytes = reader_.take(bytes_of(type));
       if (reader_.failed()) return truncated(fmt::format("the value of '{}'", key));
-      if (type == GgufType::kBool && load<std::uint8_t>(value.bytes) > 1) return fail(kGgufBooleanInvalid, fmt::format("the boolean '{}' is neither 0 nor 1", key));
+      if (type == GgufType::kBool && load<std::uint8_t>(value.bytes) > 1)
+        return fail(kGgufBooleanInvalid, fmt::format("the boolean '{}' is neither 0 nor 1", key));
     }
     return value;
   }
@@ -137,7 +149,8 @@ class Parser {
   Result<std::span<const std::byte>> read_string(std::string_view key) {
     const auto length = reader_.number<std::uint64_t>();
     if (!reader_.failed() && length > limits_.string_bytes_max && length <= reader_.remaining()) {
-      return fail(kGgufLimitExceeded, fmt::format("a string of '{}' has {} bytes; at most {} are allowed", key, length, limits_.string_bytes_max));
+      return fail(kGgufLimitExceeded,
+                  fmt::format("a string of '{}' has {} bytes; at most {} are allowed", key, length, limits_.string_bytes_max));
     }
     const auto text = reader_.take(length);
     if (reader_.failed()) return truncated(fmt::format("the value of '{}'", key));
@@ -146,14 +159,16 @@ class Parser {
 
   // Sets the element type, their number and their bytes. Nested arrays are walked with the depth bounded.
   Result<> read_array(GgufValue& value, std::string_view key, std::uint32_t depth = 1) {
-    if (depth > kArrayDepthMax) return fail(kGgufLimitExceeded, fmt::format("the arrays of '{}' are nested more than {} deep", key, kArrayDepthMax));
+    if (depth > kArrayDepthMax)
+      return fail(kGgufLimitExceeded, fmt::format("the arrays of '{}' are nested more than {} deep", key, kArrayDepthMax));
     TRY_ASSIGN(value.element_type, known_type(reader_.number<std::uint32_t>(), key));
     value.elements = reader_.number<std::uint64_t>();
     if (reader_.failed()) return truncated(fmt::format("the array '{}'", key));
     // Every element has at least one byte.
     if (value.elements > reader_.remaining()) return truncated(fmt::format("the array '{}'", key));
     if (value.elements > limits_.array_elements_max - std::min(elements_read_, limits_.array_elements_max)) {
-      return fail(kGgufLimitExceeded, fmt::format("the array '{}' has {} elements; at most {} are allowed in all", key, value.elements, limits_.array_elements_max));
+      return fail(kGgufLimitExceeded, fmt::format("the array '{}' has {} elements; at most {} are allowed in all", key, value.elements,
+                                                  limits_.array_elements_max));
     }
     elements_read_ += value.elements;
     const ByteReader start = reader_;
@@ -191,14 +206,16 @@ class Parser {
     TRY_ASSIGN(tensor.name, read_name(kTensorNameBytesMax, fmt::format("the name of tensor {}", index)));
     tensor.rank = reader_.number<std::uint32_t>();
     if (!reader_.failed() && (tensor.rank == 0 || tensor.rank > tensor.extents.size())) {
-      return fail(kGgufTensorDimensionsInvalid, fmt::format("tensor '{}' has {} dimensions; 1 to 4 are possible", tensor.name, tensor.rank));
+      return fail(kGgufTensorDimensionsInvalid,
+                  fmt::format("tensor '{}' has {} dimensions; 1 to 4 are possible", tensor.name, tensor.rank));
     }
     for (std::uint32_t i = 0; i < tensor.rank && !reader_.failed(); ++i) tensor.extents[i] = reader_.number<std::uint64_t>();
     const auto type_number = reader_.number<std::uint32_t>();
     tensor.offset = reader_.number<std::uint64_t>();
     if (reader_.failed()) return truncated(fmt::format("the entry of tensor {}", index));
     tensor.type = gguf_tensor_type(type_number);
-    if (tensor.type == nullptr) return fail(kGgufTensorTypeUnknown, fmt::format("tensor '{}' has the unknown type {}", tensor.name, type_number));
+    if (tensor.type == nullptr)
+      return fail(kGgufTensorTypeUnknown, fmt::format("tensor '{}' has the unknown type {}", tensor.name, type_number));
     TRY(measure(tensor));
     if (!file_.tensor_index.emplace(tensor.name, file_.tensors.size()).second) {
       return fail(kGgufDuplicateTensor, fmt::format("the tensor '{}' appears twice", tensor.name));
@@ -217,8 +234,9 @@ class Parser {
       tensor.elements *= extent;
     }
     if (tensor.extents[0] % tensor.type->block_elements != 0) {
-      return fail(kGgufTensorDimensionsInvalid, fmt::format("tensor '{}' has rows of {} elements, which are not whole {} blocks of {}", tensor.name,
-                                                            tensor.extents[0], tensor.type->name, tensor.type->block_elements));
+      return fail(kGgufTensorDimensionsInvalid,
+                  fmt::format("tensor '{}' has rows of {} elements, which are not whole {} blocks of {}", tensor.name, tensor.extents[0],
+                              tensor.type->name, tensor.type->block_elements));
     }
     tensor.bytes = tensor.elements / tensor.type->block_elements * tensor.type->block_bytes;  // At most 8 bytes an element: no overflow.
     return {};
@@ -234,17 +252,20 @@ class Parser {
     std::vector<const GgufTensor*> by_offset;
     for (const auto& tensor : file_.tensors) {
       if (tensor.offset % file_.alignment != 0) {
-        return fail(kGgufTensorMisaligned, fmt::format("tensor '{}' starts at {}, which is no multiple of {}", tensor.name, tensor.offset, file_.alignment));
+        return fail(kGgufTensorMisaligned,
+                    fmt::format("tensor '{}' starts at {}, which is no multiple of {}", tensor.name, tensor.offset, file_.alignment));
       }
       if (tensor.offset > data_bytes || tensor.bytes > data_bytes - tensor.offset) {
-        return fail(kGgufTensorOutOfBounds, fmt::format("tensor '{}' has {} bytes at {} of a data section of {}", tensor.name, tensor.bytes, tensor.offset, data_bytes));
+        return fail(kGgufTensorOutOfBounds, fmt::format("tensor '{}' has {} bytes at {} of a data section of {}", tensor.name, tensor.bytes,
+                                                        tensor.offset, data_bytes));
       }
       by_offset.push_back(&tensor);
     }
     std::ranges::sort(by_offset, {}, &GgufTensor::offset);
     for (std::size_t i = 1; i < by_offset.size(); ++i) {
       if (by_offset[i - 1]->offset + by_offset[i - 1]->bytes > by_offset[i]->offset) {
-        return fail(kGgufTensorsOverlap, fmt::format("the tensors '{}' and '{}' claim the same bytes", by_offset[i - 1]->name, by_offset[i]->name));
+        return fail(kGgufTensorsOverlap,
+                    fmt::format("the tensors '{}' and '{}' claim the same bytes", by_offset[i - 1]->name, by_offset[i]->name));
       }
     }
     return {};

@@ -18,7 +18,21 @@
 
 namespace forebay::formats {
 
-enum class GgufType : std::uint32_t { kUint8, kInt8, kUint16, kInt16, kUint32, kInt32, kFloat32, kBool, kString, kArray, kUint64, kInt64, kFloat64 };
+enum class GgufType : std::uint32_t {
+  kUint8,
+  kInt8,
+  kUint16,
+  kInt16,
+  kUint32,
+  kInt32,
+  kFloat32,
+  kBool,
+  kString,
+  kArray,
+  kUint64,
+  kInt64,
+  kFloat64
+};
 std::string_view name_of(GgufType type);
 
 // A value as it lies in the file. Arrays stay unread: a vocabulary of 150,000 tokens costs nothing until someone walks it.

@@ -22,7 +22,8 @@ class SizeReader {
     const auto* value = file_.find(key);
     if (value == nullptr) return {};
     const auto number = value->as_integer();
-    if (!number) return fail(kGgufMetadataWrongType, fmt::format("'{}' is of type {} where an integer is needed", key, name_of(value->type)));
+    if (!number)
+      return fail(kGgufMetadataWrongType, fmt::format("'{}' is of type {} where an integer is needed", key, name_of(value->type)));
     return accept(key, *number, most, size);
   }
 
@@ -37,7 +38,8 @@ class SizeReader {
     }
     for (std::uint32_t layer = 0; layer < layers; ++layer) {
       const auto number = value->type == GgufType::kArray ? value->integer_at(layer) : value->as_integer();
-      if (!number) return fail(kGgufMetadataWrongType, fmt::format("'{}' is of type {} where integers are needed", key, name_of(value->type)));
+      if (!number)
+        return fail(kGgufMetadataWrongType, fmt::format("'{}' is of type {} where integers are needed", key, name_of(value->type)));
       TRY(accept(key, *number, kLengthMax, sizes[layer]));
     }
     return {};
@@ -45,7 +47,8 @@ class SizeReader {
 
  private:
   static Result<> accept(std::string_view key, std::int64_t number, std::int64_t most, std::uint32_t& size) {
-    if (number < 0 || number > most) return fail(kGgufHyperparameterInvalid, fmt::format("'{}' is {}; 0 to {} are possible", key, number, most));
+    if (number < 0 || number > most)
+      return fail(kGgufHyperparameterInvalid, fmt::format("'{}' is {}; 0 to {} are possible", key, number, most));
     size = static_cast<std::uint32_t>(number);
     return {};
   }

@@ -24,8 +24,8 @@ constexpr std::uint64_t kRuntimeBytes = std::uint64_t{16} << 20;
 
 constexpr std::string_view kPoolings[] = {"none", "mean", "cls", "last", "rank"};
 // Architectures that only encode: they answer with vectors whatever their metadata says about pooling.
-constexpr std::string_view kEncoders[] = {"bert",        "modern-bert", "nomic-bert", "nomic-bert-moe", "neo-bert",        "jina-bert-v2",
-                                          "jina-bert-v3", "eurobert",    "t5encoder",  "gemma-embedding"};
+constexpr std::string_view kEncoders[] = {"bert",         "modern-bert",  "nomic-bert", "nomic-bert-moe", "neo-bert",
+                                          "jina-bert-v2", "jina-bert-v3", "eurobert",   "t5encoder",      "gemma-embedding"};
 
 class Describer {
  public:
@@ -73,12 +73,15 @@ class Describer {
 
   Result<> refuse_companions() {
     TRY_ASSIGN(const auto type, text_at("general.type"));
-    if (type == "adapter" || file_.find("adapter.type") != nullptr) return fail(kGgufAdapterAlone, "the file is an adapter for another model");
-    if (type == "mmproj" || architecture_ == "clip") return fail(kGgufProjectorAlone, "the file is a multimodal projector for another model");
+    if (type == "adapter" || file_.find("adapter.type") != nullptr)
+      return fail(kGgufAdapterAlone, "the file is an adapter for another model");
+    if (type == "mmproj" || architecture_ == "clip")
+      return fail(kGgufProjectorAlone, "the file is a multimodal projector for another model");
     if (const auto* parts = file_.find("split.count"); parts != nullptr && parts->as_integer().value_or(2) > 1) {
       return fail(kGgufSplit, fmt::format("the file is one of {} parts", parts->as_integer().value_or(2)));
     }
-    if (file_.tensors.empty() && file_.find("tokenizer.ggml.tokens") == nullptr) return fail(kGgufNothingInside, "the file has neither tensors nor a vocabulary");
+    if (file_.tensors.empty() && file_.find("tokenizer.ggml.tokens") == nullptr)
+      return fail(kGgufNothingInside, "the file has neither tensors nor a vocabulary");
     if (architecture_.empty()) return fail(kGgufMetadataMissing, "the metadata lacks 'general.architecture'");
     return {};
   }
@@ -95,7 +98,8 @@ class Describer {
     }
     if (!tokens->is_array_of(GgufType::kString)) return fail(kGgufMetadataWrongType, "'tokenizer.ggml.tokens' is no array of strings");
     if (tokens->elements == 0) return fail(kGgufVocabularyInconsistent, "the vocabulary is empty");
-    if (tokens->elements > std::numeric_limits<std::int32_t>::max()) return fail(kGgufVocabularyInconsistent, "the vocabulary has more tokens than ids");
+    if (tokens->elements > std::numeric_limits<std::int32_t>::max())
+      return fail(kGgufVocabularyInconsistent, "the vocabulary has more tokens than ids");
     if (tokenizer.empty()) return fail(kGgufMetadataMissing, "the metadata lacks 'tokenizer.ggml.model'");
     text_.vocabulary_size = static_cast<std::uint32_t>(tokens->elements);
     TRY(check_companion("tokenizer.ggml.scores", GgufType::kFloat32));
@@ -111,7 +115,8 @@ class Describer {
     if (value == nullptr) return {};
     if (!value->is_array_of(type)) return fail(kGgufMetadataWrongType, fmt::format("'{}' is no array of {}", key, name_of(type)));
     if (value->elements != text_.vocabulary_size) {
-      return fail(kGgufVocabularyInconsistent, fmt::format("'{}' has {} entries for {} tokens", key, value->elements, text_.vocabulary_size));
+      return fail(kGgufVocabularyInconsistent,
+                  fmt::format("'{}' has {} entries for {} tokens", key, value->elements, text_.vocabulary_size));
     }
     return {};
   }
@@ -160,14 +165,16 @@ class Describer {
     for (auto entry = file_.metadata.lower_bound(kKey); entry != file_.metadata.end() && entry->first.starts_with(kKey); ++entry) {
       if (entry->first.size() <= kKey.size() + 1 || entry->first[kKey.size()] != '.') continue;
       TRY_ASSIGN(const auto source, text_at(entry->first));
-      if (text_.chat_templates.size() >= kTemplatesMax) return fail(kGgufLimitExceeded, fmt::format("the file has more than {} chat templates", kTemplatesMax));
+      if (text_.chat_templates.size() >= kTemplatesMax)
+        return fail(kGgufLimitExceeded, fmt::format("the file has more than {} chat templates", kTemplatesMax));
       text_.chat_templates[as_utf8(entry->first.substr(kKey.size() + 1))] = as_utf8(source);
     }
     // "tokenizer.chat_templates" lists the names; one without its template is a promise not kept.
     if (const auto* names = file_.find("tokenizer.chat_templates")) {
       for (const auto name : names->texts(kTemplatesMax)) {
         if (text_.chat_templates.contains(as_utf8(name))) continue;
-        warn("chat_template_missing", fmt::format("the chat template '{}' is named but not in the file", shortened(name, kMetadataValueBytesMax)));
+        warn("chat_template_missing",
+             fmt::format("the chat template '{}' is named but not in the file", shortened(name, kMetadataValueBytesMax)));
       }
     }
     return {};
@@ -196,7 +203,8 @@ class Describer {
   // Activations of one batch: the logits, and about eight copies of the residual stream and three of the feed-forward layer.
   std::uint64_t compute_bytes() const {
     const std::uint64_t batch = std::min(std::max(sizes_.context_length, 1U), kEstimatedBatch);
-    const std::uint64_t widths = std::uint64_t{text_.vocabulary_size} + 8 * std::uint64_t{text_.embedding_length} + 3 * std::uint64_t{text_.feed_forward_length};
+    const std::uint64_t widths =
+        std::uint64_t{text_.vocabulary_size} + 8 * std::uint64_t{text_.embedding_length} + 3 * std::uint64_t{text_.feed_forward_length};
     return batch * widths * sizeof(float);
   }
 

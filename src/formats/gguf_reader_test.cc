@@ -8,7 +8,9 @@
 namespace forebay::formats {
 namespace {
 
-Result<ModelDescription> read(std::string_view bytes, const ReadLimits& limits = {}) { return read_gguf(std::as_bytes(std::span(bytes)), limits); }
+Result<ModelDescription> read(std::string_view bytes, const ReadLimits& limits = {}) {
+  return read_gguf(std::as_bytes(std::span(bytes)), limits);
+}
 
 // The code's name, or "accepted".
 std::string verdict(std::string_view bytes, const ReadLimits& limits = {}) {
@@ -22,7 +24,9 @@ std::string number32(std::uint32_t value) { return {reinterpret_cast<const char*
 
 TEST(GgufReader, DescribesALlamaModel) {
   auto file = tiny_llama();
-  file.text("general.license", "apache-2.0").text("tokenizer.chat_template", "{{ messages }}").text("tokenizer.chat_template.tool_use", "{{ tools }}");
+  file.text("general.license", "apache-2.0")
+      .text("tokenizer.chat_template", "{{ messages }}")
+      .text("tokenizer.chat_template.tool_use", "{{ tools }}");
   const auto model = read(file.bytes());
   ASSERT_TRUE(model) << model.error().to_string();
   EXPECT_EQ(model->format, Format::kGguf);
@@ -123,18 +127,22 @@ TEST(GgufReader, RefusesLyingLengths) {
   EXPECT_EQ(verdict(header + number64(1) + "k" + number32(9) + number32(10) + number64(2) + std::string(15, '\0')), "gguf_truncated");
 }
 
-TEST(GgufReader, RefusesUnknownValueTypes) { EXPECT_EQ(verdict(tiny_llama().raw("x", 77, std::string(16, '\0'))), "gguf_value_type_unknown"); }
+TEST(GgufReader, RefusesUnknownValueTypes) {
+  EXPECT_EQ(verdict(tiny_llama().raw("x", 77, std::string(16, '\0'))), "gguf_value_type_unknown");
+}
 
 TEST(GgufReader, ReadsEveryValueType) {
   auto file = tiny_llama();
   file.raw("v.uint8", 0, "\x7f").raw("v.int8", 1, "\xff").raw("v.uint16", 2, std::string("\x01\x01", 2)).raw("v.int16", 3, "\xff\xff");
   file.uint32("v.uint32", 5).int32("v.int32", -5).float32("v.float32", 1.5F).boolean("v.bool", 1);
-  file.raw("v.uint64", 10, number64(~std::uint64_t{0})).raw("v.int64", 11, number64(~std::uint64_t{0})).raw("v.float64", 12, number64(0x3ff8000000000000));
+  file.raw("v.uint64", 10, number64(~std::uint64_t{0}))
+      .raw("v.int64", 11, number64(~std::uint64_t{0}))
+      .raw("v.float64", 12, number64(0x3ff8000000000000));
   const auto model = read(file.bytes());
   ASSERT_TRUE(model) << model.error().to_string();
-  const std::map<std::string, std::string> wanted{{"v.uint8", "127"},  {"v.int8", "-1"},      {"v.uint16", "257"}, {"v.int16", "-1"},
-                                                  {"v.uint32", "5"},   {"v.int32", "-5"},     {"v.float32", "1.5"}, {"v.bool", "true"},
-                                                  {"v.int64", "-1"},   {"v.float64", "1.5"}};
+  const std::map<std::string, std::string> wanted{{"v.uint8", "127"}, {"v.int8", "-1"},    {"v.uint16", "257"},  {"v.int16", "-1"},
+                                                  {"v.uint32", "5"},  {"v.int32", "-5"},   {"v.float32", "1.5"}, {"v.bool", "true"},
+                                                  {"v.int64", "-1"},  {"v.float64", "1.5"}};
   for (const auto& [key, value] : wanted) EXPECT_EQ(model->metadata.at(key), value) << key;
   EXPECT_TRUE(model->metadata.contains("v.uint64"));
 }
@@ -187,7 +195,8 @@ TEST(GgufReader, RefusesMisplacedTensors) {
 
 TEST(GgufReader, RefusesImpossibleShapes) {
   const std::uint64_t large = std::uint64_t{1} << 32;
-  for (const auto& extents : std::vector<std::vector<std::uint64_t>>{{}, {0}, {8, 0}, {1, 1, 1, 1, 1}, {large, large}, {~std::uint64_t{0}}, {large, 8, large, 8}}) {
+  for (const auto& extents : std::vector<std::vector<std::uint64_t>>{
+           {}, {0}, {8, 0}, {1, 1, 1, 1, 1}, {large, large}, {~std::uint64_t{0}}, {large, 8, large, 8}}) {
     EXPECT_EQ(verdict(tiny_llama().tensor("x", {8}).reshaped("x", extents)), "gguf_tensor_dimensions_invalid");
   }
   EXPECT_EQ(verdict(tiny_llama().tensor("x", {33}, 8)), "gguf_tensor_dimensions_invalid");  // Q8_0 has blocks of 32.
@@ -195,7 +204,8 @@ TEST(GgufReader, RefusesImpossibleShapes) {
 }
 
 TEST(GgufReader, RefusesUnknownTensorTypes) {
-  for (const std::uint32_t type : {4U, 5U, 31U, 38U, 43U, 1'000U}) EXPECT_EQ(verdict(tiny_llama().retyped("output.weight", type)), "gguf_tensor_type_unknown") << type;
+  for (const std::uint32_t type : {4U, 5U, 31U, 38U, 43U, 1'000U})
+    EXPECT_EQ(verdict(tiny_llama().retyped("output.weight", type)), "gguf_tensor_type_unknown") << type;
 }
 
 TEST(GgufReader, NeedsAnArchitecture) {
@@ -205,8 +215,10 @@ TEST(GgufReader, NeedsAnArchitecture) {
 
 TEST(GgufReader, RefusesAFileWithNothingInside) {
   EXPECT_EQ(verdict(GgufWriter()), "gguf_nothing_inside");
-  EXPECT_EQ(verdict(GgufWriter().text("general.architecture", "llama").text("tokenizer.chat_template", "{% for i in range(10**12) %}x{% endfor %}")),
-            "gguf_nothing_inside");
+  EXPECT_EQ(
+      verdict(
+          GgufWriter().text("general.architecture", "llama").text("tokenizer.chat_template", "{% for i in range(10**12) %}x{% endfor %}")),
+      "gguf_nothing_inside");
 }
 
 TEST(GgufReader, RefusesCompanionsOfOtherModels) {
@@ -223,7 +235,8 @@ TEST(GgufReader, ChecksTheVocabularysLists) {
   EXPECT_EQ(verdict(tiny_llama().without("tokenizer.ggml.tokens").texts("tokenizer.ggml.tokens", {})), "gguf_vocabulary_inconsistent");
   EXPECT_EQ(verdict(tiny_llama().without("tokenizer.ggml.tokens").int32s("tokenizer.ggml.tokens", {1})), "gguf_metadata_wrong_type");
   EXPECT_EQ(verdict(tiny_llama().without("tokenizer.ggml.scores").float32s("tokenizer.ggml.scores", {1})), "gguf_vocabulary_inconsistent");
-  EXPECT_EQ(verdict(tiny_llama().without("tokenizer.ggml.token_type").int32s("tokenizer.ggml.token_type", {1})), "gguf_vocabulary_inconsistent");
+  EXPECT_EQ(verdict(tiny_llama().without("tokenizer.ggml.token_type").int32s("tokenizer.ggml.token_type", {1})),
+            "gguf_vocabulary_inconsistent");
   EXPECT_EQ(verdict(tiny_llama().without("tokenizer.ggml.scores").text("tokenizer.ggml.scores", "x")), "gguf_metadata_wrong_type");
   EXPECT_EQ(verdict(tiny_gpt2().without("tokenizer.ggml.merges").uint32("tokenizer.ggml.merges", 1)), "gguf_metadata_wrong_type");
 }

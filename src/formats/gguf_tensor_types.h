@@ -12,7 +12,7 @@ struct GgufTensorType {
   std::string_view name;
   std::uint32_t block_elements;  // a row holds whole blocks
   std::uint32_t block_bytes;
-  bool is_weight;                // ggml can multiply with it; the others abort the process when used as a matrix
+  bool is_weight;  // ggml can multiply with it; the others abort the process when used as a matrix
 };
 
 // Null for numbers that are unassigned or were removed.

@@ -33,16 +33,16 @@ struct TensorSpec {
 
 // GGUF models of text: what is needed to serve them.
 struct TextSpec {
-  std::string tokenizer;                 // "llama", "gpt2", "bert", …
+  std::string tokenizer;  // "llama", "gpt2", "bert", …
   std::uint32_t vocabulary_size = 0;
-  std::uint32_t context_length = 0;      // tokens, as trained
+  std::uint32_t context_length = 0;  // tokens, as trained
   std::uint32_t embedding_length = 0;
   std::uint32_t layers = 0;
-  std::string pooling;                   // "none", "mean", "cls", "last", "rank"; empty when the file does not say
+  std::string pooling;                                // "none", "mean", "cls", "last", "rank"; empty when the file does not say
   std::map<std::string, std::string> chat_templates;  // name -> Jinja source; "default" when there is one
   std::int64_t bos_token = -1;
   std::int64_t eos_token = -1;
-  bool has_tensors = true;               // false for vocabulary-only files
+  bool has_tensors = true;  // false for vocabulary-only files
   // Every weight tensor has the shape its architecture needs; a mismatch aborts inside ggml, so the engine refuses first.
   std::uint32_t head_count = 0;
   std::uint32_t head_count_kv = 0;
@@ -50,7 +50,7 @@ struct TextSpec {
 };
 
 struct Warning {
-  std::string code;     // snake_case, stable
+  std::string code;  // snake_case, stable
   std::string message;
 };
 
@@ -61,20 +61,20 @@ struct ModelDescription {
   std::string architecture;  // "llama", "bert"; the producer for ONNX
   std::string description;
   std::string licence;
-  std::string quantization;  // most used tensor type, "F16", "Q8_0"
-  std::uint64_t file_bytes = 0;       // with external data
+  std::string quantization;      // most used tensor type, "F16", "Q8_0"
+  std::uint64_t file_bytes = 0;  // with external data
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;
-  std::uint64_t memory_bytes = 0;     // estimate of what loading and one session need
-  std::uint32_t format_version = 0;   // GGUF version, ONNX IR version
-  std::map<std::string, std::int64_t> opsets;            // ONNX domain -> version
-  std::vector<std::string> custom_domains;               // operator domains ONNX Runtime does not have
-  std::vector<std::string> external_files;               // contained in the model's folder, relative
+  std::uint64_t memory_bytes = 0;              // estimate of what loading and one session need
+  std::uint32_t format_version = 0;            // GGUF version, ONNX IR version
+  std::map<std::string, std::int64_t> opsets;  // ONNX domain -> version
+  std::vector<std::string> custom_domains;     // operator domains ONNX Runtime does not have
+  std::vector<std::string> external_files;     // contained in the model's folder, relative
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
-  std::vector<std::string> labels;                       // class names, when the metadata has them
+  std::vector<std::string> labels;  // class names, when the metadata has them
   std::optional<TextSpec> text;
-  std::map<std::string, std::string> metadata;           // shortened to 1,000 characters a value
+  std::map<std::string, std::string> metadata;  // shortened to 1,000 characters a value
   std::vector<Warning> warnings;
   // True when the first dimension of every input and output is free (and of one name): requests may be batched.
   bool batchable = false;

@@ -16,7 +16,16 @@ using tensors::Tensor;
 
 namespace {
 // Field numbers of onnx.proto (ONNX 1.20), and the numbers of AttributeProto.AttributeType.
-enum AttributeType : std::uint8_t { kFloatAttribute = 1, kIntAttribute, kStringAttribute, kTensorAttribute, kGraphAttribute, kFloatsAttribute, kIntsAttribute, kStringsAttribute };
+enum AttributeType : std::uint8_t {
+  kFloatAttribute = 1,
+  kIntAttribute,
+  kStringAttribute,
+  kTensorAttribute,
+  kGraphAttribute,
+  kFloatsAttribute,
+  kIntsAttribute,
+  kStringsAttribute
+};
 
 std::uint64_t type_number(DType dtype) { return static_cast<std::uint64_t>(onnx_type_of(dtype)); }
 
@@ -197,8 +206,8 @@ OnnxGraphBuilder& OnnxGraphBuilder::external_initialiser(std::string_view name, 
   return *this;
 }
 
-OnnxGraphBuilder& OnnxGraphBuilder::node(std::string_view op_type, const Names& inputs, const Names& outputs, const std::vector<Attribute>& attributes,
-                                         std::string_view domain) {
+OnnxGraphBuilder& OnnxGraphBuilder::node(std::string_view op_type, const Names& inputs, const Names& outputs,
+                                         const std::vector<Attribute>& attributes, std::string_view domain) {
   WireWriter node;
   for (const auto& name : inputs) node.bytes(1, name);
   for (const auto& name : outputs) node.bytes(2, name);

@@ -15,16 +15,16 @@ namespace forebay::formats {
 
 // Does not check what it is given: read_onnx and the engine do. Text and tensors are copied.
 //   OnnxGraphBuilder model("add_one");
-//   model.input("x", DType::kFloat32, {"batch", 4}).initialiser("one", one).node("Add", {"x", "one"}, {"y"}).output("y", DType::kFloat32, {"batch", 4});
-//   std::string bytes = model.build();
+//   model.input("x", DType::kFloat32, {"batch", 4}).initialiser("one", one).node("Add", {"x", "one"}, {"y"}).output("y", DType::kFloat32,
+//   {"batch", 4}); std::string bytes = model.build();
 class OnnxGraphBuilder {
  public:
   struct Dimension {
-    Dimension(int extent) : value(extent) {}                              // NOLINT(google-explicit-constructor): {"batch", 4} reads well
-    Dimension(std::int64_t extent) : value(extent) {}                     // NOLINT(google-explicit-constructor)
-    Dimension(const char* symbol) : name(symbol) {}                       // NOLINT(google-explicit-constructor)
-    Dimension(std::string symbol) : name(std::move(symbol)) {}            // NOLINT(google-explicit-constructor)
-    std::int64_t value = -1;  // -1 with an empty name: free and nameless
+    Dimension(int extent) : value(extent) {}                    // NOLINT(google-explicit-constructor): {"batch", 4} reads well
+    Dimension(std::int64_t extent) : value(extent) {}           // NOLINT(google-explicit-constructor)
+    Dimension(const char* symbol) : name(symbol) {}             // NOLINT(google-explicit-constructor)
+    Dimension(std::string symbol) : name(std::move(symbol)) {}  // NOLINT(google-explicit-constructor)
+    std::int64_t value = -1;                                    // -1 with an empty name: free and nameless
     std::string name;
   };
   struct Attribute {
@@ -52,8 +52,8 @@ class OnnxGraphBuilder {
   OnnxGraphBuilder& output_of_maps(std::string_view name, tensors::DType label);
   OnnxGraphBuilder& initialiser(std::string_view name, const tensors::Tensor& tensor);
   // A weight in a file beside the model.
-  OnnxGraphBuilder& external_initialiser(std::string_view name, tensors::DType dtype, const tensors::Shape& shape, std::string_view location,
-                                         std::uint64_t offset = 0);
+  OnnxGraphBuilder& external_initialiser(std::string_view name, tensors::DType dtype, const tensors::Shape& shape,
+                                         std::string_view location, std::uint64_t offset = 0);
   OnnxGraphBuilder& node(std::string_view op_type, const Names& inputs, const Names& outputs, const std::vector<Attribute>& attributes = {},
                          std::string_view domain = "");
 

@@ -54,7 +54,8 @@ class ScopeCheck {
     }
     Names weights;  // An initialiser may share its name with an input: it is that input's default.
     for (const auto& tensor : graph.initialisers) {
-      if (!weights.insert(tensor.name).second) return fail(kOnnxDuplicateName, fmt::format("two weights are named '{}'", shown(tensor.name)));
+      if (!weights.insert(tensor.name).second)
+        return fail(kOnnxDuplicateName, fmt::format("two weights are named '{}'", shown(tensor.name)));
     }
     for (const auto name : graph.sparse_initialisers) {
       if (!weights.insert(name).second) return fail(kOnnxDuplicateName, fmt::format("two weights are named '{}'", shown(name)));
@@ -67,7 +68,8 @@ class ScopeCheck {
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
       for (const auto name : graph.nodes[i].outputs) {
         if (name.empty()) continue;  // An optional output that nobody wants.
-        if (defined.contains(name) || !makers.emplace(name, i).second) return fail(kOnnxDuplicateName, fmt::format("the value '{}' is made twice", shown(name)));
+        if (defined.contains(name) || !makers.emplace(name, i).second)
+          return fail(kOnnxDuplicateName, fmt::format("the value '{}' is made twice", shown(name)));
       }
     }
     return {};
@@ -88,7 +90,8 @@ class ScopeCheck {
   }
 
   // Kahn's algorithm.
-  static Result<> check_acyclic(const OnnxGraph& graph, const std::vector<Names>& needs, const std::unordered_map<std::string_view, std::size_t>& makers) {
+  static Result<> check_acyclic(const OnnxGraph& graph, const std::vector<Names>& needs,
+                                const std::unordered_map<std::string_view, std::size_t>& makers) {
     std::vector<std::size_t> missing(needs.size(), 0);
     std::vector<std::vector<std::size_t>> waiting(needs.size());
     for (std::size_t i = 0; i < needs.size(); ++i) {
@@ -114,7 +117,8 @@ class ScopeCheck {
     }
     if (run == needs.size()) return {};
     const auto stuck = static_cast<std::size_t>(std::ranges::find_if(missing, [](auto count) { return count > 0; }) - missing.begin());
-    return fail(kOnnxValueUndefined, fmt::format("the node '{}' ({}) depends on its own output", shown(graph.nodes[stuck].name), shown(graph.nodes[stuck].op_type)));
+    return fail(kOnnxValueUndefined, fmt::format("the node '{}' ({}) depends on its own output", shown(graph.nodes[stuck].name),
+                                                 shown(graph.nodes[stuck].op_type)));
   }
 };
 
@@ -145,7 +149,9 @@ class OperatorCheck {
       }
       TRY_ASSIGN(const auto inside, expanded_function({node.domain, node.op_type}, depth));
       total += inside;
-      if (total > kExpandedNodesMax) return fail(kOnnxLimitExceeded, fmt::format("the model has more than {} nodes once its functions are written out", kExpandedNodesMax));
+      if (total > kExpandedNodesMax)
+        return fail(kOnnxLimitExceeded,
+                    fmt::format("the model has more than {} nodes once its functions are written out", kExpandedNodesMax));
     }
     return total;
   }
@@ -165,7 +171,8 @@ class OperatorCheck {
   Result<> check_operator(const OnnxNode& node) const {
     if (!is_listed_domain(node.domain) || is_standard_operator(node.domain, node.op_type)) return {};
     if (functions_.contains({node.domain, node.op_type})) return {};
-    return fail(kOnnxOperatorUnknown, fmt::format("'{}' has no operator '{}'", node.domain.empty() ? "ai.onnx" : node.domain, shown(node.op_type)));
+    return fail(kOnnxOperatorUnknown,
+                fmt::format("'{}' has no operator '{}'", node.domain.empty() ? "ai.onnx" : node.domain, shown(node.op_type)));
   }
 
   // A Constant of a shape stands in the file; what ConstantOfShape makes of it need not.
@@ -183,7 +190,8 @@ class OperatorCheck {
     for (const auto dimension : shape_in(*found->second)) {
       if (dimension <= 0) return {};
       if (static_cast<std::uint64_t>(dimension) > limits_.constant_elements_max / elements) {
-        return fail(kOnnxLimitExceeded, fmt::format("the node '{}' makes a constant of more than {} elements", shown(node.name), limits_.constant_elements_max));
+        return fail(kOnnxLimitExceeded, fmt::format("the node '{}' makes a constant of more than {} elements", shown(node.name),
+                                                    limits_.constant_elements_max));
       }
       elements *= static_cast<std::uint64_t>(dimension);
     }
@@ -208,7 +216,8 @@ class OperatorCheck {
 Result<> check_graph(const OnnxModel& model, const ReadLimits& limits) {
   TRY_ASSIGN(const auto undefined, ScopeCheck().free_names(*model.graph));
   if (!undefined.empty()) {
-    return fail(kOnnxValueUndefined, fmt::format("the value '{}' is used, but nothing makes it", shown(*std::ranges::min_element(undefined))));
+    return fail(kOnnxValueUndefined,
+                fmt::format("the value '{}' is used, but nothing makes it", shown(*std::ranges::min_element(undefined))));
   }
   OperatorCheck operators(model, limits);
   operators.know_initialisers(*model.graph);

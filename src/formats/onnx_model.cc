@@ -10,11 +10,12 @@ namespace forebay::formats {
 namespace {
 constexpr std::uint32_t kTypeDepthMax = 8;
 constexpr std::uint64_t kStructureWeight = 16;  // A node takes some 150 bytes, a name or number at most 16.
-constexpr std::size_t kShapeValuesMax = 16;  // of int64_data kept for ConstantOfShape
+constexpr std::size_t kShapeValuesMax = 16;     // of int64_data kept for ConstantOfShape
 
 std::unexpected<Error> malformed(std::string_view what) { return fail(kOnnxMalformed, fmt::format("{} is not well-formed", what)); }
 
-// Walks messages. One budget counts everything that takes memory of ours, so that a file of small fields cannot take a thousand times its size.
+// Walks messages. One budget counts everything that takes memory of ours, so that a file of small fields cannot take a thousand times its
+// size.
 class Decoder {
  public:
   explicit Decoder(const ReadLimits& limits) : limits_(limits) {}
@@ -24,18 +25,32 @@ class Decoder {
     WireReader reader(bytes);
     for (WireField field; reader.next(field);) {
       switch (field.number) {
-        case 1: TRY(number(field, "ir_version", model.ir_version)); break;
-        case 2: TRY(text(field, "producer_name", model.producer)); break;
-        case 3: TRY(text(field, "producer_version", model.producer_version)); break;
-        case 4: TRY(text(field, "domain", model.domain)); break;
-        case 6: TRY(text(field, "doc_string", model.doc)); break;
+        case 1:
+          TRY(number(field, "ir_version", model.ir_version));
+          break;
+        case 2:
+          TRY(text(field, "producer_name", model.producer));
+          break;
+        case 3:
+          TRY(text(field, "producer_version", model.producer_version));
+          break;
+        case 4:
+          TRY(text(field, "domain", model.domain));
+          break;
+        case 6:
+          TRY(text(field, "doc_string", model.doc));
+          break;
         case 7: {
           if (!field.is_bytes() || model.graph) return malformed("the graph");
           TRY_ASSIGN(model.graph, graph(field.bytes, 1));
           break;
         }
-        case 8: TRY(opset(field, model.opsets)); break;
-        case 14: TRY(pair(field, "metadata_props", model.metadata)); break;
+        case 8:
+          TRY(opset(field, model.opsets));
+          break;
+        case 14:
+          TRY(pair(field, "metadata_props", model.metadata));
+          break;
         case 25: {
           if (!field.is_bytes()) return malformed("a function");
           TRY(count(kStructureWeight));
@@ -43,7 +58,8 @@ class Decoder {
           model.functions.push_back(std::move(made));
           break;
         }
-        default: break;
+        default:
+          break;
       }
     }
     if (reader.failed()) return malformed("the model");
@@ -53,14 +69,16 @@ class Decoder {
  private:
   Result<> count(std::uint64_t items = 1) {
     items_ += items;
-    if (items_ > limits_.array_elements_max) return fail(kOnnxLimitExceeded, fmt::format("the model has more than {} parts", limits_.array_elements_max));
+    if (items_ > limits_.array_elements_max)
+      return fail(kOnnxLimitExceeded, fmt::format("the model has more than {} parts", limits_.array_elements_max));
     return {};
   }
 
   Result<> text(const WireField& field, std::string_view what, std::string_view& into) const {
     if (!field.is_bytes()) return malformed(what);
     if (field.bytes.size() > limits_.string_bytes_max) {
-      return fail(kOnnxLimitExceeded, fmt::format("{} has {} bytes; at most {} are allowed", what, field.bytes.size(), limits_.string_bytes_max));
+      return fail(kOnnxLimitExceeded,
+                  fmt::format("{} has {} bytes; at most {} are allowed", what, field.bytes.size(), limits_.string_bytes_max));
     }
     into = field.text();
     return {};
@@ -118,24 +136,37 @@ class Decoder {
   }
 
   Result<OnnxGraph> graph(std::span<const std::byte> bytes, std::uint32_t depth) {
-    if (depth > limits_.graph_depth_max) return fail(kOnnxTooDeep, fmt::format("graphs are nested more than {} deep", limits_.graph_depth_max));
+    if (depth > limits_.graph_depth_max)
+      return fail(kOnnxTooDeep, fmt::format("graphs are nested more than {} deep", limits_.graph_depth_max));
     OnnxGraph graph;
     WireReader reader(bytes);
     for (WireField field; reader.next(field);) {
       switch (field.number) {
-        case 1: TRY(add_node(field, depth, graph.nodes)); break;
-        case 2: TRY(text(field, "the graph's name", graph.name)); break;
+        case 1:
+          TRY(add_node(field, depth, graph.nodes));
+          break;
+        case 2:
+          TRY(text(field, "the graph's name", graph.name));
+          break;
         case 5: {
           if (!field.is_bytes()) return malformed("an initialiser");
-          if (graph.initialisers.size() >= limits_.tensors_max) return fail(kOnnxLimitExceeded, fmt::format("the model has more than {} weights", limits_.tensors_max));
+          if (graph.initialisers.size() >= limits_.tensors_max)
+            return fail(kOnnxLimitExceeded, fmt::format("the model has more than {} weights", limits_.tensors_max));
           TRY_ASSIGN(auto made, tensor(field.bytes));
           graph.initialisers.push_back(std::move(made));
           break;
         }
-        case 11: TRY(add_value(field, graph.inputs)); break;
-        case 12: TRY(add_value(field, graph.outputs)); break;
-        case 15: TRY(sparse(field, graph.sparse_initialisers)); break;
-        default: break;
+        case 11:
+          TRY(add_value(field, graph.inputs));
+          break;
+        case 12:
+          TRY(add_value(field, graph.outputs));
+          break;
+        case 15:
+          TRY(sparse(field, graph.sparse_initialisers));
+          break;
+        default:
+          break;
       }
     }
     if (reader.failed()) return malformed("a graph");
@@ -161,10 +192,17 @@ class Decoder {
     WireReader reader(bytes);
     for (WireField field; reader.next(field);) {
       switch (field.number) {
-        case 1: TRY(text(field, "a function's name", function.name)); break;
-        case 7: TRY(add_node(field, 1, function.nodes)); break;
-        case 10: TRY(text(field, "a function's domain", function.domain)); break;
-        default: break;
+        case 1:
+          TRY(text(field, "a function's name", function.name));
+          break;
+        case 7:
+          TRY(add_node(field, 1, function.nodes));
+          break;
+        case 10:
+          TRY(text(field, "a function's domain", function.domain));
+          break;
+        default:
+          break;
       }
     }
     if (reader.failed()) return malformed("a function");
@@ -178,13 +216,26 @@ class Decoder {
     WireReader reader(field.bytes);
     for (WireField part; reader.next(part);) {
       switch (part.number) {
-        case 1: TRY(texts(part, "a node's input", node.inputs)); break;
-        case 2: TRY(texts(part, "a node's output", node.outputs)); break;
-        case 3: TRY(text(part, "a node's name", node.name)); break;
-        case 4: TRY(text(part, "a node's operator", node.op_type)); break;
-        case 5: TRY(add_attribute(part, depth, node.attributes)); break;
-        case 7: TRY(text(part, "a node's domain", node.domain)); break;
-        default: break;
+        case 1:
+          TRY(texts(part, "a node's input", node.inputs));
+          break;
+        case 2:
+          TRY(texts(part, "a node's output", node.outputs));
+          break;
+        case 3:
+          TRY(text(part, "a node's name", node.name));
+          break;
+        case 4:
+          TRY(text(part, "a node's operator", node.op_type));
+          break;
+        case 5:
+          TRY(add_attribute(part, depth, node.attributes));
+          break;
+        case 7:
+          TRY(text(part, "a node's domain", node.domain));
+          break;
+        default:
+          break;
       }
     }
     if (reader.failed()) return malformed("a node");
@@ -200,9 +251,13 @@ class Decoder {
     WireReader reader(field.bytes);
     for (WireField part; reader.next(part);) {
       switch (part.number) {
-        case 1: TRY(text(part, "an attribute's name", attribute.name)); break;
+        case 1:
+          TRY(text(part, "an attribute's name", attribute.name));
+          break;
         case 4:
-        case 9: TRY(texts(part, "an attribute", attribute.texts)); break;
+        case 9:
+          TRY(texts(part, "an attribute", attribute.texts));
+          break;
         case 5: {
           if (!part.is_bytes() || attribute.tensor) return malformed("an attribute's tensor");
           TRY_ASSIGN(auto made, tensor(part.bytes));
@@ -218,8 +273,11 @@ class Decoder {
           break;
         }
         case 3:
-        case 8: TRY(integers(part, attribute.integers)); break;
-        default: break;
+        case 8:
+          TRY(integers(part, attribute.integers));
+          break;
+        default:
+          break;
       }
     }
     if (reader.failed()) return malformed("an attribute");
@@ -246,35 +304,53 @@ class Decoder {
       switch (field.number) {
         case 1: {
           if (!append_varints(field, limits_.dimensions_max, tensor.dimensions)) {
-            return fail(kOnnxLimitExceeded, fmt::format("the weight '{}' has more than {} dimensions", tensor.name, limits_.dimensions_max));
+            return fail(kOnnxLimitExceeded,
+                        fmt::format("the weight '{}' has more than {} dimensions", tensor.name, limits_.dimensions_max));
           }
           break;
         }
-        case 2: TRY(element_type(field, tensor.type)); break;
-        case 4: is_sound = numbers(4, tensor.floats); break;
-        case 5: is_sound = numbers(0, tensor.int32s); break;
+        case 2:
+          TRY(element_type(field, tensor.type));
+          break;
+        case 4:
+          is_sound = numbers(4, tensor.floats);
+          break;
+        case 5:
+          is_sound = numbers(0, tensor.int32s);
+          break;
         case 6: {
           ++tensor.strings;
           tensor.typed_bytes += field.bytes.size();
           is_sound = field.is_bytes();
           break;
         }
-        case 7: is_sound = numbers(0, tensor.int64s) && keep_shape_values(field, tensor); break;
-        case 8: TRY(text(field, "a weight's name", tensor.name)); break;
+        case 7:
+          is_sound = numbers(0, tensor.int64s) && keep_shape_values(field, tensor);
+          break;
+        case 8:
+          TRY(text(field, "a weight's name", tensor.name));
+          break;
         case 9: {
           is_sound = field.is_bytes() && !tensor.raw;
           tensor.raw = field.bytes;
           break;
         }
-        case 10: is_sound = numbers(8, tensor.doubles); break;
-        case 11: is_sound = numbers(0, tensor.uint64s); break;
-        case 13: TRY(pair(field, "external_data", tensor.external)); break;
+        case 10:
+          is_sound = numbers(8, tensor.doubles);
+          break;
+        case 11:
+          is_sound = numbers(0, tensor.uint64s);
+          break;
+        case 13:
+          TRY(pair(field, "external_data", tensor.external));
+          break;
         case 14: {
           is_sound = field.type == WireType::kVarint && field.varint <= 1;
           tensor.is_external = field.varint == 1;
           break;
         }
-        default: break;
+        default:
+          break;
       }
     }
     if (!is_sound || reader.failed()) return malformed("a tensor");
@@ -312,12 +388,28 @@ class Decoder {
       if (!field.is_bytes() || field.number == 6) continue;  // 6 is a denotation.
       if (type.kind != Kind::kNone) return malformed("a type");
       switch (field.number) {
-        case 1: type.kind = Kind::kTensor; TRY(tensor_type(field.bytes, type)); break;
-        case 4: type.kind = Kind::kSequence; TRY(inner_type(field.bytes, 1, depth, type)); break;
-        case 5: type.kind = Kind::kMap; TRY(inner_type(field.bytes, 2, depth, type)); break;
-        case 9: type.kind = Kind::kOptional; TRY(inner_type(field.bytes, 1, depth, type)); break;
-        case 8: type.kind = Kind::kSparse; break;
-        default: type.kind = Kind::kOther; break;
+        case 1:
+          type.kind = Kind::kTensor;
+          TRY(tensor_type(field.bytes, type));
+          break;
+        case 4:
+          type.kind = Kind::kSequence;
+          TRY(inner_type(field.bytes, 1, depth, type));
+          break;
+        case 5:
+          type.kind = Kind::kMap;
+          TRY(inner_type(field.bytes, 2, depth, type));
+          break;
+        case 9:
+          type.kind = Kind::kOptional;
+          TRY(inner_type(field.bytes, 1, depth, type));
+          break;
+        case 8:
+          type.kind = Kind::kSparse;
+          break;
+        default:
+          type.kind = Kind::kOther;
+          break;
       }
     }
     if (reader.failed()) return malformed("a type");
@@ -357,7 +449,8 @@ class Decoder {
     for (WireField field; reader.next(field);) {
       if (field.number != 1) continue;
       if (!field.is_bytes()) return malformed("a dimension");
-      if (into.size() >= limits_.dimensions_max) return fail(kOnnxLimitExceeded, fmt::format("a shape has more than {} dimensions", limits_.dimensions_max));
+      if (into.size() >= limits_.dimensions_max)
+        return fail(kOnnxLimitExceeded, fmt::format("a shape has more than {} dimensions", limits_.dimensions_max));
       OnnxDimension dimension;
       WireReader inside(field.bytes);
       for (WireField part; inside.next(part);) {

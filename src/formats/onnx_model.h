@@ -1,5 +1,5 @@
-// An ONNX file decoded into plain structures, as far as describing and checking it needs: field numbers are those of onnx.proto (ONNX 1.20).
-// Threads: immutable after decoding. Owner: whoever decoded; all views live as long as the file's bytes.
+// An ONNX file decoded into plain structures, as far as describing and checking it needs: field numbers are those of onnx.proto
+// (ONNX 1.20). Threads: immutable after decoding. Owner: whoever decoded; all views live as long as the file's bytes.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,38 @@ namespace forebay::formats {
 
 // TensorProto.DataType.
 enum class OnnxType : std::uint8_t {
-  kUndefined = 0, kFloat = 1, kUint8 = 2, kInt8 = 3, kUint16 = 4, kInt16 = 5, kInt32 = 6, kInt64 = 7, kString = 8, kBool = 9, kFloat16 = 10,
-  kDouble = 11, kUint32 = 12, kUint64 = 13, kComplex64 = 14, kComplex128 = 15, kBfloat16 = 16, kFloat8E4M3Fn = 17, kFloat8E4M3Fnuz = 18,
-  kFloat8E5M2 = 19, kFloat8E5M2Fnuz = 20, kUint4 = 21, kInt4 = 22, kFloat4E2M1 = 23, kFloat8E8M0 = 24, kUint2 = 25, kInt2 = 26
+  kUndefined = 0,
+  kFloat = 1,
+  kUint8 = 2,
+  kInt8 = 3,
+  kUint16 = 4,
+  kInt16 = 5,
+  kInt32 = 6,
+  kInt64 = 7,
+  kString = 8,
+  kBool = 9,
+  kFloat16 = 10,
+  kDouble = 11,
+  kUint32 = 12,
+  kUint64 = 13,
+  kComplex64 = 14,
+  kComplex128 = 15,
+  kBfloat16 = 16,
+  kFloat8E4M3Fn = 17,
+  kFloat8E4M3Fnuz = 18,
+  kFloat8E5M2 = 19,
+  kFloat8E5M2Fnuz = 20,
+  kUint4 = 21,
+  kInt4 = 22,
+  kFloat4E2M1 = 23,
+  kFloat8E8M0 = 24,
+  kUint2 = 25,
+  kInt2 = 26
 };
 std::string_view name_of(OnnxType type);
-bool is_known(OnnxType type);                              // any but kUndefined and unassigned numbers
-std::uint32_t bits_of(OnnxType type);                      // 0 for kString
-std::optional<tensors::DType> dtype_of(OnnxType type);     // nothing for types a request cannot carry
+bool is_known(OnnxType type);                           // any but kUndefined and unassigned numbers
+std::uint32_t bits_of(OnnxType type);                   // 0 for kString
+std::optional<tensors::DType> dtype_of(OnnxType type);  // nothing for types a request cannot carry
 OnnxType onnx_type_of(tensors::DType dtype);
 
 struct OnnxTensor {
@@ -54,7 +78,7 @@ struct OnnxValueType {
   OnnxType element = OnnxType::kUndefined;  // of a tensor; the key of a map
   bool has_shape = false;
   std::vector<OnnxDimension> shape;
-  std::unique_ptr<OnnxValueType> inner;     // of a sequence, optional or map
+  std::unique_ptr<OnnxValueType> inner;  // of a sequence, optional or map
 };
 
 struct OnnxValue {

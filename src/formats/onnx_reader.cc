@@ -27,12 +27,18 @@ using Kind = OnnxValueType::Kind;
 
 std::string type_text(const OnnxValueType& type) {
   switch (type.kind) {
-    case Kind::kTensor: return fmt::format("a tensor of {}", name_of(type.element));
-    case Kind::kSequence: return "a sequence";
-    case Kind::kMap: return "a map";
-    case Kind::kOptional: return "an optional value";
-    case Kind::kSparse: return "a sparse tensor";
-    default: return "of an unknown type";
+    case Kind::kTensor:
+      return fmt::format("a tensor of {}", name_of(type.element));
+    case Kind::kSequence:
+      return "a sequence";
+    case Kind::kMap:
+      return "a map";
+    case Kind::kOptional:
+      return "an optional value";
+    case Kind::kSparse:
+      return "a sparse tensor";
+    default:
+      return "of an unknown type";
   }
 }
 
@@ -69,11 +75,14 @@ class Describer {
     described_.architecture = shortened(model_.producer, kShownBytesMax);
     described_.description = shortened(model_.doc, kShownBytesMax);
     if (model_.ir_version < 1 || model_.ir_version > kOnnxIrVersionMax) {
-      return fail(kOnnxVersionUnsupported, fmt::format("the IR version is {}; 1 to {} are understood", model_.ir_version, kOnnxIrVersionMax));
+      return fail(kOnnxVersionUnsupported,
+                  fmt::format("the IR version is {}; 1 to {} are understood", model_.ir_version, kOnnxIrVersionMax));
     }
     described_.format_version = static_cast<std::uint32_t>(model_.ir_version);
     for (const auto& [domain, version] : model_.opsets) {
-      const auto most = domain.empty() ? kOnnxOpsetMax : domain == "ai.onnx.ml" ? kOnnxMlOpsetMax : std::numeric_limits<std::int64_t>::max();
+      const auto most = domain.empty()           ? kOnnxOpsetMax
+                        : domain == "ai.onnx.ml" ? kOnnxMlOpsetMax
+                                                 : std::numeric_limits<std::int64_t>::max();
       if (version < 1 || version > most) {
         return fail(kOnnxVersionUnsupported, fmt::format("operator set {} of '{}' is unknown; 1 to {} are understood", version,
                                                          domain.empty() ? "ai.onnx" : shortened(domain, kShownBytesMax), most));
@@ -101,7 +110,8 @@ class Describer {
       if (weights.contains(input.name)) continue;
       const bool is_optional = input.type.kind == Kind::kOptional && input.type.inner != nullptr;
       const auto& type = is_optional ? *input.type.inner : input.type;
-      if (type.kind != Kind::kTensor) return fail(kOnnxTypeUnsupported, fmt::format("the input '{}' is {}", shortened(input.name, kNameBytesMax), type_text(type)));
+      if (type.kind != Kind::kTensor)
+        return fail(kOnnxTypeUnsupported, fmt::format("the input '{}' is {}", shortened(input.name, kNameBytesMax), type_text(type)));
       TRY_ASSIGN(auto spec, tensor_spec(input.name, type));
       spec.is_optional = is_optional;
       described_.inputs.push_back(std::move(spec));
@@ -112,7 +122,8 @@ class Describer {
   Result<> describe_outputs() {
     std::unordered_set<std::string_view> names;
     for (const auto& output : model_.graph->outputs) {
-      if (!names.insert(output.name).second) return fail(kOnnxDuplicateName, fmt::format("two outputs are named '{}'", shortened(output.name, kNameBytesMax)));
+      if (!names.insert(output.name).second)
+        return fail(kOnnxDuplicateName, fmt::format("two outputs are named '{}'", shortened(output.name, kNameBytesMax)));
       if (is_sequence_of_maps(output.type)) {
         TRY_ASSIGN(auto spec, map_spec(output));
         described_.outputs.push_back(std::move(spec));
@@ -124,7 +135,8 @@ class Describer {
         continue;
       }
       if (output.type.kind != Kind::kTensor) {
-        return fail(kOnnxTypeUnsupported, fmt::format("the output '{}' is {}", shortened(output.name, kNameBytesMax), type_text(output.type)));
+        return fail(kOnnxTypeUnsupported,
+                    fmt::format("the output '{}' is {}", shortened(output.name, kNameBytesMax), type_text(output.type)));
       }
       TRY_ASSIGN(auto spec, tensor_spec(output.name, output.type));
       described_.outputs.push_back(std::move(spec));
@@ -156,7 +168,8 @@ class Describer {
   }
 
   static bool is_sequence_of_maps(const OnnxValueType& type) {
-    if (type.kind != Kind::kSequence || type.inner == nullptr || type.inner->kind != Kind::kMap || type.inner->inner == nullptr) return false;
+    if (type.kind != Kind::kSequence || type.inner == nullptr || type.inner->kind != Kind::kMap || type.inner->inner == nullptr)
+      return false;
     const auto& value = *type.inner->inner;
     return value.kind == Kind::kTensor && value.element == OnnxType::kFloat &&
            (type.inner->element == OnnxType::kInt64 || type.inner->element == OnnxType::kString);
@@ -164,7 +177,8 @@ class Describer {
 
   // [rows, classes] as it is served; the node that makes it names the classes.
   Result<TensorSpec> map_spec(const OnnxValue& output) {
-    if (output.name.empty() || output.name.size() > kNameBytesMax || !is_utf8(output.name)) return fail(kOnnxMalformed, "an output has no usable name");
+    if (output.name.empty() || output.name.size() > kNameBytesMax || !is_utf8(output.name))
+      return fail(kOnnxMalformed, "an output has no usable name");
     TensorSpec spec{.name = std::string(output.name), .shape = {-1, -1}, .dimension_names = {"", ""}, .is_sequence_of_maps = true};
     for (const auto& node : model_.graph->nodes) {
       if (node.op_type != "ZipMap" || !std::ranges::contains(node.outputs, output.name)) continue;
@@ -203,7 +217,8 @@ class Describer {
     for (const auto& function : model_.functions) collect(function.nodes);
     for (const auto domain : used) {
       described_.custom_domains.push_back(shortened(domain, kShownBytesMax));
-      warn("custom_operators", fmt::format("the model uses operators of '{}', which the engine does not have", described_.custom_domains.back()));
+      warn("custom_operators",
+           fmt::format("the model uses operators of '{}', which the engine does not have", described_.custom_domains.back()));
     }
   }
 
@@ -215,7 +230,8 @@ class Describer {
       if (key == "license" || key == "licence") described_.licence = shortened(value, kShownBytesMax);
       if (key == "description" && described_.description.empty()) described_.description = shortened(value, kShownBytesMax);
     }
-    if (!model_.producer_version.empty()) described_.metadata.emplace("producer_version", shortened(model_.producer_version, kShownBytesMax));
+    if (!model_.producer_version.empty())
+      described_.metadata.emplace("producer_version", shortened(model_.producer_version, kShownBytesMax));
   }
 
   bool is_batchable() const {
@@ -236,7 +252,8 @@ class Describer {
 };
 }  // namespace
 
-Result<ModelDescription> read_onnx(std::span<const std::byte> bytes, const ReadLimits& limits, const std::optional<std::filesystem::path>& folder) {
+Result<ModelDescription> read_onnx(std::span<const std::byte> bytes, const ReadLimits& limits,
+                                   const std::optional<std::filesystem::path>& folder) {
   TRY_ASSIGN(const auto model, decode_onnx(bytes, limits));
   return Describer(model, bytes.size()).describe(limits, folder);
 }

@@ -14,6 +14,7 @@
 namespace forebay::formats {
 
 // `bytes` is the whole file, `folder` the one it lies in (none for a model in memory). kOnnx* codes of errors.h.
-Result<ModelDescription> read_onnx(std::span<const std::byte> bytes, const ReadLimits& limits, const std::optional<std::filesystem::path>& folder);
+Result<ModelDescription> read_onnx(std::span<const std::byte> bytes, const ReadLimits& limits,
+                                   const std::optional<std::filesystem::path>& folder);
 
 }  // namespace forebay::formats

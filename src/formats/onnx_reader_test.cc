@@ -18,9 +18,13 @@ using tensors::DType;
 using tensors::Shape;
 using tensors::Tensor;
 
-Result<ModelDescription> read(std::string_view bytes, const ReadLimits& limits = {}) { return read_onnx(std::as_bytes(std::span(bytes)), limits, std::nullopt); }
+Result<ModelDescription> read(std::string_view bytes, const ReadLimits& limits = {}) {
+  return read_onnx(std::as_bytes(std::span(bytes)), limits, std::nullopt);
+}
 
-std::string verdict_of(const Result<ModelDescription>& description) { return description ? "accepted" : std::string(description.error().code().name); }
+std::string verdict_of(const Result<ModelDescription>& description) {
+  return description ? "accepted" : std::string(description.error().code().name);
+}
 std::string verdict(std::string_view bytes, const ReadLimits& limits = {}) { return verdict_of(read(bytes, limits)); }
 std::string verdict(const OnnxGraphBuilder& model, const ReadLimits& limits = {}) { return verdict(model.build(), limits); }
 
@@ -115,16 +119,17 @@ TEST(OnnxReader, DescribesALinearModel) {
 }
 
 TEST(OnnxReader, AcceptsTheTinyModels) {
-  for (const auto& bytes : {add_one_model(), linear_model(), concat_model(), dynamic_shape_model(), fixed_shape_model(), scalar_model(), slow_loop_model(),
-                            zip_map_model(), custom_operator_model(), failing_model()}) {
+  for (const auto& bytes : {add_one_model(), linear_model(), concat_model(), dynamic_shape_model(), fixed_shape_model(), scalar_model(),
+                            slow_loop_model(), zip_map_model(), custom_operator_model(), failing_model()}) {
     const auto model = read(bytes);
     EXPECT_TRUE(model) << model.error().to_string();
   }
 }
 
 TEST(OnnxReader, KnowsEveryElementType) {
-  for (const auto dtype : {DType::kBool, DType::kUint8, DType::kUint16, DType::kUint32, DType::kUint64, DType::kInt8, DType::kInt16, DType::kInt32, DType::kInt64,
-                           DType::kFloat16, DType::kBfloat16, DType::kFloat32, DType::kFloat64, DType::kString}) {
+  for (const auto dtype :
+       {DType::kBool, DType::kUint8, DType::kUint16, DType::kUint32, DType::kUint64, DType::kInt8, DType::kInt16, DType::kInt32,
+        DType::kInt64, DType::kFloat16, DType::kBfloat16, DType::kFloat32, DType::kFloat64, DType::kString}) {
     const auto model = read(identity_model(dtype));
     ASSERT_TRUE(model) << model.error().to_string();
     EXPECT_EQ(model->inputs[0].dtype, dtype);
@@ -182,10 +187,15 @@ TEST(OnnxReader, ReadsLabelsOfSeveralSpellings) {
 
 TEST(OnnxReader, RefusesDamagedBytes) {
   EXPECT_EQ(verdict(std::string("\x08\x08\x3a\xff\xff\xff\xff\x7f", 8)), "onnx_malformed");
-  EXPECT_EQ(verdict(std::string("\x08\x08\x0b", 3)), "onnx_malformed");  // A group.
+  EXPECT_EQ(verdict(std::string("\x08\x08\x0b", 3)), "onnx_malformed");   // A group.
   EXPECT_EQ(verdict(relu().build() + relu().build()), "onnx_malformed");  // Two graphs: readers disagree about what that means.
   EXPECT_EQ(verdict(relu().build() + std::string("\x08")), "onnx_malformed");
-  EXPECT_EQ(verdict(OnnxGraphBuilder("x").input("", DType::kFloat32, {}).node("Relu", {"a"}, {"y"}).output("y", DType::kFloat32, {}).initialiser("a", Tensor()).build()),
+  EXPECT_EQ(verdict(OnnxGraphBuilder("x")
+                        .input("", DType::kFloat32, {})
+                        .node("Relu", {"a"}, {"y"})
+                        .output("y", DType::kFloat32, {})
+                        .initialiser("a", Tensor())
+                        .build()),
             "onnx_malformed");
 }
 
@@ -304,12 +314,14 @@ TEST(OnnxReader, BoundsNestedGraphs) {
     for (int i = 1; i < depth - 1; ++i) {
       auto outer = std::make_shared<OnnxGraphBuilder>("level");
       const auto name = "v" + std::to_string(i);
-      outer->node("If", {"c"}, {name}, {{"then_branch", std::shared_ptr<const OnnxGraphBuilder>(body)}}).output(name, DType::kFloat32, {"batch", 4});
+      outer->node("If", {"c"}, {name}, {{"then_branch", std::shared_ptr<const OnnxGraphBuilder>(body)}})
+          .output(name, DType::kFloat32, {"batch", 4});
       body = outer;
     }
     OnnxGraphBuilder model("nested");
     model.input("x", DType::kFloat32, {"batch", 4}).input("c", DType::kBool, {});
-    model.node("If", {"c"}, {"y"}, {{"then_branch", std::shared_ptr<const OnnxGraphBuilder>(body)}}).output("y", DType::kFloat32, {"batch", 4});
+    model.node("If", {"c"}, {"y"}, {{"then_branch", std::shared_ptr<const OnnxGraphBuilder>(body)}})
+        .output("y", DType::kFloat32, {"batch", 4});
     return model.build();
   };
   EXPECT_EQ(verdict(nested(16)), "accepted");
@@ -327,7 +339,11 @@ TEST(OnnxReader, RefusesAValueThatNothingMakes) {
 
 TEST(OnnxReader, RefusesACycle) {
   OnnxGraphBuilder cycle("cycle");
-  cycle.input("x", DType::kFloat32, {4}).node("Add", {"x", "b"}, {"a"}).node("Relu", {"a"}, {"b"}).node("Relu", {"b"}, {"y"}).output("y", DType::kFloat32, {4});
+  cycle.input("x", DType::kFloat32, {4})
+      .node("Add", {"x", "b"}, {"a"})
+      .node("Relu", {"a"}, {"b"})
+      .node("Relu", {"b"}, {"y"})
+      .output("y", DType::kFloat32, {4});
   EXPECT_EQ(verdict(cycle), "onnx_value_undefined");
 }
 
@@ -352,7 +368,9 @@ TEST(OnnxReader, RefusesOperatorsThatDoNotExist) {
 TEST(OnnxReader, RefusesAConstantThatFillsTheMemory) {
   const auto constant = [](std::int64_t elements) {
     OnnxGraphBuilder model("constant");
-    model.initialiser("shape", Tensor::of<std::int64_t>({2}, {elements / 2, 2})).node("ConstantOfShape", {"shape"}, {"y"}).output_of_any_shape("y", DType::kFloat32);
+    model.initialiser("shape", Tensor::of<std::int64_t>({2}, {elements / 2, 2}))
+        .node("ConstantOfShape", {"shape"}, {"y"})
+        .output_of_any_shape("y", DType::kFloat32);
     return verdict(model, {.constant_elements_max = 1000});
   };
   EXPECT_EQ(constant(1000), "accepted");
@@ -401,8 +419,8 @@ TEST(OnnxReader, FindsExternalDataBesideTheModel) {
 
 TEST(OnnxReader, KeepsExternalDataInsideTheFolder) {
   const Folder folder;
-  for (const std::string_view location : {"", "/etc/passwd", "../weights.bin", "a/../../weights.bin", "./weights.bin", "C:/weights.bin", "https://example.org/w",
-                                          "..\\weights.bin", "file:weights.bin", "\xff"}) {
+  for (const std::string_view location : {"", "/etc/passwd", "../weights.bin", "a/../../weights.bin", "./weights.bin", "C:/weights.bin",
+                                          "https://example.org/w", "..\\weights.bin", "file:weights.bin", "\xff"}) {
     EXPECT_EQ(folder.verdict(location), "onnx_external_data_forbidden") << location;
   }
   EXPECT_EQ(folder.verdict(std::string_view("w\0.bin", 6)), "onnx_external_data_forbidden");

@@ -29,20 +29,30 @@ struct TypedField {
 };
 TypedField typed_field(const OnnxTensor& tensor, std::uint64_t elements) {
   switch (tensor.type) {
-    case OnnxType::kFloat: return {tensor.floats, elements};
-    case OnnxType::kComplex64: return {tensor.floats, elements * 2};
-    case OnnxType::kDouble: return {tensor.doubles, elements};
-    case OnnxType::kComplex128: return {tensor.doubles, elements * 2};
-    case OnnxType::kInt64: return {tensor.int64s, elements};
+    case OnnxType::kFloat:
+      return {tensor.floats, elements};
+    case OnnxType::kComplex64:
+      return {tensor.floats, elements * 2};
+    case OnnxType::kDouble:
+      return {tensor.doubles, elements};
+    case OnnxType::kComplex128:
+      return {tensor.doubles, elements * 2};
+    case OnnxType::kInt64:
+      return {tensor.int64s, elements};
     case OnnxType::kUint32:
-    case OnnxType::kUint64: return {tensor.uint64s, elements};
-    case OnnxType::kString: return {tensor.strings, elements};
+    case OnnxType::kUint64:
+      return {tensor.uint64s, elements};
+    case OnnxType::kString:
+      return {tensor.strings, elements};
     case OnnxType::kUint4:
     case OnnxType::kInt4:
-    case OnnxType::kFloat4E2M1: return {tensor.int32s, (elements + 1) / 2};
+    case OnnxType::kFloat4E2M1:
+      return {tensor.int32s, (elements + 1) / 2};
     case OnnxType::kUint2:
-    case OnnxType::kInt2: return {tensor.int32s, (elements + 3) / 4};
-    default: return {tensor.int32s, elements};
+    case OnnxType::kInt2:
+      return {tensor.int32s, (elements + 3) / 4};
+    default:
+      return {tensor.int32s, elements};
   }
 }
 
@@ -56,10 +66,11 @@ class ExternalFiles {
     TRY(check_spelling(location));
     if (!folder_) return fail(kOnnxExternalDataMissing, fmt::format("the external data '{}' is not in this file", shown(location)));
     auto path = *folder_;
-    struct stat status {};
+    struct stat status{};
     for (const auto& part : std::filesystem::path(location)) {
       path /= part;
-      if (::lstat(path.c_str(), &status) != 0) return fail(kOnnxExternalDataMissing, fmt::format("the external data '{}' is not there", shown(location)));
+      if (::lstat(path.c_str(), &status) != 0)
+        return fail(kOnnxExternalDataMissing, fmt::format("the external data '{}' is not there", shown(location)));
       if (S_ISLNK(status.st_mode)) return forbidden(location, "is or passes through a link");
     }
     if (!S_ISREG(status.st_mode)) return forbidden(location, "is not a regular file");
@@ -78,7 +89,8 @@ class ExternalFiles {
   static Result<> check_spelling(std::string_view location) {
     if (location.empty() || location.size() > kLocationBytesMax || !is_utf8(location)) return forbidden(location, "has no usable location");
     // A colon makes URLs, drive letters and alternate streams; a backslash is a separator elsewhere.
-    if (location.find_first_of(std::string_view(":\\\0", 3)) != std::string_view::npos) return forbidden(location, "has a character that no file name may have");
+    if (location.find_first_of(std::string_view(":\\\0", 3)) != std::string_view::npos)
+      return forbidden(location, "has a character that no file name may have");
     if (location.front() == '/') return forbidden(location, "is an absolute path");
     for (const auto& part : std::filesystem::path(location)) {
       if (part == ".." || part == "." || part.empty()) return forbidden(location, "does not simply name a file below the model");
@@ -120,7 +132,8 @@ class WeightsCheck {
   Result<> add(const OnnxTensor& tensor) {
     TRY_ASSIGN(const auto elements, element_count(tensor));
     if (!is_known(tensor.type)) {
-      return fail(kOnnxTypeUnsupported, fmt::format("the weight '{}' has the unknown data type {}", shown(tensor.name), static_cast<int>(tensor.type)));
+      return fail(kOnnxTypeUnsupported,
+                  fmt::format("the weight '{}' has the unknown data type {}", shown(tensor.name), static_cast<int>(tensor.type)));
     }
     const std::uint64_t bytes = tensor.type == OnnxType::kString ? tensor.typed_bytes : (elements * bits_of(tensor.type) + 7) / 8;
     if (tensor.is_external) {
@@ -138,7 +151,8 @@ class WeightsCheck {
     std::uint64_t elements = 1;
     bool is_empty = false;
     for (const auto dimension : tensor.dimensions) {
-      if (dimension < 0) return fail(kOnnxDimensionInvalid, fmt::format("the weight '{}' has the dimension {}", shown(tensor.name), dimension));
+      if (dimension < 0)
+        return fail(kOnnxDimensionInvalid, fmt::format("the weight '{}' has the dimension {}", shown(tensor.name), dimension));
       if (dimension == 0) {
         is_empty = true;
       } else if (static_cast<std::uint64_t>(dimension) > kElementsMax / elements) {
@@ -152,7 +166,8 @@ class WeightsCheck {
 
   static Result<> check_inline(const OnnxTensor& tensor, std::uint64_t elements, std::uint64_t bytes) {
     const auto inconsistent = [&](std::uint64_t held, std::uint64_t wanted, std::string_view unit) {
-      return fail(kOnnxInitialiserInconsistent, fmt::format("the weight '{}' has {} {} where its shape needs {}", shown(tensor.name), held, unit, wanted));
+      return fail(kOnnxInitialiserInconsistent,
+                  fmt::format("the weight '{}' has {} {} where its shape needs {}", shown(tensor.name), held, unit, wanted));
     };
     if (tensor.raw && tensor.type == OnnxType::kString) {
       return fail(kOnnxInitialiserInconsistent, fmt::format("the weight '{}' has strings as raw bytes", shown(tensor.name)));
@@ -177,7 +192,8 @@ class WeightsCheck {
     TRY_ASSIGN(const auto offset, number_of(tensor, "offset", 0));
     TRY_ASSIGN(const auto length, number_of(tensor, "length", bytes));
     if (length != bytes) {
-      return fail(kOnnxInitialiserInconsistent, fmt::format("the weight '{}' has {} external bytes where its shape needs {}", shown(tensor.name), length, bytes));
+      return fail(kOnnxInitialiserInconsistent,
+                  fmt::format("the weight '{}' has {} external bytes where its shape needs {}", shown(tensor.name), length, bytes));
     }
     if (offset > size || length > size - offset) {
       return fail(kOnnxExternalDataOutOfBounds,
@@ -193,7 +209,8 @@ class WeightsCheck {
     const auto* end = found->second.data() + found->second.size();
     const auto [stop, problem] = std::from_chars(found->second.data(), end, number);
     if (problem != std::errc() || stop != end) {
-      return fail(kOnnxExternalDataOutOfBounds, fmt::format("the weight '{}' has the {} '{}'", shown(tensor.name), key, shown(found->second)));
+      return fail(kOnnxExternalDataOutOfBounds,
+                  fmt::format("the weight '{}' has the {} '{}'", shown(tensor.name), key, shown(found->second)));
     }
     return number;
   }

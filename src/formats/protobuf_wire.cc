@@ -32,11 +32,20 @@ bool WireReader::next(WireField& field) {
   field.number = static_cast<std::uint32_t>(tag >> 3);
   field.type = static_cast<WireType>(tag & 7);
   switch (field.type) {
-    case WireType::kVarint: field.varint = read_varint(reader_); break;
-    case WireType::kFixed64: field.varint = reader_.number<std::uint64_t>(); break;
-    case WireType::kFixed32: field.varint = reader_.number<std::uint32_t>(); break;
-    case WireType::kLengthDelimited: field.bytes = reader_.take(read_varint(reader_)); break;
-    default: reader_.set_failed();
+    case WireType::kVarint:
+      field.varint = read_varint(reader_);
+      break;
+    case WireType::kFixed64:
+      field.varint = reader_.number<std::uint64_t>();
+      break;
+    case WireType::kFixed32:
+      field.varint = reader_.number<std::uint32_t>();
+      break;
+    case WireType::kLengthDelimited:
+      field.bytes = reader_.take(read_varint(reader_));
+      break;
+    default:
+      reader_.set_failed();
   }
   return !reader_.failed();
 }

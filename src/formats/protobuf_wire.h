@@ -21,8 +21,8 @@ std::uint64_t read_varint(ByteReader& reader);
 struct WireField {
   std::uint32_t number = 0;
   WireType type = WireType::kVarint;
-  std::uint64_t varint = 0;           // of kVarint, kFixed32 and kFixed64
-  std::span<const std::byte> bytes;   // of kLengthDelimited
+  std::uint64_t varint = 0;          // of kVarint, kFixed32 and kFixed64
+  std::span<const std::byte> bytes;  // of kLengthDelimited
 
   bool is_bytes() const { return type == WireType::kLengthDelimited; }
   std::string_view text() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }

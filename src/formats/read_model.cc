@@ -44,7 +44,8 @@ Result<std::filesystem::path> model_in(const std::filesystem::path& folder) {
   std::error_code problem;
   std::size_t entries = 0;
   for (std::filesystem::directory_iterator entry(folder, problem), end; !problem && entry != end; entry.increment(problem)) {
-    if (++entries > kFolderEntriesMax) return fail(kFolderWithoutModel, fmt::format("the folder has more than {} entries", kFolderEntriesMax));
+    if (++entries > kFolderEntriesMax)
+      return fail(kFolderWithoutModel, fmt::format("the folder has more than {} entries", kFolderEntriesMax));
     std::error_code ignored;
     if (entry->is_regular_file(ignored) && format_of_file(entry->path()) != Format::kUnknown) found.push_back(entry->path());
   }
@@ -72,9 +73,12 @@ std::unexpected<Error> refuse_unknown(std::span<const std::byte> bytes) {
 Result<ModelDescription> read_bytes(std::span<const std::byte> bytes, const std::filesystem::path& path, const ReadLimits& limits) {
   if (bytes.empty()) return fail(kFileEmpty, "the file is empty");
   switch (recognise(bytes.first(std::min(bytes.size(), kRecognitionBytes)), bytes.size())) {
-    case Format::kGguf: return read_gguf(bytes, limits);
-    case Format::kOnnx: return read_onnx(bytes, limits, path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
-    case Format::kUnknown: break;
+    case Format::kGguf:
+      return read_gguf(bytes, limits);
+    case Format::kOnnx:
+      return read_onnx(bytes, limits, path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
+    case Format::kUnknown:
+      break;
   }
   return refuse_unknown(bytes);
 }
@@ -90,7 +94,8 @@ Result<ModelDescription> read_model(const std::filesystem::path& path, const Rea
   TRY_ASSIGN(auto description, read_bytes(file.bytes(), file_path, limits), "reading " + file_path.filename().string());
   const auto extension = extension_of(file_path);
   if (!extension.empty() && extension != usual_extension(description.format)) {
-    description.warnings.push_back({"extension_mismatch", fmt::format("the file is named '{}' and is {} inside", as_utf8(extension), name_of(description.format))});
+    description.warnings.push_back(
+        {"extension_mismatch", fmt::format("the file is named '{}' and is {} inside", as_utf8(extension), name_of(description.format))});
   }
   return description;
 }

@@ -135,8 +135,8 @@ TEST_F(ReadModel, RecognisesFromTheFirstBytesOnly) {
 }
 
 TEST_F(ReadModel, DescriptionsSurviveJson) {
-  for (const auto& content : {tiny_llama().text("tokenizer.chat_template", "{{ \"x\" }}\n").bytes(), tiny_bert().bytes(), linear_model(), zip_map_model(),
-                              custom_operator_model(), scalar_model()}) {
+  for (const auto& content : {tiny_llama().text("tokenizer.chat_template", "{{ \"x\" }}\n").bytes(), tiny_bert().bytes(), linear_model(),
+                              zip_map_model(), custom_operator_model(), scalar_model()}) {
     const auto model = read_model(write("model", content));
     ASSERT_TRUE(model) << model.error().to_string();
     const auto json = to_json(*model);

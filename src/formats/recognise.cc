@@ -80,8 +80,9 @@ std::string_view trimmed(std::string_view text) {
 }
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view lower) {
-  return text.size() >= lower.size() &&
-         std::ranges::equal(text.substr(0, lower.size()), lower, {}, [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
+  return text.size() >= lower.size() && std::ranges::equal(text.substr(0, lower.size()), lower, {}, [](char c) {
+           return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+         });
 }
 
 bool is_html(std::string_view text) { return starts_with_ignoring_case(text, "<!doctype") || starts_with_ignoring_case(text, "<html"); }

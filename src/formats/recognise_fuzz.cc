@@ -1,9 +1,8 @@
-#include "formats/recognise.h"
-
 #include <algorithm>
 
 #include "formats/label_list.h"
 #include "formats/read_model.h"
+#include "formats/recognise.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace forebay::formats;

@@ -22,12 +22,18 @@ struct Block {
 };
 Block block_of(std::uint32_t type) {
   switch (type) {
-    case 0: return {1, 4};
-    case 1: return {1, 2};
-    case 2: return {32, 18};
-    case 8: return {32, 34};
-    case 12: return {256, 144};
-    default: return {1, 1};
+    case 0:
+      return {1, 4};
+    case 1:
+      return {1, 2};
+    case 2:
+      return {32, 18};
+    case 8:
+      return {32, 34};
+    case 12:
+      return {256, 144};
+    default:
+      return {1, 1};
   }
 }
 
@@ -44,7 +50,10 @@ GgufWriter with_sizes(std::string_view architecture, std::string_view tokenizer)
   GgufWriter file;
   const auto key = [&](std::string_view name) { return fmt::format("{}.{}", architecture, name); };
   file.text("general.architecture", architecture).text("general.name", fmt::format("tiny {}", architecture));
-  file.uint32(key("block_count"), 2).uint32(key("embedding_length"), 8).uint32(key("context_length"), 32).uint32(key("feed_forward_length"), 16);
+  file.uint32(key("block_count"), 2)
+      .uint32(key("embedding_length"), 8)
+      .uint32(key("context_length"), 32)
+      .uint32(key("feed_forward_length"), 16);
   file.uint32(key("attention.head_count"), 2);
   add_vocabulary(file, tokenizer);
   return file;
@@ -132,7 +141,9 @@ std::string GgufWriter::bytes_claiming(std::uint64_t tensors, std::uint64_t entr
 
 GgufWriter tiny_llama() {
   auto file = with_sizes("llama", "llama");
-  file.uint32("llama.attention.head_count_kv", 1).uint32("llama.rope.dimension_count", 4).float32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
+  file.uint32("llama.attention.head_count_kv", 1)
+      .uint32("llama.rope.dimension_count", 4)
+      .float32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
   file.tensor("token_embd.weight", {8, 6}).tensor("output_norm.weight", {8}).tensor("output.weight", {8, 6});
   for (int layer = 0; layer < 2; ++layer) {
     const auto name = [&](std::string_view part) { return fmt::format("blk.{}.{}.weight", layer, part); };
@@ -150,7 +161,8 @@ GgufWriter tiny_bert() {
   file.tensor("token_embd_norm.weight", {8}).tensor("token_embd_norm.bias", {8});
   for (int layer = 0; layer < 2; ++layer) {
     const auto pair = [&](std::string_view part, const std::vector<std::uint64_t>& extents) {
-      file.tensor(fmt::format("blk.{}.{}.weight", layer, part), extents).tensor(fmt::format("blk.{}.{}.bias", layer, part), {extents.back()});
+      file.tensor(fmt::format("blk.{}.{}.weight", layer, part), extents)
+          .tensor(fmt::format("blk.{}.{}.bias", layer, part), {extents.back()});
     };
     for (const std::string_view part : {"attn_q", "attn_k", "attn_v", "attn_output"}) pair(part, {8, 8});
     pair("attn_output_norm", {8});
@@ -164,10 +176,14 @@ GgufWriter tiny_bert() {
 GgufWriter tiny_gpt2() {
   auto file = with_sizes("gpt2", "gpt2");
   file.texts("tokenizer.ggml.merges", {"a b", "b c"});
-  file.tensor("token_embd.weight", {8, 6}).tensor("position_embd.weight", {8, 32}).tensor("output_norm.weight", {8}).tensor("output_norm.bias", {8});
+  file.tensor("token_embd.weight", {8, 6})
+      .tensor("position_embd.weight", {8, 32})
+      .tensor("output_norm.weight", {8})
+      .tensor("output_norm.bias", {8});
   for (int layer = 0; layer < 2; ++layer) {
     const auto pair = [&](std::string_view part, const std::vector<std::uint64_t>& extents) {
-      file.tensor(fmt::format("blk.{}.{}.weight", layer, part), extents).tensor(fmt::format("blk.{}.{}.bias", layer, part), {extents.back()});
+      file.tensor(fmt::format("blk.{}.{}.weight", layer, part), extents)
+          .tensor(fmt::format("blk.{}.{}.bias", layer, part), {extents.back()});
     };
     pair("attn_norm", {8});
     pair("attn_qkv", {8, 24});

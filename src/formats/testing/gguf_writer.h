@@ -12,7 +12,21 @@ namespace forebay::formats {
 class GgufWriter {
  public:
   // Numbers of metadata types as they stand in a file.
-  enum Type : std::uint32_t { kUint8, kInt8, kUint16, kInt16, kUint32, kInt32, kFloat32, kBool, kString, kArray, kUint64, kInt64, kFloat64 };
+  enum Type : std::uint32_t {
+    kUint8,
+    kInt8,
+    kUint16,
+    kInt16,
+    kUint32,
+    kInt32,
+    kFloat32,
+    kBool,
+    kString,
+    kArray,
+    kUint64,
+    kInt64,
+    kFloat64
+  };
 
   std::uint32_t version = 3;
   std::uint64_t alignment = 32;  // what tensors are laid out by; write general.alignment yourself when it is another

@@ -10,7 +10,11 @@ using tensors::DType;
 using tensors::Tensor;
 
 std::string identity_model(DType dtype) {
-  return OnnxGraphBuilder("identity").input("x", dtype, {"batch", 4}).node("Identity", {"x"}, {"y"}).output("y", dtype, {"batch", 4}).build();
+  return OnnxGraphBuilder("identity")
+      .input("x", dtype, {"batch", 4})
+      .node("Identity", {"x"}, {"y"})
+      .output("y", dtype, {"batch", 4})
+      .build();
 }
 
 std::string add_one_model(std::int64_t columns) {

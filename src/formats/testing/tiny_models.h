@@ -16,7 +16,8 @@ namespace forebay::formats {
 std::string identity_model(tensors::DType dtype);
 // y = x + 1, float32 ["batch", columns].
 std::string add_one_model(std::int64_t columns = 4);
-// y = x · W + b, float32 ["batch", 3] -> ["batch", 2], with W = [[1, 4], [2, 5], [3, 6]], b = [10, 20], labels "small" and "large" in its metadata.
+// y = x · W + b, float32 ["batch", 3] -> ["batch", 2], with W = [[1, 4], [2, 5], [3, 6]], b = [10, 20], labels "small" and "large" in its
+// metadata.
 std::string linear_model();
 // z = concatenation of x ["batch", 2] and y ["batch", 3] along dimension 1, float32: two inputs.
 std::string concat_model();
