@@ -362,6 +362,7 @@ TEST(OnnxReader, RefusesDuplicateNames) {
 
 TEST(OnnxReader, RefusesOperatorsThatDoNotExist) {
   EXPECT_EQ(verdict(relu("NoSuchOp")), "onnx_operator_unknown");
+  EXPECT_EQ(verdict(relu("Col2Im")), "accepted");
   EXPECT_EQ(verdict(relu("ZipMap")), "onnx_operator_unknown");  // It is in ai.onnx.ml.
 }
 
