@@ -24,14 +24,14 @@ from recipe import rounded, seed_everything
 SEED = 1611
 VOCABULARY = 2048
 CONTEXT = 2048        # what the file states; most of the training sees less at once
-STEPS = 3600
+STEPS = 2100
 STEP_TOKENS = 4096
 ROW_TOKENS = 256
 LONG_EVERY, LONG_ROW_TOKENS = 8, 512  # each eighth step sees more text at once
 LEARNING_RATE = 3e-3
 WARM_STEPS = 100
-COOLING_SHARE = 0.35  # the last part of the steps, in which the learning rate falls to nothing
-CHECKPOINT_STEPS = 100
+COOLING_SHARE = 0.23  # the last part of the steps, in which the learning rate falls to nothing
+CHECKPOINT_STEPS = 50
 
 SHOWN = 3             # known answers of each kind that go into expected.json
 GREEDY_TOKENS_MIN, GREEDY_TOKENS_MAX = 24, 64
@@ -40,6 +40,9 @@ TEXT_PROMPTS = (
     "In the beginning", "And it came to pass", "The LORD is my shepherd", "And God said", "Blessed are they",
     "And the LORD spake unto Moses, saying,", "Now these are the names of", "For God so loved the world", "Verily, verily,",
     "And the children of Israel", "Thus saith the LORD", "And he answered and said", "And Jesus", "The word of the LORD came",
+    "And the king said unto", "Behold, I will", "And it shall come to pass in that day", "The sons of", "Then David",
+    "And the angel of the LORD", "Wherefore I say unto you,", "Hear, O Israel", "Praise ye the LORD", "And they went up",
+    "But the men of the city", "He that believeth", "Woe unto", "And Moses said unto the people", "And the priest shall",
 )
 QUESTIONS = (
     "Tell me about water.", "Continue: In the beginning God created", "Tell me about mercy.", "Who are you?",
