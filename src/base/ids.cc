@@ -22,6 +22,7 @@ std::string make_id(std::string_view prefix) {
 }
 
 bool is_harmless_id(std::string_view id) {
+  if (id == "." || id == "..") return false;  // Folders, where the id becomes a file name.
   return !id.empty() && id.size() <= 128 && std::ranges::all_of(id, [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == ':' || c == '-';
   });

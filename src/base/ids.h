@@ -9,7 +9,7 @@ namespace forebay {
 
 // "prefix-" and 24 random characters [0-9a-z], from the system's random source.
 std::string make_id(std::string_view prefix);
-// True for 1 to 128 characters of [A-Za-z0-9._:-]: safe in a header, a log line and a file name.
+// True for 1 to 128 characters of [A-Za-z0-9._:-] that are not "." or "..": safe in a header, a log line and a file name.
 bool is_harmless_id(std::string_view id);
 
 }  // namespace forebay

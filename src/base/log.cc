@@ -35,22 +35,30 @@ spdlog::logger& logger() {
   return *kLogger;
 }
 
+// The last word of the key decides, however it is written: api_key, X-Api-Key, Authorization.
 bool is_credential(std::string_view key) {
   constexpr std::array<std::string_view, 6> kMasked = {"key", "token", "secret", "password", "authorization", "cookie"};
-  return std::ranges::any_of(kMasked, [&](std::string_view masked) { return key == masked || key.ends_with(std::string("_") + std::string(masked)); });
+  const std::size_t separator = key.find_last_of("_-. ");
+  const std::string_view word = separator == std::string_view::npos ? key : key.substr(separator + 1);
+  return std::ranges::any_of(kMasked, [&](std::string_view masked) {
+    return std::ranges::equal(word, masked, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; });
+  });
+}
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+// A line end or an escape sequence from outside must not look like a line or a colour of ours.
+void append_escaped(std::string& out, char c) {
+  if (c == '\n') out += "\\n";
+  else if (is_control(c)) fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+  else out += c;
 }
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   for (const char c : text) {
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-        else out += c;
-    }
+    if (c == '"' || c == '\\') out += '\\';
+    append_escaped(out, c);
   }
   out += '"';
 }
@@ -63,7 +71,7 @@ std::string render(Format format, std::string_view level, std::string_view messa
                        std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()), level);
     append_json_string(line, message);
   } else {
-    line = message;
+    for (const char c : message) append_escaped(line, c);
   }
   for (const auto& [key, value] : fields) {
     const std::string_view shown = is_credential(key) ? std::string_view("***") : std::string_view(value);
@@ -74,7 +82,8 @@ std::string render(Format format, std::string_view level, std::string_view messa
       append_json_string(line, shown);
     } else {
       line += fmt::format("  {}=", key);
-      if (shown.find_first_of(" \"\n\t") == std::string_view::npos && !shown.empty()) line += shown;
+      const bool plain = std::ranges::none_of(shown, [](char c) { return c == ' ' || c == '"' || is_control(c); });
+      if (plain && !shown.empty()) line += shown;
       else append_json_string(line, shown);
     }
   }
