@@ -458,9 +458,10 @@ Result<NodePtr> ExpressionParser::target(bool members) {
     } else {
       item = tokens_.node(NodeKind::kName);
       TRY_ASSIGN(item->text, tokens_.expect_identifier());
-      for (const std::string_view constant : {"true", "false", "none", "True", "False", "None", "loop"}) {
+      for (const std::string_view constant : {"true", "false", "none", "True", "False", "None"}) {
         if (item->text == constant) return tokens_.error(fmt::format("cannot assign to '{}'", constant));
       }
+      if (!members && item->text == "loop") return tokens_.error("a loop's variable cannot be named 'loop'");
       if (members && tokens_.take_operator(".")) {
         NodePtr member = tokens_.node(NodeKind::kMember);
         TRY_ASSIGN(member->text, tokens_.expect_identifier());

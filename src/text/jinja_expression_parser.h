@@ -20,7 +20,7 @@ class ExpressionParser {
   };
   Result<NodePtr> expression();
   Result<NodePtr> tuple(const TupleRules& rules);
-  // What `for` and `set` assign to: a name, names with commas, with `members` also ns.name.
+  // What `for` and `set` assign to: a name, names with commas; `set` (with `members`) also to ns.name and to the name `loop`.
   Result<NodePtr> target(bool members);
   // A chain of filters over `subject`. With `inline_start` the first one has no "|" before it.
   Result<NodePtr> filters(NodePtr subject, bool inline_start);

@@ -47,7 +47,9 @@ class PercentFormatter {
       out += text;
     }
     const bool is_tuple = arguments_.is(Kind::kList) && arguments_.list().is_tuple();
-    if (is_tuple ? used_ < arguments_.list().items.size() : used_ == 0 && !arguments_.is(Kind::kDict) && !arguments_.is(Kind::kList)) {
+    // What can be subscripted may be left unused, as it may be a mapping.
+    const bool is_mapping = arguments_.is(Kind::kDict) || arguments_.is(Kind::kList) || arguments_.is(Kind::kUndefined);
+    if (is_tuple ? used_ < arguments_.list().items.size() : used_ == 0 && !is_mapping) {
       return fail(kTemplateFailed, "not all arguments converted during string formatting");
     }
     return heap_.string(std::move(out));
@@ -171,6 +173,7 @@ Result<Value> format_percent(Heap& heap, std::string_view format, const Value& a
 Result<Value> format_braces(Heap& heap, std::string_view format, const Arguments& arguments) {
   std::string out;
   std::size_t next = 0;
+  bool by_number = false;
   for (std::size_t at = 0; at < format.size(); ++at) {
     const char c = format[at];
     const char following = at + 1 < format.size() ? format[at + 1] : '\0';
@@ -191,6 +194,9 @@ Result<Value> format_braces(Heap& heap, std::string_view format, const Arguments
     const Value* value = nullptr;
     std::size_t position = next;
     const auto [stop, problem] = std::from_chars(name.data(), name.data() + name.size(), position);
+    const bool numbered = !name.empty() && problem == std::errc();
+    if (numbered ? next > 0 : name.empty() && by_number) return fail(kTemplateFailed, "cannot switch between automatic and manual field numbering");
+    by_number |= numbered;
     if (name.empty()) ++next;
     if (name.empty() || (problem == std::errc() && stop == name.data() + name.size())) {
       if (position < arguments.positional.size()) value = &arguments.positional[position];

@@ -39,19 +39,21 @@ TEST(TemplateLimits, RefuseHugeRepetitionAtOnce) {
 }
 
 TEST(TemplateLimits, RefuseGrowthByDoubling) {
-  EXPECT_EQ(outcome("{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(64) %}{% set ns.s = ns.s + ns.s %}{% endfor %}"), "template_limit");
-  EXPECT_EQ(outcome("{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(64) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}"), "template_limit");
-  EXPECT_EQ(outcome("{% set ns = namespace(s=[1]) %}{% for i in range(64) %}{% set ns.s = ns.s + ns.s %}{% endfor %}"), "template_limit");
-  EXPECT_EQ(outcome("{% set ns = namespace(s='aa') %}{% for i in range(64) %}{% set ns.s = ns.s.replace('a', 'aa') %}{% endfor %}"), "template_limit");
-  EXPECT_EQ(outcome("{% set ns = namespace(s='aa') %}{% for i in range(64) %}{% set ns.s = ns.s.join(ns.s) %}{% endfor %}"), "template_limit");
-  EXPECT_EQ(outcome("{% set ns = namespace(s='\\'') %}{% for i in range(64) %}{% set ns.s = [ns.s] | string %}{% endfor %}"), "template_limit");
+  const TemplateLimits limits{.steps_max = 200'000, .memory_bytes_max = 8 << 20};
+  EXPECT_EQ(outcome("{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(64) %}{% set ns.s = ns.s + ns.s %}{% endfor %}", limits), "template_limit");
+  EXPECT_EQ(outcome("{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(64) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", limits), "template_limit");
+  EXPECT_EQ(outcome("{% set ns = namespace(s=[1]) %}{% for i in range(64) %}{% set ns.s = ns.s + ns.s %}{% endfor %}", limits), "template_limit");
+  EXPECT_EQ(outcome("{% set ns = namespace(s='aa') %}{% for i in range(64) %}{% set ns.s = ns.s.replace('a', 'aa') %}{% endfor %}", limits), "template_limit");
+  EXPECT_EQ(outcome("{% set ns = namespace(s='aa') %}{% for i in range(64) %}{% set ns.s = ns.s.join(ns.s) %}{% endfor %}", limits), "template_limit");
+  EXPECT_EQ(outcome("{% set ns = namespace(s='\\'') %}{% for i in range(64) %}{% set ns.s = [ns.s] | string %}{% endfor %}", limits), "template_limit");
 }
 
 // A list that holds itself twice, 60 levels deep, is tiny in memory and endless as text.
 TEST(TemplateLimits, RefuseToWalkSharedDataForever) {
+  const TemplateLimits limits{.steps_max = 200'000};
   const std::string build = "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}";
   for (const char* use : {"{{ ns.x }}", "{{ ns.x | tojson }}", "{{ ns.x == [ns.x[0], [ns.x[0][0], ns.x[0][1]]] and ns.x != ns.x }}", "{{ ns.x | string | length }}"}) {
-    EXPECT_EQ(outcome(build + use), "template_limit") << use;
+    EXPECT_EQ(outcome(build + use, limits), "template_limit") << use;
   }
 }
 

@@ -81,20 +81,22 @@ Result<> sort_by_key(Evaluator& evaluator, std::vector<Keyed>& keyed, bool desce
   return {};
 }
 
-// "a.b" follows members; "a,b" makes a list of two keys.
 Result<Value> attribute_key(Evaluator& evaluator, const Value& item, const Value& attribute, bool case_sensitive) {
   if (attribute.is(Kind::kNone)) return sort_key(evaluator, item, case_sensitive);
-  if (!attribute.is(Kind::kString) || !attribute.text().contains(',')) {
-    TRY_ASSIGN(const Value value, evaluator.path(item, attribute));
-    return sort_key(evaluator, value, case_sensitive);
-  }
+  TRY_ASSIGN(const Value value, evaluator.path(item, attribute));
+  return sort_key(evaluator, value, case_sensitive);
+}
+
+// "a,b" sorts by one after the other. A list even for one, so that members which are missing compare as equal.
+Result<Value> attribute_keys(Evaluator& evaluator, const Value& item, const Value& attribute, bool case_sensitive) {
+  if (!attribute.is(Kind::kString)) return attribute_key(evaluator, item, attribute, case_sensitive);
   std::vector<Value> keys;
-  for (std::string_view rest = attribute.text(); !rest.empty();) {
+  for (std::string_view rest = attribute.text();;) {
     const std::size_t comma = std::min(rest.find(','), rest.size());
-    TRY_ASSIGN(const Value value, evaluator.path(item, Value::string(rest.substr(0, comma))));
-    TRY_ASSIGN(const Value key, sort_key(evaluator, value, case_sensitive));
+    TRY_ASSIGN(const Value key, attribute_key(evaluator, item, Value::string(rest.substr(0, comma)), case_sensitive));
     keys.push_back(key);
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    if (comma == rest.size()) break;
+    rest.remove_prefix(comma + 1);
   }
   return evaluator.heap().list(std::move(keys));
 }
@@ -117,7 +119,12 @@ Result<Value> items_of(Evaluator& evaluator, const std::vector<Keyed>& keyed, Li
 
 Result<Value> sort(Evaluator& evaluator, const Value& self, Arguments& arguments) {
   TRY_ASSIGN(const Bound bound, bind(arguments, {"reverse", "case_sensitive", "attribute"}));
-  TRY_ASSIGN(std::vector<Keyed> keyed, keyed_items(evaluator, self, bound.value(2), bound.truth(1, false)));
+  TRY_ASSIGN(const std::vector<Value> items, iterate(evaluator.heap(), self));
+  std::vector<Keyed> keyed;
+  for (const Value& item : items) {
+    TRY_ASSIGN(const Value key, attribute_keys(evaluator, item, bound.value(2), bound.truth(1, false)));
+    keyed.push_back({key, item});
+  }
   TRY(sort_by_key(evaluator, keyed, bound.truth(0, false)));
   return items_of(evaluator, keyed, ListFlavor::kList);
 }

@@ -22,6 +22,16 @@ std::unexpected<Error> unsupported(std::string_view operation, const Value& left
 
 std::int64_t floor_quotient(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0); }
 
+// As CPython's float_floor_div, whose rounding this keeps.
+double floor_quotient(double a, double b) {
+  const double rest = std::fmod(a, b);
+  double quotient = (a - rest) / b;
+  if (rest != 0 && (b < 0) != (rest < 0)) quotient -= 1;
+  if (quotient == 0) return std::copysign(0.0, a / b);
+  const double floored = std::floor(quotient);
+  return quotient - floored > 0.5 ? floored + 1 : floored;
+}
+
 double floor_modulo(double a, double b) {
   const double rest = std::fmod(a, b);
   if (rest != 0) return (rest < 0) != (b < 0) ? rest + b : rest;
@@ -76,9 +86,7 @@ Result<Value> arithmetic(std::string_view operation, const Value& left, const Va
   if (b == 0) return fail(kTemplateFailed, "division by zero");
   if (operation == "/") return Value::number(a / b);
   if (operation == "%") return Value::number(floor_modulo(a, b));
-  const double quotient = (a - floor_modulo(a, b)) / b;
-  const double floored = std::floor(quotient);
-  return Value::number(quotient - floored > 0.5 ? floored + 1 : floored);
+  return Value::number(floor_quotient(a, b));
 }
 
 Result<Value> repeat_list(Heap& heap, const List& list, std::int64_t copies) {
@@ -147,10 +155,7 @@ Result<Value> apply_operator(Heap& heap, std::string_view operation, const Value
   if (left.is_number() && right.is_number()) return arithmetic(operation, left, right);
   if (operation == "+") return add(heap, left, right);
   if (operation == "*") return multiply(heap, left, right);
-  if (operation == "%" && left.is(Kind::kString)) {
-    if (right.is(Kind::kUndefined)) return unsupported(operation, left, right);
-    return format_percent(heap, left.text(), right);
-  }
+  if (operation == "%" && left.is(Kind::kString)) return format_percent(heap, left.text(), right);
   return unsupported(operation, left, right);
 }
 
@@ -346,7 +351,7 @@ Result<Value> slice(Heap& heap, const Value& subject, const Value& start, const 
   }
   if (!subject.is(Kind::kList) || !subject.list().is_sequence()) {
     if (subject.is(Kind::kUndefined)) return fail(kTemplateFailed, subject.absence_message());
-    return Value::undefined("slice", Absence::kMember, type_name(subject).data());
+    return fail(kTemplateFailed, fmt::format("'{}' object cannot be sliced", type_name(subject)));
   }
   const List& list = subject.list();
   TRY_ASSIGN(const Span span, resolve_slice(start, stop, step, static_cast<std::int64_t>(list.items.size())));

@@ -16,6 +16,12 @@ Result<std::string_view> take_name(Arguments& arguments) {
   return name;
 }
 
+// Whatever counts as false has no items here, even None and 0.
+Result<std::vector<Value>> items_if_any(Evaluator& evaluator, const Value& self) {
+  if (!is_true(self)) return std::vector<Value>();
+  return iterate(evaluator.heap(), self);
+}
+
 Result<Value> map_attribute(Evaluator& evaluator, const std::vector<Value>& items, Arguments& arguments) {
   TRY_ASSIGN(const Bound bound, bind(arguments, {"attribute", "default"}, 1));
   std::vector<Value> mapped;
@@ -27,7 +33,7 @@ Result<Value> map_attribute(Evaluator& evaluator, const std::vector<Value>& item
 }
 
 Result<Value> map(Evaluator& evaluator, const Value& self, Arguments& arguments) {
-  TRY_ASSIGN(const std::vector<Value> items, iterate(evaluator.heap(), self));
+  TRY_ASSIGN(const std::vector<Value> items, items_if_any(evaluator, self));
   if (arguments.positional.empty() && !arguments.named.empty()) return map_attribute(evaluator, items, arguments);
   TRY_ASSIGN(const std::string_view name, take_name(arguments));
   std::vector<Value> mapped;
@@ -41,7 +47,7 @@ Result<Value> map(Evaluator& evaluator, const Value& self, Arguments& arguments)
 }
 
 Result<Value> pick(Evaluator& evaluator, const Value& self, Arguments& arguments, bool by_attribute, bool wanted) {
-  TRY_ASSIGN(const std::vector<Value> items, iterate(evaluator.heap(), self));
+  TRY_ASSIGN(const std::vector<Value> items, items_if_any(evaluator, self));
   Value attribute;
   if (by_attribute) {
     if (arguments.positional.empty()) return fail(kTemplateFailed, "the name of an attribute is needed");

@@ -34,6 +34,8 @@ std::string title_words(std::string_view text) {
     const bool separates = is_space(c.value) || c.value == U'-' || c.value == U'(' || c.value == U'{' || c.value == U'[' || c.value == U'<';
     if (c.value == kInvalid) {
       out += text[at];
+    } else if (c.value == 0xDF && !in_word) {
+      out += "SS";
     } else {
       append_code_point(out, in_word ? to_lower(c.value) : to_upper(c.value));
     }

@@ -210,6 +210,8 @@ Result<Value> title_method(Evaluator& evaluator, const Value& self, Arguments& a
     const CodePoint c = code_point_at(self.text(), at);
     if (c.value == kInvalid) {
       out += self.text()[at];
+    } else if (c.value == 0xDF && !in_word) {
+      out += "Ss";
     } else {
       append_code_point(out, in_word ? to_lower(c.value) : to_upper(c.value));
     }

@@ -88,10 +88,13 @@ Result<Value> cased(Evaluator& evaluator, const Value& self, Arguments& argument
 Result<Value> lower_test(Evaluator& evaluator, const Value& self, Arguments& arguments) { return cased(evaluator, self, arguments, is_lower); }
 Result<Value> upper_test(Evaluator& evaluator, const Value& self, Arguments& arguments) { return cased(evaluator, self, arguments, is_upper); }
 
-Result<Value> filter_exists(Evaluator&, const Value& self, Arguments&) {
-  return Value::boolean(self.is(Kind::kString) && find_filter(self.text()) != nullptr);
+Result<Value> name_is_known(const Value& self, Arguments& arguments, Builtin (*find)(std::string_view)) {
+  TRY(bind(arguments, {}));
+  if (!is_hashable(self)) return fail(kTemplateFailed, "a name is needed");
+  return Value::boolean(self.is(Kind::kString) && find(self.text()) != nullptr);
 }
-Result<Value> test_exists(Evaluator&, const Value& self, Arguments&) { return Value::boolean(self.is(Kind::kString) && find_test(self.text()) != nullptr); }
+Result<Value> filter_exists(Evaluator&, const Value& self, Arguments& arguments) { return name_is_known(self, arguments, find_filter); }
+Result<Value> test_exists(Evaluator&, const Value& self, Arguments& arguments) { return name_is_known(self, arguments, find_test); }
 
 }  // namespace
 

@@ -179,6 +179,7 @@ std::string_view strip(std::string_view text, Side side, std::string_view charac
 std::size_t find(std::string_view text, std::string_view part, std::size_t from) {
   if (from > text.size()) return std::string_view::npos;
   if (part.empty()) return from;
+  if (from == text.size()) return std::string_view::npos;  // memmem takes no null pointer.
   const void* found = memmem(text.data() + from, text.size() - from, part.data(), part.size());
   return found == nullptr ? std::string_view::npos : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }

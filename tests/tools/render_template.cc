@@ -1,8 +1,9 @@
-// Reads one JSON object a line, {"template": …, "variables": {…}, "date": "2026-11-21"}, and writes one a line: {"ok": text} or
+// Reads one JSON object a line, {"source": …, "variables": {…}, "date": "2026-11-21"}, and writes one a line: {"ok": text} or
 // {"error": code, "message": text}. Only for tests.
 #include <cstdio>
 #include <glaze/json.hpp>
 #include <iostream>
+#include <optional>
 #include <string>
 
 #include "text/chat_template.h"
@@ -32,11 +33,6 @@ Answer answer(const std::string& line) {
 }
 
 }  // namespace
-
-template <>
-struct glz::meta<Question> {
-  static constexpr auto value = glz::object("template", &Question::source, "variables", &Question::variables, "date", &Question::date);
-};
 
 int main() {
   for (std::string line; std::getline(std::cin, line);) {
