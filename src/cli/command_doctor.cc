@@ -4,6 +4,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -17,6 +20,7 @@
 #include "cli/example_models.h"
 #include "cli/json_text.h"
 #include "engines/engines.h"
+#include "engines/findings.h"
 #include "models/repository.h"
 
 namespace forebay::cli {
@@ -60,20 +64,12 @@ std::vector<Check> check_engines() {
   return checks;
 }
 
-// With it, a batch of 32 tokens takes fourteen times as long (632 ms against 46, libllama 0.7.0, 2 cores).
-Check check_blas() {
-  std::error_code ignored;
-  for (const char* root : {"/usr/lib", "/usr/local/lib"}) {
-    for (const auto& triplet : std::filesystem::directory_iterator(root, ignored)) {
-      for (const char* below : {"ggml", "ggml/backends0", "ggml/backends"}) {
-        const auto library = triplet.path() / below / "libggml-blas.so";
-        if (std::filesystem::exists(library, ignored))
-          return {"ggml BLAS backend", Health::kNote, library.string() + " is installed",
-                  "it is not used here; remove the package libggml0-backend-blas, which slows other programs down"};
-      }
-    }
-  }
-  return {"ggml BLAS backend", Health::kGood, "not installed, as it should be", ""};
+// What the libraries that compute have to say: a slow BLAS backend, telemetry that is not off, …
+std::vector<Check> check_libraries() {
+  std::vector<Check> checks;
+  for (auto& finding : engines::environment_findings()) checks.push_back({"engine libraries", Health::kNote, std::move(finding), ""});
+  if (checks.empty()) checks.push_back({"engine libraries", Health::kGood, "no telemetry, no backend that slows others down", ""});
+  return checks;
 }
 
 // Zero when it is free, else the error number.
@@ -135,10 +131,6 @@ Check check_locale() {
   return {"locale", Health::kNote, "none is set", "set LC_ALL=C.UTF-8 to see every character"};
 }
 
-Check check_telemetry() {
-  return {"telemetry", Health::kGood, "none leaves this machine; ONNX Runtime's is switched off before its first call", ""};
-}
-
 std::string as_json(const std::vector<Check>& checks) {
   static constexpr std::array<std::string_view, 3> kWords = {"good", "note", "bad"};
   std::string out;
@@ -164,9 +156,8 @@ Result<> examine(Console& console, const ConfigurationFlags& flags, bool json) {
   const Configuration configuration = loaded ? loaded->values : Configuration();
   std::vector<Check> checks = {check_configuration(loaded), check_machine()};
   for (auto& check : check_engines()) checks.push_back(std::move(check));
-  for (auto& check :
-       {check_blas(), check_port(configuration), check_folder(), check_models(configuration), check_locale(), check_telemetry()})
-    checks.push_back(check);
+  for (auto& check : check_libraries()) checks.push_back(std::move(check));
+  for (auto& check : {check_port(configuration), check_folder(), check_models(configuration), check_locale()}) checks.push_back(check);
   console.out << (json ? as_json(checks) : as_text(checks));
   const auto failed = std::ranges::count(checks, Health::kBad, &Check::health);
   if (failed != 0) return fail(kDoctorFailed, fmt::format("{} check(s) failed", failed));
