@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <vector>
 
 #include "engines/errors.h"
@@ -21,7 +22,12 @@ class GrammarScan {
   Result<> run() {
     while (!rest_.empty()) TRY(next());
     if (groups_.size() > 1) return refused("a group is not closed");
-    if (rules_ == 0) return refused("it has no rule");
+    if (defined_.empty()) return refused("it has no rule");
+    if (!defined_.contains("root")) return refused("it has no rule 'root'");
+    // The library would write the whole grammar to standard error.
+    for (const std::string_view name : used_) {
+      if (!defined_.contains(name)) return refused(fmt::format("the rule '{}' is not defined", name));
+    }
     return {};
   }
 
@@ -34,7 +40,7 @@ class GrammarScan {
 
   Result<> next() {
     const char c = rest_.front();
-    if (c == '"' || c == '[') return skip_quoted(c == '"' ? '"' : ']');
+    if (c == '"' || c == '[' || c == '<') return skip_quoted(c == '"' ? '"' : c == '[' ? ']' : '>');
     if (c == '{') return repeat();
     if (c == '(') return open();
     if (c == ')') return close();
@@ -44,11 +50,16 @@ class GrammarScan {
     }
     if (rest_.starts_with("::=")) {
       rest_.remove_prefix(3);
-      if (++rules_ > limits_.rules_max) return refused(fmt::format("more than {} rules", limits_.rules_max));
+      if (used_.empty()) return refused("a '::=' without a name");
+      defined_.insert(used_.back());
+      used_.pop_back();
+      if (defined_.size() > limits_.rules_max) return refused(fmt::format("more than {} rules", limits_.rules_max));
       return {};
     }
     if (is_word(c)) {
-      while (!rest_.empty() && is_word(rest_.front())) rest_.remove_prefix(1);
+      const std::size_t size = static_cast<std::size_t>(std::ranges::find_if_not(rest_, is_word) - rest_.begin());
+      used_.push_back(rest_.substr(0, size));
+      rest_.remove_prefix(size);
       return add(1);
     }
     rest_.remove_prefix(1);
@@ -111,7 +122,8 @@ class GrammarScan {
   std::string_view rest_;
   const GrammarLimits& limits_;
   std::vector<Group> groups_{1};
-  std::uint32_t rules_ = 0;
+  std::set<std::string_view> defined_;
+  std::vector<std::string_view> used_;  // names of rules, until "::=" makes the last one a definition
 };
 }  // namespace
 

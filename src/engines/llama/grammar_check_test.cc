@@ -34,7 +34,7 @@ TEST(GrammarCheck, LimitsTheDepthOfGroups) {
 }
 
 TEST(GrammarCheck, LimitsRulesAndBytes) {
-  EXPECT_TRUE(check_grammar("root ::= a\na ::= \"x\"", {.rules_max = 2}));
+  EXPECT_TRUE(check_grammar("root ::= a\na ::= <think> \"x\"", {.rules_max = 2}));
   expect_refused("root ::= a\na ::= \"x\"", "more than 1 rules", {.rules_max = 1});
   EXPECT_TRUE(check_grammar("root ::= \"a\"", {.bytes_max = 12}));
   expect_refused("root ::= \"ab\"", "13 bytes, at most 12 are allowed", {.bytes_max = 12});
@@ -54,6 +54,9 @@ TEST(GrammarCheck, RefusesWhatIsNotFinished) {
   expect_refused("root ::= \"a", "a '\"' is missing");
   expect_refused("root ::= [a", "a ']' is missing");
   expect_refused("root ::= \"a\"{2", "a '}' is missing");
+  expect_refused("root ::= missing", "the rule 'missing' is not defined");
+  expect_refused("other ::= \"a\"", "it has no rule 'root'");
+  expect_refused("::= \"a\"", "a '::=' without a name");
   expect_refused("   ", "it has no rule");
   expect_refused("", "it has no rule");
   expect_refused(std::string("root ::= \"a\0\"", 13), "it contains a zero byte");

@@ -13,7 +13,7 @@ namespace {
 // ModelProto, field by field (onnx/onnx.proto): ir_version 8; graph { node { input "x", output "y", op_type "Identity" } name "g"
 // input { "x": float32 [1] } output { "y": float32 [1] } }; opset_import { version 13 }.
 constexpr unsigned char kIdentityModel[] = {
-    0x08, 8, 0x3a, 57,
+    0x08, 8, 0x3a, 55,
     0x0a, 16, 0x0a, 1, 'x', 0x12, 1, 'y', 0x22, 8, 'I', 'd', 'e', 'n', 't', 'i', 't', 'y',
     0x12, 1, 'g',
     0x5a, 15, 0x0a, 1, 'x', 0x12, 10, 0x0a, 8, 0x08, 1, 0x12, 4, 0x0a, 2, 0x08, 1,
