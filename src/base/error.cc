@@ -41,11 +41,48 @@ std::string_view name_of(ErrorKind kind) { return row_of(kind).name; }
 
 std::string ErrorCode::id() const { return fmt::format("FB{:04}", number); }
 
-std::string Error::to_string() const { return fmt::format("{} {}: {}", code_->id(), code_->name, message_); }
+struct Error::Details {
+  const ErrorCode* code;
+  std::string message;
+  std::string hint;
+  std::string field;
+  std::optional<std::chrono::milliseconds> retry_after;
+  std::vector<std::string> trail;
+};
+
+Error::Error(const ErrorCode& code, std::string message) : details_(new Details{.code = &code, .message = std::move(message)}) {}
+Error::Error(const Error& other) : details_(other.details_ != nullptr ? new Details(*other.details_) : nullptr) {}
+void Error::destroy(Details* details) { delete details; }
+
+const ErrorCode& Error::code() const { return *details_->code; }
+const std::string& Error::message() const { return details_->message; }
+std::string_view Error::hint() const { return details_->hint.empty() ? details_->code->hint : std::string_view(details_->hint); }
+const std::string& Error::field() const { return details_->field; }
+std::optional<std::chrono::milliseconds> Error::retry_after() const { return details_->retry_after; }
+const std::vector<std::string>& Error::trail() const { return details_->trail; }
+
+Error&& Error::with_hint(std::string hint) && {
+  details_->hint = std::move(hint);
+  return std::move(*this);
+}
+Error&& Error::with_field(std::string field) && {
+  details_->field = std::move(field);
+  return std::move(*this);
+}
+Error&& Error::with_retry_after(std::chrono::milliseconds wait) && {
+  details_->retry_after = wait;
+  return std::move(*this);
+}
+Error&& Error::with_context(std::string attempted) && {
+  details_->trail.push_back(std::move(attempted));
+  return std::move(*this);
+}
+
+std::string Error::to_string() const { return fmt::format("{} {}: {}", code().id(), code().name, message()); }
 
 std::string Error::to_log_string() const {
   std::string line = to_string();
-  for (auto step = trail_.rbegin(); step != trail_.rend(); ++step) line += " < " + *step;
+  for (auto step = trail().rbegin(); step != trail().rend(); ++step) line += " < " + *step;
   return line;
 }
 

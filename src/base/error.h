@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace forebay {
@@ -55,39 +56,47 @@ struct ErrorCode {
 // A room's codes, in the order of their numbers.
 using ErrorCodes = std::span<const ErrorCode* const>;
 
+// One pointer wide: errors are rare, and every function that can fail carries the code to move and destroy one.
 class Error {
  public:
   // `code` must have static storage duration. `message` may reach the client: no paths outside the request, no secrets.
-  Error(const ErrorCode& code, std::string message) : code_(&code), message_(std::move(message)) {}
+  Error(const ErrorCode& code, std::string message);
+  Error(const Error& other);
+  Error(Error&& other) noexcept : details_(std::exchange(other.details_, nullptr)) {}
+  Error& operator=(Error other) noexcept {
+    std::swap(details_, other.details_);
+    return *this;
+  }
+  ~Error() {
+    if (details_ != nullptr) destroy(details_);
+  }
 
-  const ErrorCode& code() const { return *code_; }
-  ErrorKind kind() const { return code_->kind; }
-  const std::string& message() const { return message_; }
-  std::string_view hint() const { return hint_.empty() ? code_->hint : std::string_view(hint_); }
+  const ErrorCode& code() const;
+  ErrorKind kind() const { return code().kind; }
+  const std::string& message() const;
+  std::string_view hint() const;
   // The request field the error is about, in the dialect-neutral spelling of the request ("messages[2].role"); empty if none.
-  const std::string& field() const { return field_; }
+  const std::string& field() const;
   // When trying again makes sense; set on kUnavailable and kRateLimited.
-  std::optional<std::chrono::milliseconds> retry_after() const { return retry_after_; }
-  const std::vector<std::string>& trail() const { return trail_; }
+  std::optional<std::chrono::milliseconds> retry_after() const;
+  // What was being attempted, innermost first.
+  const std::vector<std::string>& trail() const;
 
-  Error&& with_hint(std::string hint) && { hint_ = std::move(hint); return std::move(*this); }
-  Error&& with_field(std::string field) && { field_ = std::move(field); return std::move(*this); }
-  Error&& with_retry_after(std::chrono::milliseconds wait) && { retry_after_ = wait; return std::move(*this); }
-  // Whoever knows what was being attempted adds it. Newest first in the log line.
-  Error&& with_context(std::string attempted) && { trail_.push_back(std::move(attempted)); return std::move(*this); }
+  Error&& with_hint(std::string hint) &&;
+  Error&& with_field(std::string field) &&;
+  Error&& with_retry_after(std::chrono::milliseconds wait) &&;
+  // Whoever knows what was being attempted adds it.
+  Error&& with_context(std::string attempted) &&;
 
   // "FB1042 gguf_tensor_out_of_bounds: tensor 'x' ends past the file", one line, for people.
   std::string to_string() const;
-  // The same with the trail, for the log.
+  // The same with the trail, for the log; outermost attempt first.
   std::string to_log_string() const;
 
  private:
-  const ErrorCode* code_;
-  std::string message_;
-  std::string hint_;
-  std::string field_;
-  std::optional<std::chrono::milliseconds> retry_after_;
-  std::vector<std::string> trail_;
+  struct Details;
+  static void destroy(Details* details);
+  Details* details_;  // null only after a move
 };
 
 inline Error annotate(Error error) { return error; }
