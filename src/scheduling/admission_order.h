@@ -27,7 +27,7 @@ class AdmissionOrder {
   struct Entry {
     Ticket ticket;
     Instant arrived;
-    Instant deadline;        // the ticket's, at most queue_wait_max away
+    Instant deadline;        // the ticket's; queue_wait_max from the arrival when it has none
     Priority level;          // the ticket's, raised by ageing
   };
 

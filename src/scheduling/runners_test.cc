@@ -9,7 +9,7 @@
 #include "base/errors.h"
 #include "engines/errors.h"
 #include "scheduling/errors.h"
-#include "scheduling/generation_fixture.h"
+#include "scheduling/testing/generation_fixture.h"
 
 namespace forebay::scheduling {
 namespace {
