@@ -124,7 +124,9 @@ Result<> Exchange::admit(const Request& request) {
     if (parts_->draining.load()) return fail(Error(kShuttingDown, "the server is draining").with_retry_after(std::chrono::seconds(5)));
     TRY_ASSIGN(pass_, parts_->gate.enter());
     counted_ = true;
-    if (++parts_->in_flight > parts_->options.concurrent_requests_max) {
+    const std::uint32_t in_flight = ++parts_->in_flight;
+    parts_->context.serving_metrics->in_flight.set(in_flight);
+    if (in_flight > parts_->options.concurrent_requests_max) {
       return fail(Error(kTooBusy, fmt::format("{} requests are in flight", parts_->options.concurrent_requests_max)).with_retry_after(std::chrono::seconds(1)));
     }
   }
@@ -267,10 +269,7 @@ void Exchange::fail_stream(const Error& error) {
   end_stream();
 }
 
-void Exchange::end_stream() {
-  if (stream_ != nullptr) stream_->close();
-  end();
-}
+void Exchange::end_stream() { end(); }
 
 void Exchange::on_loop(std::move_only_function<void()> work) {
   bool here = false;
@@ -321,6 +320,7 @@ void Exchange::end() {
   if (std::exchange(counted_, false)) parts_->context.serving_metrics->in_flight.set(--parts_->in_flight);
   pass_ = {};
   work_.reset();
+  if (stream_ != nullptr) stream_->close();
   if (const auto connection = connection_.lock()) connection->remove(this);
 }
 

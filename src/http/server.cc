@@ -81,11 +81,11 @@ class ScratchFolder {
   const std::string& path() const { return path_; }
   void remove() {
     std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+    std::filesystem::remove_all(path_, ignored);
   }
 
  private:
-  std::string path_;
+  std::string path_ = "/nonexistent";  // when there is no folder to write to, there is none for uploads either
 };
 
 constexpr const char* kExchange = "exchange";

@@ -1,0 +1,86 @@
+#include "http/error_writer.h"
+
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "accounts/errors.h"
+#include "base/errors.h"
+#include "http/errors.h"
+#include "http/json_body.h"
+#include "models/errors.h"
+#include "tensors/errors.h"
+#include "text/errors.h"
+
+namespace forebay::http {
+namespace {
+
+const JsonLimits kLimits;
+
+std::vector<const ErrorCode*> every_code() {
+  std::vector<const ErrorCode*> codes;
+  for (const ErrorCodes room : {ErrorCodes(kBaseErrors), ErrorCodes(kHttpErrors), ErrorCodes(models::kModelsErrors), ErrorCodes(accounts::kAccountsErrors),
+                                ErrorCodes(tensors::kTensorErrors), ErrorCodes(text::kTextErrors)}) {
+    codes.insert(codes.end(), room.begin(), room.end());
+  }
+  return codes;
+}
+
+TEST(HttpErrors, LieInTheRoomsRangeInOrderAndOnce) {
+  for (std::size_t i = 0; i < std::size(kHttpErrors); ++i) {
+    EXPECT_GE(kHttpErrors[i]->number, 7000);
+    EXPECT_LT(kHttpErrors[i]->number, 7500);
+    if (i > 0) {
+      EXPECT_LT(kHttpErrors[i - 1]->number, kHttpErrors[i]->number);
+    }
+  }
+}
+
+// Property 24: whatever the code and the dialect, an error has its shape, a stable code, a message, a hint and the request id.
+TEST(Property24, EveryErrorHasItsDialectsShape) {
+  for (const auto* code : every_code()) {
+    for (const auto dialect : {Dialect::kPlain, Dialect::kOpenAi, Dialect::kOip}) {
+      const auto reply = error_reply(Error(*code, "what \"happened\"\n").with_field("a.b"), dialect, "req-1");
+      EXPECT_EQ(reply.status, mapping_of(code->kind).http_status);
+      EXPECT_EQ(reply.content_type, "application/json");
+      auto body = JsonObject::parse(reply.body, kLimits).value();
+      if (dialect == Dialect::kOpenAi) {
+        ASSERT_EQ(body.members().size(), 1U);
+        body = JsonObject::of(body.need("error").value()).value();
+        EXPECT_EQ(body.need("message").value().string().value(), "what \"happened\"\n");
+        EXPECT_EQ(body.need("param").value().string().value(), "a.b");
+        EXPECT_EQ(body.need("code").value().string().value(), code->name);
+        EXPECT_EQ(body.need("forebay_code").value().string().value(), code->id());
+        EXPECT_FALSE(body.need("type").value().string().value().empty());
+      } else {
+        EXPECT_EQ(body.need("error").value().string().value(), "what \"happened\"\n");
+        EXPECT_EQ(body.need("code").value().string().value(), code->id());
+        EXPECT_EQ(body.need("name").value().string().value(), code->name);
+        EXPECT_EQ(body.need("field").value().string().value(), "a.b");
+      }
+      EXPECT_FALSE(body.need("hint").value().string().value().empty());
+      EXPECT_EQ(body.need("request_id").value().string().value(), "req-1");
+    }
+  }
+}
+
+TEST(ErrorWriter, SaysNullForAnErrorAboutNoField) {
+  EXPECT_THAT(error_reply(Error(kJsonSyntax, "m"), Dialect::kOpenAi, "r").body, ::testing::HasSubstr("\"param\":null"));
+  EXPECT_THAT(error_reply(Error(kJsonSyntax, "m"), Dialect::kPlain, "r").body, ::testing::HasSubstr("\"field\":null"));
+}
+
+TEST(ErrorWriter, TellsWhenToTryAgainInWholeSeconds) {
+  const auto header = [](const Reply& reply, std::string_view name) {
+    const auto found = std::ranges::find(reply.headers, name, &std::pair<std::string, std::string>::first);
+    return found == reply.headers.end() ? "" : found->second;
+  };
+  EXPECT_EQ(header(error_reply(Error(kTooBusy, "m").with_retry_after(std::chrono::milliseconds(1200)), Dialect::kPlain, "r"), "Retry-After"), "2");
+  EXPECT_EQ(header(error_reply(Error(kTooBusy, "m").with_retry_after(std::chrono::milliseconds(0)), Dialect::kPlain, "r"), "Retry-After"), "1");
+  EXPECT_EQ(header(error_reply(Error(kShuttingDown, "m"), Dialect::kPlain, "r"), "Retry-After"), "1");
+  EXPECT_EQ(header(error_reply(Error(kJsonSyntax, "m"), Dialect::kPlain, "r"), "Retry-After"), "");
+  EXPECT_EQ(header(error_reply(Error(accounts::kKeyMissing, "m"), Dialect::kPlain, "r"), "WWW-Authenticate"), "Bearer");
+}
+
+}  // namespace
+}  // namespace forebay::http

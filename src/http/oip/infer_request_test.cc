@@ -1,0 +1,132 @@
+#include "http/oip/infer_request.h"
+
+#include <cstring>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "http/errors.h"
+#include "tensors/errors.h"
+
+namespace forebay::http::oip {
+namespace {
+
+using tensors::DType;
+
+formats::ModelDescription one_float_input() {
+  formats::ModelDescription description;
+  description.inputs.push_back({.name = "x", .dtype = DType::kFloat32, .shape = {-1, 2}});
+  description.outputs.push_back({.name = "y", .dtype = DType::kFloat32, .shape = {-1}});
+  description.outputs.push_back({.name = "z", .dtype = DType::kFloat32, .shape = {-1}});
+  return description;
+}
+
+std::string bytes_of(std::initializer_list<float> values) {
+  std::string bytes(values.size() * 4, '\0');
+  std::memcpy(bytes.data(), values.begin(), bytes.size());
+  return bytes;
+}
+
+Result<InferRequest> read(std::string_view json, std::string_view tail = {}, const formats::ModelDescription& description = one_float_input()) {
+  const auto body = std::make_shared<std::string>(std::string(json) + std::string(tail));
+  const std::string length = std::to_string(json.size());
+  return read_infer_request(*body, tail.empty() ? std::nullopt : std::optional<std::string_view>(length), description, {}, body);
+}
+ErrorCode error(std::string_view json, std::string_view tail = {}) {
+  const auto request = read(json, tail);
+  return request ? ErrorCode{0, "fine"} : request.error().code();
+}
+
+TEST(InferRequestBody, ReadsFlatAndNestedNumbers) {
+  for (const auto* values : {"[1,2,3,4]", "[[1,2],[3,4]]"}) {
+    const auto request = read(std::string(R"({"id":"7","inputs":[{"name":"x","shape":[2,2],"datatype":"FP32","data":)") + values + "}]}");
+    ASSERT_TRUE(request) << request.error().to_string();
+    EXPECT_EQ(request->id, "7");
+    EXPECT_THAT(request->inputs.at(0).tensor.values<float>(), ::testing::ElementsAre(1, 2, 3, 4));
+  }
+}
+
+TEST(InferRequestBody, ReadsBinaryTensors) {
+  const auto request = read(R"({"inputs":[{"name":"any","shape":[1,2],"datatype":"FP32","parameters":{"binary_data_size":8}}],"parameters":{"binary_data_output":true}})",
+                            bytes_of({5, 6}));
+  ASSERT_TRUE(request) << request.error().to_string();
+  EXPECT_EQ(request->inputs.at(0).name, "x");
+  EXPECT_THAT(request->inputs.at(0).tensor.values<float>(), ::testing::ElementsAre(5, 6));
+  EXPECT_TRUE(request->all_binary);
+}
+
+TEST(InferRequestBody, TakesARawBody) {
+  const auto body = std::make_shared<std::string>(bytes_of({1, 2, 3, 4, 5, 6}));
+  const auto request = read_infer_request(*body, "0", one_float_input(), {}, body);
+  ASSERT_TRUE(request) << request.error().to_string();
+  EXPECT_EQ(request->inputs.at(0).tensor.shape(), (tensors::Shape{3, 2}));
+  EXPECT_TRUE(request->all_binary);
+  EXPECT_EQ(read_infer_request("12345", "0", one_float_input(), {}, nullptr).error().code(), kBinarySizes);
+}
+
+TEST(InferRequestBody, ReadsStringsAndBools) {
+  formats::ModelDescription description;
+  description.inputs.push_back({.name = "s", .dtype = DType::kString, .shape = {-1}});
+  description.inputs.push_back({.name = "b", .dtype = DType::kBool, .shape = {-1}});
+  const std::string tail("\x02\0\0\0hi\0\0\0\0\x01\0", 12);
+  const auto request = read(R"({"inputs":[{"name":"s","shape":[2],"datatype":"BYTES","parameters":{"binary_data_size":10}},
+                                          {"name":"b","shape":[2],"datatype":"BOOL","parameters":{"binary_data_size":2}}]})", tail, description);
+  ASSERT_TRUE(request) << request.error().to_string();
+  EXPECT_THAT(request->inputs.at(0).tensor.strings(), ::testing::ElementsAre("hi", ""));
+  EXPECT_EQ(request->inputs.at(1).tensor.size(), 2U);
+}
+
+TEST(InferRequestBody, RefusesSizesThatDoNotAddUp) {
+  const auto input = [](std::string_view shape, std::string_view size) {
+    return std::string(R"({"inputs":[{"name":"x","shape":)") + std::string(shape) + R"(,"datatype":"FP32","parameters":{"binary_data_size":)" + std::string(size) + "}}]}";
+  };
+  EXPECT_EQ(error(input("[1,2]", "8"), bytes_of({1})), kBinarySizes);
+  EXPECT_EQ(error(input("[1,2]", "4"), bytes_of({1, 2})), kBinarySizes);
+  EXPECT_EQ(error(input("[1,2]", "8"), bytes_of({1, 2, 3})), kBinarySizes);
+  EXPECT_EQ(error(input("[2,2]", "8"), bytes_of({1, 2})), kBinarySizes);
+  EXPECT_EQ(error(input("[1,2]", "-8"), bytes_of({1, 2})), kFieldRange);
+  EXPECT_EQ(error(input("[1,2]", "18446744073709551616"), bytes_of({1, 2})), kFieldRange);
+  for (const auto* length : {"-1", "99999", "1x", "18446744073709551616"}) {
+    EXPECT_EQ(read_infer_request("{}", length, one_float_input(), {}, nullptr).error().code(), kBinarySizes) << length;
+  }
+}
+
+TEST(InferRequestBody, RefusesShapesThatCannotBe) {
+  const auto input = [](std::string_view shape) {
+    return std::string(R"({"inputs":[{"name":"x","shape":)") + std::string(shape) + R"(,"datatype":"FP32","data":[1,2]}]})";
+  };
+  EXPECT_EQ(error(input("[1,-2]")), kFieldRange);
+  EXPECT_EQ(error(input("[4611686018427387904,4611686018427387904]")), kFieldRange);
+  EXPECT_EQ(error(input("[1.5]")), kFieldType);
+  EXPECT_EQ(error(input("[1]")), tensors::kTensorShapeMismatch);
+  EXPECT_EQ(error(input("[2,1]")), kInputMismatch);
+}
+
+TEST(InferRequestBody, RefusesTheRestOfTheHardeningList) {
+  EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP99","data":[1,2]}]})"), kFieldRange);
+  EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"INT32","data":[1,2]}]})"), kInputMismatch);
+  EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32"}]})"), kFieldMissing);
+  EXPECT_EQ(error(R"({"inputs":[]})"), kInputMissing);
+  EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]},{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]})"), kFieldConflict);
+  EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}],"outputs":[{"name":"y"},{"name":"y"}]})"), kFieldConflict);
+  EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}],"outputs":[{"name":"w"}]})"), kInputUnknown);
+  EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}],"parameters":{"sequence_id":1}})"), kFieldNotSupported);
+}
+
+TEST(InferAnswerBody, PutsBinaryTensorsBehindTheJson) {
+  InferRequest request;
+  request.outputs = {{.name = "y", .binary = true}, {.name = "z", .binary = false}};
+  tensors::NamedTensors outputs;
+  outputs.push_back({"y", tensors::Tensor::of<float>({2}, {1, 2})});
+  outputs.push_back({"z", tensors::Tensor::of<float>({1, 1}, {0.5F})});
+  const auto answer = write_infer_answer("m", "1", request, outputs);
+  ASSERT_TRUE(answer.header_length);
+  EXPECT_EQ(answer.body.substr(*answer.header_length), bytes_of({1, 2}));
+  EXPECT_EQ(answer.body.substr(0, *answer.header_length),
+            R"({"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP32","shape":[2],"parameters":{"binary_data_size":8}},)"
+            R"({"name":"z","datatype":"FP32","shape":[1,1],"data":[0.5]}]})");
+  EXPECT_FALSE(write_infer_answer("m", "1", {}, outputs).header_length);
+}
+
+}  // namespace
+}  // namespace forebay::http::oip

@@ -1,0 +1,57 @@
+#include "http/routes.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace forebay::http {
+namespace {
+
+TEST(Routes, FindsEveryRouteOfTheTableByItsOwnPattern) {
+  for (const auto& route : routes()) {
+    std::string path(route.pattern);
+    for (auto at = path.find("{}"); at != std::string::npos; at = path.find("{}")) path.replace(at, 2, "x1");
+    const auto match = find_route(route.method, path);
+    ASSERT_NE(match.route, nullptr) << path;
+    EXPECT_EQ(match.route->pattern, route.pattern);
+    EXPECT_NE(match.allow.find(route.method), std::string::npos);
+  }
+}
+
+TEST(Routes, OnlyHealthIsPublic) {
+  const std::set<std::string_view> health{"/healthz", "/health", "/livez", "/readyz", "/ready", "/v2/health/live", "/v2/health/ready"};
+  for (const auto& route : routes()) EXPECT_EQ(route.access == Access::kPublic, health.contains(route.pattern)) << route.pattern;
+}
+
+TEST(Routes, TellsAWrongMethodFromAWrongPath) {
+  EXPECT_EQ(find_route("GET", "/predict").route, nullptr);
+  EXPECT_EQ(find_route("GET", "/predict").allow, "POST, OPTIONS");
+  EXPECT_EQ(find_route("POST", "/healthz").allow, "GET, HEAD, OPTIONS");
+  EXPECT_EQ(find_route("GET", "/nowhere").allow, "");
+  EXPECT_EQ(find_route("GET", "").allow, "");
+  EXPECT_EQ(find_route("GET", "/").allow, "");
+  EXPECT_EQ(find_route("GET", "/v2/models//ready").allow, "");
+  EXPECT_EQ(find_route("GET", "/a/b/c/d/e/f/g/h/i/j").allow, "");
+}
+
+TEST(Routes, TakesOneSlashAtTheEnd) {
+  EXPECT_NE(find_route("GET", "/v1/models/").route, nullptr);
+  EXPECT_EQ(find_route("GET", "/v1/models/").route->name, "openai_models");
+  EXPECT_EQ(find_route("GET", "/v1/models//").route, nullptr);
+}
+
+TEST(Routes, DecodesParameters) {
+  EXPECT_EQ(find_route("GET", "/v1/models/a%2Fb").parameters.at(0), "a/b");
+  EXPECT_EQ(find_route("GET", "/v2/models/m/versions/7").parameters, (std::vector<std::string>{"m", "7"}));
+  EXPECT_EQ(find_route("GET", "/v1/models/%").parameters.at(0), "");
+  EXPECT_EQ(find_route("GET", "/v1/models/%00").parameters.at(0), "");
+}
+
+TEST(Routes, KnowTheDialectOfAPathThatDoesNotExist) {
+  EXPECT_EQ(dialect_of("/v1/nowhere"), Dialect::kOpenAi);
+  EXPECT_EQ(dialect_of("/v2/nowhere"), Dialect::kOip);
+  EXPECT_EQ(dialect_of("/v1x"), Dialect::kPlain);
+}
+
+}  // namespace
+}  // namespace forebay::http
