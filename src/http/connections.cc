@@ -1,12 +1,12 @@
 #include "http/connections.h"
 
-#include <algorithm>
-#include <utility>
-
 #include <drogon/HttpResponse.h>
 #include <fmt/format.h>
 #include <trantor/net/EventLoop.h>
 #include <trantor/net/TcpConnection.h>
+
+#include <algorithm>
+#include <utility>
 
 #include "base/ids.h"
 #include "base/log.h"
@@ -51,7 +51,8 @@ bool Connection::take(trantor::MsgBuffer& bytes) {
     // Later messages may begin in the middle of what the parser has already seen (pipelining).
     if (first) check_first_line(bytes);
   }
-  if (phase_ != Phase::kHead || wire->bytesReceived() - phase_bytes_from_ <= parts_.options.header_bytes_max) return phase_ != Phase::kIgnoring;
+  if (phase_ != Phase::kHead || wire->bytesReceived() - phase_bytes_from_ <= parts_.options.header_bytes_max)
+    return phase_ != Phase::kIgnoring;
   const std::string_view text(bytes.peek(), bytes.readableBytes());
   const auto head_end = text.find("\r\n\r\n");
   const auto after_head = head_end == std::string_view::npos ? 0 : text.size() - head_end - 4;
@@ -125,8 +126,9 @@ void Connection::refuse_bytes(const Error& error) {
   if (wire == nullptr) return;
   const std::string id = make_id("req");
   const Reply reply = error_reply(error, Dialect::kPlain, id);
-  std::string head = fmt::format("HTTP/1.1 {} {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\nx-request-id: {}\r\n",
-                                 reply.status, drogon::statusCodeToString(reply.status), reply.body.size(), id);
+  std::string head =
+      fmt::format("HTTP/1.1 {} {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\nx-request-id: {}\r\n",
+                  reply.status, drogon::statusCodeToString(reply.status), reply.body.size(), id);
   for (const auto& [name, value] : reply.headers) head += fmt::format("{}: {}\r\n", name, value);
   wire->send(head + "\r\n" + reply.body);
   parts_.context.serving_metrics->count_request("none", reply.status, 0);

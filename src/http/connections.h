@@ -1,6 +1,6 @@
 // What Drogon does not keep for us, per connection: which requests are running on it, how many bytes the current message has brought, and
-// when to give up. A client that vanishes cancels its requests within a millisecond; headers without end, idle and overdue connections are closed.
-// Threads: a Connection is confined to its loop; Connections is shared, each loop touches only its own part. Owner: Server.
+// when to give up. A client that vanishes cancels its requests within a millisecond; headers without end, idle and overdue connections are
+// closed. Threads: a Connection is confined to its loop; Connections is shared, each loop touches only its own part. Owner: Server.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,9 @@
 #include "http/embedding_run.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <limits>
-
-#include <fmt/format.h>
 
 #include "http/errors.h"
 #include "http/generation.h"
@@ -56,7 +56,9 @@ Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedMode
       tokens = *std::move(encoded);
     }
     if (tokens.size() > model.sequence_tokens_max) {
-      return fail(Error(text::kTextTooLong, fmt::format("the text has {} tokens, and the model takes {}", tokens.size(), model.sequence_tokens_max)).with_field(field));
+      return fail(
+          Error(text::kTextTooLong, fmt::format("the text has {} tokens, and the model takes {}", tokens.size(), model.sequence_tokens_max))
+              .with_field(field));
     }
     texts.push_back(std::move(tokens));
   }
@@ -88,7 +90,9 @@ Result<Texts> read_texts(const JsonValue& field, std::size_t texts_max) {
     return texts;
   }
   if (field.type() != JsonType::kArray) {
-    return fail(Error(kFieldType, fmt::format("'{}' must be a string, an array of strings, or tokens, and is {}", field.path(), name_of(field.type()))).with_field(field.path()));
+    return fail(Error(kFieldType,
+                      fmt::format("'{}' must be a string, an array of strings, or tokens, and is {}", field.path(), name_of(field.type())))
+                    .with_field(field.path()));
   }
   TRY_ASSIGN(const auto items, field.items(kTokensMax));
   if (items.empty()) return fail(empty_text(field));
@@ -97,7 +101,9 @@ Result<Texts> read_texts(const JsonValue& field, std::size_t texts_max) {
     texts.emplace_back(std::move(tokens));
     return texts;
   }
-  if (items.size() > texts_max) return fail(Error(kTooManyItems, fmt::format("'{}' has {} texts, and {} are allowed", field.path(), items.size(), texts_max)).with_field(field.path()));
+  if (items.size() > texts_max)
+    return fail(Error(kTooManyItems, fmt::format("'{}' has {} texts, and {} are allowed", field.path(), items.size(), texts_max))
+                    .with_field(field.path()));
   for (const auto& item : items) {
     if (item.type() == JsonType::kArray) {
       TRY_ASSIGN(auto tokens, read_tokens(item));
@@ -116,18 +122,21 @@ Result<> start(const ExchangePtr& exchange, EmbeddingOrder order, std::function<
   TRY_ASSIGN(const auto model, openai::lease_for(*exchange, order.model, formats::Task::kEmbedding));
   const std::uint32_t length = model->description.text ? model->description.text->embedding_length : 0;
   if (order.dimensions && length > 0 && *order.dimensions > length) {
-    return fail(Error(kFieldRange, fmt::format("'dimensions' is {}, and the model's vectors have {}", *order.dimensions, length)).with_field("dimensions"));
+    return fail(Error(kFieldRange, fmt::format("'dimensions' is {}, and the model's vectors have {}", *order.dimensions, length))
+                    .with_field("dimensions"));
   }
   scheduling::EmbeddingRequest request{.ticket = exchange->ticket(), .texts = {}};
   TRY_ASSIGN(request.texts, tokenized(*model, order));
   auto submitted = model->embedding->submit(
-      std::move(request), [exchange, model, dimensions = order.dimensions, to_json = std::move(to_json)](Result<scheduling::EmbeddingAnswer> answer) mutable {
+      std::move(request),
+      [exchange, model, dimensions = order.dimensions, to_json = std::move(to_json)](Result<scheduling::EmbeddingAnswer> answer) mutable {
         // On the engine's thread: numbers become text elsewhere.
         if (!answer) return exchange->refuse(answer.error());
-        exchange->on_pool([exchange, model = std::move(model), dimensions, to_json = std::move(to_json), answer = *std::move(answer)]() mutable {
-          shorten(answer.vectors, dimensions);
-          exchange->answer_json(to_json({model->name, std::move(answer.vectors), answer.tokens, answer.queued, answer.inference}));
-        });
+        exchange->on_pool(
+            [exchange, model = std::move(model), dimensions, to_json = std::move(to_json), answer = *std::move(answer)]() mutable {
+              shorten(answer.vectors, dimensions);
+              exchange->answer_json(to_json({model->name, std::move(answer.vectors), answer.tokens, answer.queued, answer.inference}));
+            });
       });
   if (!submitted) return fail(std::move(submitted).error());
   return {};

@@ -17,13 +17,13 @@ namespace forebay::http {
 struct EmbeddingOrder {
   std::string model;
   std::vector<std::variant<std::string, std::vector<text::Token>>> texts;
-  std::optional<std::uint32_t> dimensions;   // keep the first ones, then normalise again
-  std::string field = "input";               // what errors are about
+  std::optional<std::uint32_t> dimensions;  // keep the first ones, then normalise again
+  std::string field = "input";              // what errors are about
 };
 
 struct Embedded {
   std::string model;
-  std::vector<std::vector<float>> vectors;   // unit length
+  std::vector<std::vector<float>> vectors;  // unit length
   std::uint32_t tokens = 0;
   std::chrono::microseconds queued{0};
   std::chrono::microseconds inference{0};
@@ -32,7 +32,8 @@ struct Embedded {
 // "text", ["text", …], [1, 2, …] or [[1, 2], …]; at least one, none empty. kFieldRange, kFieldType, kTooManyItems.
 Result<std::vector<std::variant<std::string, std::vector<text::Token>>>> read_texts(const JsonValue& field, std::size_t texts_max);
 
-// `to_json` runs on the request pool. Errors: kWrongTask, kTokenOutOfRange, text's kTextTooLong with the text's index, kFieldRange for dimensions.
+// `to_json` runs on the request pool. Errors: kWrongTask, kTokenOutOfRange, text's kTextTooLong with the text's index, kFieldRange for
+// dimensions.
 void embed(const ExchangePtr& exchange, EmbeddingOrder order, std::function<std::string(const Embedded&)> to_json);
 
 // To unit length; a vector of zeros stays one.

@@ -9,18 +9,25 @@ namespace forebay::http {
 namespace {
 std::string_view openai_type(int status) {
   switch (status) {
-    case 401: return "authentication_error";
-    case 403: return "permission_error";
-    case 429: return "rate_limit_error";
-    case 503: return "overloaded_error";
-    default: return status >= 500 ? "server_error" : "invalid_request_error";
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 429:
+      return "rate_limit_error";
+    case 503:
+      return "overloaded_error";
+    default:
+      return status >= 500 ? "server_error" : "invalid_request_error";
   }
 }
 
 void field_or_null(JsonWriter& json, std::string_view key, const std::string& text) {
   json.key(key);
-  if (text.empty()) json.null();
-  else json.value(text);
+  if (text.empty())
+    json.null();
+  else
+    json.value(text);
 }
 }  // namespace
 

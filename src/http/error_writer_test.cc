@@ -1,9 +1,9 @@
 #include "http/error_writer.h"
 
-#include <algorithm>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "accounts/errors.h"
 #include "base/errors.h"
@@ -20,8 +20,8 @@ const JsonLimits kLimits;
 
 std::vector<const ErrorCode*> every_code() {
   std::vector<const ErrorCode*> codes;
-  for (const ErrorCodes room : {ErrorCodes(kBaseErrors), ErrorCodes(kHttpErrors), ErrorCodes(models::kModelsErrors), ErrorCodes(accounts::kAccountsErrors),
-                                ErrorCodes(tensors::kTensorErrors), ErrorCodes(text::kTextErrors)}) {
+  for (const ErrorCodes room : {ErrorCodes(kBaseErrors), ErrorCodes(kHttpErrors), ErrorCodes(models::kModelsErrors),
+                                ErrorCodes(accounts::kAccountsErrors), ErrorCodes(tensors::kTensorErrors), ErrorCodes(text::kTextErrors)}) {
     codes.insert(codes.end(), room.begin(), room.end());
   }
   return codes;
@@ -75,8 +75,11 @@ TEST(ErrorWriter, TellsWhenToTryAgainInWholeSeconds) {
     const auto found = std::ranges::find(reply.headers, name, &std::pair<std::string, std::string>::first);
     return found == reply.headers.end() ? "" : found->second;
   };
-  EXPECT_EQ(header(error_reply(Error(kTooBusy, "m").with_retry_after(std::chrono::milliseconds(1200)), Dialect::kPlain, "r"), "Retry-After"), "2");
-  EXPECT_EQ(header(error_reply(Error(kTooBusy, "m").with_retry_after(std::chrono::milliseconds(0)), Dialect::kPlain, "r"), "Retry-After"), "1");
+  EXPECT_EQ(
+      header(error_reply(Error(kTooBusy, "m").with_retry_after(std::chrono::milliseconds(1200)), Dialect::kPlain, "r"), "Retry-After"),
+      "2");
+  EXPECT_EQ(header(error_reply(Error(kTooBusy, "m").with_retry_after(std::chrono::milliseconds(0)), Dialect::kPlain, "r"), "Retry-After"),
+            "1");
   EXPECT_EQ(header(error_reply(Error(kShuttingDown, "m"), Dialect::kPlain, "r"), "Retry-After"), "1");
   EXPECT_EQ(header(error_reply(Error(kJsonSyntax, "m"), Dialect::kPlain, "r"), "Retry-After"), "");
   EXPECT_EQ(header(error_reply(Error(accounts::kKeyMissing, "m"), Dialect::kPlain, "r"), "WWW-Authenticate"), "Bearer");

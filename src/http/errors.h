@@ -8,74 +8,89 @@ namespace forebay::http {
 // The body and its fields.
 inline constexpr ErrorCode kJsonSyntax{7000, "json_syntax", ErrorKind::kInvalidArgument, "The request body is not valid JSON.",
                                        "the message names the byte at which reading stopped"};
-inline constexpr ErrorCode kJsonTooDeep{7001, "json_too_deep", ErrorKind::kInvalidArgument, "The JSON is nested deeper than http.json_depth_max.",
+inline constexpr ErrorCode kJsonTooDeep{7001, "json_too_deep", ErrorKind::kInvalidArgument,
+                                        "The JSON is nested deeper than http.json_depth_max.",
                                         "send flat arrays; their shape follows from the model"};
 inline constexpr ErrorCode kJsonDuplicateKey{7002, "json_duplicate_key", ErrorKind::kInvalidArgument, "An object has the same key twice.",
                                              "send every key once; which of the two was meant is anybody's guess"};
-inline constexpr ErrorCode kJsonNotUtf8{7003, "json_not_utf8", ErrorKind::kInvalidArgument, "The request body is not UTF-8.", "encode the body as UTF-8"};
-inline constexpr ErrorCode kFieldUnknown{7004, "field_unknown", ErrorKind::kInvalidArgument, "The request has a field that this route does not know.",
+inline constexpr ErrorCode kJsonNotUtf8{7003, "json_not_utf8", ErrorKind::kInvalidArgument, "The request body is not UTF-8.",
+                                        "encode the body as UTF-8"};
+inline constexpr ErrorCode kFieldUnknown{7004, "field_unknown", ErrorKind::kInvalidArgument,
+                                         "The request has a field that this route does not know.",
                                          "check its spelling; fields are not ignored, because a typo would change the answer silently"};
-inline constexpr ErrorCode kFieldMissing{7005, "field_missing", ErrorKind::kInvalidArgument, "A field that is needed is missing.", "add the field"};
-inline constexpr ErrorCode kFieldType{7006, "field_type", ErrorKind::kInvalidArgument, "A field has the wrong JSON type.", "send the type the message names"};
-inline constexpr ErrorCode kFieldRange{7007, "field_range", ErrorKind::kInvalidArgument, "A field's value is outside its range.", "send a value within the range"};
-inline constexpr ErrorCode kFieldNotSupported{7008, "field_not_supported", ErrorKind::kInvalidArgument, "The field is known, but not supported here.",
+inline constexpr ErrorCode kFieldMissing{7005, "field_missing", ErrorKind::kInvalidArgument, "A field that is needed is missing.",
+                                         "add the field"};
+inline constexpr ErrorCode kFieldType{7006, "field_type", ErrorKind::kInvalidArgument, "A field has the wrong JSON type.",
+                                      "send the type the message names"};
+inline constexpr ErrorCode kFieldRange{7007, "field_range", ErrorKind::kInvalidArgument, "A field's value is outside its range.",
+                                       "send a value within the range"};
+inline constexpr ErrorCode kFieldNotSupported{7008, "field_not_supported", ErrorKind::kInvalidArgument,
+                                              "The field is known, but not supported here.",
                                               "leave the field out; ignoring it would change the answer silently"};
-inline constexpr ErrorCode kFieldConflict{7009, "field_conflict", ErrorKind::kInvalidArgument, "Two fields contradict each other.", "send one of them"};
-inline constexpr ErrorCode kTooManyItems{7010, "too_many_items", ErrorKind::kTooLarge, "The request asks for more items than allowed at once.",
+inline constexpr ErrorCode kFieldConflict{7009, "field_conflict", ErrorKind::kInvalidArgument, "Two fields contradict each other.",
+                                          "send one of them"};
+inline constexpr ErrorCode kTooManyItems{7010, "too_many_items", ErrorKind::kTooLarge,
+                                         "The request asks for more items than allowed at once.",
                                          "split the request, or raise the limit in the configuration"};
-inline constexpr ErrorCode kTokenOutOfRange{7011, "token_out_of_range", ErrorKind::kInvalidArgument, "A token id is not in the model's vocabulary.",
-                                            "use ids from this model's own tokenizer"};
+inline constexpr ErrorCode kTokenOutOfRange{7011, "token_out_of_range", ErrorKind::kInvalidArgument,
+                                            "A token id is not in the model's vocabulary.", "use ids from this model's own tokenizer"};
 
 // Tensors.
-inline constexpr ErrorCode kInputUnknown{7020, "input_unknown", ErrorKind::kInvalidArgument, "The model has no input or output of that name.",
+inline constexpr ErrorCode kInputUnknown{7020, "input_unknown", ErrorKind::kInvalidArgument,
+                                         "The model has no input or output of that name.",
                                          "GET /model/info shows the names, types and shapes"};
 inline constexpr ErrorCode kInputMissing{7021, "input_missing", ErrorKind::kInvalidArgument, "An input that the model needs is missing.",
                                          "GET /model/info shows the names, types and shapes"};
-inline constexpr ErrorCode kInputMismatch{7022, "request_input_mismatch", ErrorKind::kInvalidArgument, "An input's type or shape does not fit the model.",
+inline constexpr ErrorCode kInputMismatch{7022, "request_input_mismatch", ErrorKind::kInvalidArgument,
+                                          "An input's type or shape does not fit the model.",
                                           "GET /model/info shows the names, types and shapes"};
 inline constexpr ErrorCode kBinarySizes{7023, "binary_sizes", ErrorKind::kInvalidArgument,
                                         "The binary part of the body does not agree with the sizes the request states.",
                                         "Inference-Header-Content-Length is the JSON's bytes; binary_data_size the bytes of one input"};
-inline constexpr ErrorCode kImageNotWanted{7024, "image_not_wanted", ErrorKind::kUnprocessable, "The model has no input that looks like an image.",
-                                           "send the input as JSON"};
+inline constexpr ErrorCode kImageNotWanted{7024, "image_not_wanted", ErrorKind::kUnprocessable,
+                                           "The model has no input that looks like an image.", "send the input as JSON"};
 
 // The message.
 inline constexpr ErrorCode kBodyTooLarge{7040, "body_too_large", ErrorKind::kTooLarge, "The body is larger than http.body_bytes_max.",
                                          "send less at once, use binary tensors, or raise http.body_bytes_max"};
 inline constexpr ErrorCode kBodyMissing{7041, "body_missing", ErrorKind::kInvalidArgument, "The request has no body.", "send one"};
-inline constexpr ErrorCode kContentType{7042, "content_type_not_supported", ErrorKind::kUnsupported, "This route does not take bodies of that Content-Type.",
-                                        "send Content-Type: application/json"};
-inline constexpr ErrorCode kContentEncoding{7043, "content_encoding_not_supported", ErrorKind::kUnsupported, "Compressed request bodies are not taken.",
-                                            "send the body without Content-Encoding"};
-inline constexpr ErrorCode kRouteNotFound{7044, "route_not_found", ErrorKind::kNotFound, "There is nothing at this URL.", "see docs/http.md for the routes"};
-inline constexpr ErrorCode kMethodNotAllowed{7045, "method_not_allowed", ErrorKind::kMethodNotAllowed, "The URL exists, but not with this method.",
-                                             "the Allow header lists the methods"};
-inline constexpr ErrorCode kHeaderTooLarge{7046, "header_too_large", ErrorKind::kTooLarge, "The request's headers are larger than http.header_bytes_max.",
-                                           "send fewer or shorter headers"};
-inline constexpr ErrorCode kBadRequest{7047, "bad_request", ErrorKind::kInvalidArgument, "The bytes are not an HTTP request.", "speak HTTP/1.1"};
+inline constexpr ErrorCode kContentType{7042, "content_type_not_supported", ErrorKind::kUnsupported,
+                                        "This route does not take bodies of that Content-Type.", "send Content-Type: application/json"};
+inline constexpr ErrorCode kContentEncoding{7043, "content_encoding_not_supported", ErrorKind::kUnsupported,
+                                            "Compressed request bodies are not taken.", "send the body without Content-Encoding"};
+inline constexpr ErrorCode kRouteNotFound{7044, "route_not_found", ErrorKind::kNotFound, "There is nothing at this URL.",
+                                          "see docs/http.md for the routes"};
+inline constexpr ErrorCode kMethodNotAllowed{7045, "method_not_allowed", ErrorKind::kMethodNotAllowed,
+                                             "The URL exists, but not with this method.", "the Allow header lists the methods"};
+inline constexpr ErrorCode kHeaderTooLarge{7046, "header_too_large", ErrorKind::kTooLarge,
+                                           "The request's headers are larger than http.header_bytes_max.", "send fewer or shorter headers"};
+inline constexpr ErrorCode kBadRequest{7047, "bad_request", ErrorKind::kInvalidArgument, "The bytes are not an HTTP request.",
+                                       "speak HTTP/1.1"};
 inline constexpr ErrorCode kAmbiguousLength{7048, "ambiguous_length", ErrorKind::kInvalidArgument,
                                             "The request's length is ambiguous, as in request smuggling.",
                                             "send either one Content-Length of digits or Transfer-Encoding: chunked"};
-inline constexpr ErrorCode kStreamNeedsHttp11{7049, "stream_needs_http11", ErrorKind::kInvalidArgument, "Streams need HTTP/1.1 without pipelining.",
+inline constexpr ErrorCode kStreamNeedsHttp11{7049, "stream_needs_http11", ErrorKind::kInvalidArgument,
+                                              "Streams need HTTP/1.1 without pipelining.",
                                               "use HTTP/1.1, one request at a time on a connection that streams"};
 
 // Limits of the server.
 inline constexpr ErrorCode kTooBusy{7060, "too_many_requests_in_flight", ErrorKind::kUnavailable,
-                                    "As many requests are in flight as http.concurrent_requests_max allows.", "try again after the time in Retry-After"};
+                                    "As many requests are in flight as http.concurrent_requests_max allows.",
+                                    "try again after the time in Retry-After"};
 inline constexpr ErrorCode kSlowReader{7061, "stream_reader_slow", ErrorKind::kCancelled, "The client reads its stream too slowly.",
                                        "read faster, or raise http.stream_unsent_bytes_max"};
 inline constexpr ErrorCode kBadAddress{7062, "bad_address", ErrorKind::kInvalidArgument, "http.host is not an address of this machine.",
                                        "use an IP address such as 127.0.0.1, 0.0.0.0 or ::1"};
 inline constexpr ErrorCode kPortInUse{7063, "port_in_use", ErrorKind::kConflict, "Another program listens on this address and port.",
                                       "choose another with --port, or 0 for any free one"};
-inline constexpr ErrorCode kPortNotAllowed{7064, "port_not_allowed", ErrorKind::kPermissionDenied, "The system does not let this user listen on that port.",
-                                           "use a port above 1023"};
+inline constexpr ErrorCode kPortNotAllowed{7064, "port_not_allowed", ErrorKind::kPermissionDenied,
+                                           "The system does not let this user listen on that port.", "use a port above 1023"};
 
 inline constexpr const ErrorCode* kHttpErrors[] = {
-    &kJsonSyntax,     &kJsonTooDeep,      &kJsonDuplicateKey, &kJsonNotUtf8,     &kFieldUnknown,      &kFieldMissing,  &kFieldType,
-    &kFieldRange,     &kFieldNotSupported, &kFieldConflict,   &kTooManyItems,    &kTokenOutOfRange,   &kInputUnknown,  &kInputMissing,
-    &kInputMismatch,  &kBinarySizes,      &kImageNotWanted,   &kBodyTooLarge,    &kBodyMissing,       &kContentType,   &kContentEncoding,
-    &kRouteNotFound,  &kMethodNotAllowed, &kHeaderTooLarge,   &kBadRequest,      &kAmbiguousLength,   &kStreamNeedsHttp11, &kTooBusy,
-    &kSlowReader,     &kBadAddress,       &kPortInUse,        &kPortNotAllowed};
+    &kJsonSyntax,    &kJsonTooDeep,       &kJsonDuplicateKey, &kJsonNotUtf8,   &kFieldUnknown,    &kFieldMissing,      &kFieldType,
+    &kFieldRange,    &kFieldNotSupported, &kFieldConflict,    &kTooManyItems,  &kTokenOutOfRange, &kInputUnknown,      &kInputMissing,
+    &kInputMismatch, &kBinarySizes,       &kImageNotWanted,   &kBodyTooLarge,  &kBodyMissing,     &kContentType,       &kContentEncoding,
+    &kRouteNotFound, &kMethodNotAllowed,  &kHeaderTooLarge,   &kBadRequest,    &kAmbiguousLength, &kStreamNeedsHttp11, &kTooBusy,
+    &kSlowReader,    &kBadAddress,        &kPortInUse,        &kPortNotAllowed};
 
 }  // namespace forebay::http

@@ -1,13 +1,13 @@
 #include "http/exchange.h"
 
-#include <algorithm>
-#include <cctype>
-#include <charconv>
-
 #include <drogon/HttpRequest.h>
 #include <drogon/HttpResponse.h>
 #include <fmt/format.h>
 #include <trantor/net/EventLoop.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
 
 #include "base/errors.h"
 #include "base/ids.h"
@@ -88,7 +88,7 @@ Exchange::Exchange(std::shared_ptr<ServerParts> parts, std::shared_ptr<Connectio
     : parts_(std::move(parts)),
       connection_(connection),
       loop_(connection->loop()),
-      head_(request),
+
       peer_(connection->peer()),
       began_(parts_->context.clock->now()),
       deadline_(began_ + parts_->options.request_timeout) {
@@ -114,20 +114,23 @@ void Exchange::read_head(const drogon::HttpRequest& request) {
 Result<> Exchange::admit(const Request& request) {
   TRY_ASSIGN(const auto length, content_length(*request));
   const Route* route = match_.route;
-  if (route == nullptr && match_.allow.empty()) return fail(kRouteNotFound, fmt::format("there is nothing at {}", request->getOriginalPath().substr(0, 200)));
-  if (route == nullptr) return fail(Error(kMethodNotAllowed, fmt::format("this URL takes {}", match_.allow)).with_hint(fmt::format("use {}", match_.allow)));
+  if (route == nullptr && match_.allow.empty())
+    return fail(kRouteNotFound, fmt::format("there is nothing at {}", request->getOriginalPath().substr(0, 200)));
+  if (route == nullptr)
+    return fail(Error(kMethodNotAllowed, fmt::format("this URL takes {}", match_.allow)).with_hint(fmt::format("use {}", match_.allow)));
   principal_ = {.client = peer_, .authenticated = false};
   if (route->access == Access::kKey) {
     TRY_ASSIGN(principal_, parts_->context.gatekeeper->admit({.authorization = request->getHeader("authorization"),
-                                                             .api_key = request->getHeader("x-api-key"),
-                                                             .peer_address = peer_}));
+                                                              .api_key = request->getHeader("x-api-key"),
+                                                              .peer_address = peer_}));
     if (parts_->draining.load()) return fail(Error(kShuttingDown, "the server is draining").with_retry_after(std::chrono::seconds(5)));
     TRY_ASSIGN(pass_, parts_->gate.enter());
     counted_ = true;
     const std::uint32_t in_flight = ++parts_->in_flight;
     parts_->context.serving_metrics->in_flight.set(in_flight);
     if (in_flight > parts_->options.concurrent_requests_max) {
-      return fail(Error(kTooBusy, fmt::format("{} requests are in flight", parts_->options.concurrent_requests_max)).with_retry_after(std::chrono::seconds(1)));
+      return fail(Error(kTooBusy, fmt::format("{} requests are in flight", parts_->options.concurrent_requests_max))
+                      .with_retry_after(std::chrono::seconds(1)));
     }
   }
   if (length > parts_->options.body_bytes_max) {
@@ -135,7 +138,8 @@ Result<> Exchange::admit(const Request& request) {
   }
   if (route->body == Body::kNone) return {};
   const std::string encoding = lower(request->getHeader("content-encoding"));
-  if (!encoding.empty() && encoding != "identity") return fail(kContentEncoding, fmt::format("Content-Encoding {} is not taken", encoding.substr(0, 40)));
+  if (!encoding.empty() && encoding != "identity")
+    return fail(kContentEncoding, fmt::format("Content-Encoding {} is not taken", encoding.substr(0, 40)));
   const MediaType media = media_type(request->getHeader("content-type"));
   if (!media.charset.empty() && media.charset != "utf-8" && media.charset != "utf8") {
     return fail(kContentType, fmt::format("charset {} is not taken, only utf-8", media.charset.substr(0, 40)));
@@ -152,8 +156,9 @@ Reply Exchange::options_reply(const Request& request) const {
   reply.headers.emplace_back("Allow", match_.allow);
   if (origin_.empty() || request->getHeader("access-control-request-method").empty()) return reply;
   reply.headers.emplace_back("Access-Control-Allow-Methods", match_.allow);
-  reply.headers.emplace_back("Access-Control-Allow-Headers",
-                             "Authorization, Content-Type, X-API-Key, X-Request-Id, Inference-Header-Content-Length, OpenAI-Organization, OpenAI-Project");
+  reply.headers.emplace_back(
+      "Access-Control-Allow-Headers",
+      "Authorization, Content-Type, X-API-Key, X-Request-Id, Inference-Header-Content-Length, OpenAI-Organization, OpenAI-Project");
   reply.headers.emplace_back("Access-Control-Max-Age", "86400");
   return reply;
 }
@@ -162,7 +167,8 @@ void Exchange::begin(const Request& request, Respond respond) {
   request_ = request;
   respond_ = std::move(respond);
   if (body().size() > parts_->options.body_bytes_max) {
-    return refuse(Error(kBodyTooLarge, fmt::format("the body has {} bytes, and {} are allowed", body().size(), parts_->options.body_bytes_max)));
+    return refuse(
+        Error(kBodyTooLarge, fmt::format("the body has {} bytes, and {} are allowed", body().size(), parts_->options.body_bytes_max)));
   }
   try {
     match_.route->handler(shared_from_this());
@@ -207,8 +213,10 @@ void Exchange::send(Reply reply) {
 std::shared_ptr<drogon::HttpResponse> Exchange::response_of(Reply reply) {
   auto response = drogon::HttpResponse::newHttpResponse();
   status_ = reply.status;
-  if (const auto word = drogon::statusCodeToString(reply.status); reply.status == 499 || word.empty()) response->setCustomStatusCode(reply.status, "Client Closed Request");
-  else response->setStatusCode(static_cast<drogon::HttpStatusCode>(reply.status));
+  if (const auto word = drogon::statusCodeToString(reply.status); reply.status == 499 || word.empty())
+    response->setCustomStatusCode(reply.status, "Client Closed Request");
+  else
+    response->setStatusCode(static_cast<drogon::HttpStatusCode>(reply.status));
   if (!reply.content_type.empty()) response->setContentTypeString(reply.content_type);
   if (!match_.allow.empty() && reply.status == 405) response->addHeader("Allow", match_.allow);
   for (auto& [name, value] : reply.headers) response->addHeader(name, std::move(value));
@@ -240,15 +248,15 @@ void Exchange::start_stream(std::function<void(EventStream&)> ready) {
         const auto self = weak.lock();
         const auto wire = self == nullptr ? nullptr : self->connection_.lock();
         if (wire == nullptr || self->ended_) return;
-        self->stream_ = std::make_unique<EventStream>(std::make_unique<DrogonWriter>(std::move(stream), wire), self->parts_->options,
-                                                      self->parts_->context.clock->now(), [weak] {
-                                                        const auto slow = weak.lock();
-                                                        if (slow == nullptr) return;
-                                                        slow->parts_->context.serving_metrics->count_error(kSlowReader.id());
-                                                        log::info("a reader too slow for its stream was dropped", {{"request_id", slow->id_}});
-                                                        slow->cancel_.cancel(CancelReason::kSlowReader);
-                                                        if (const auto connection_now = slow->connection_.lock()) connection_now->drop();
-                                                      });
+        self->stream_ = std::make_unique<EventStream>(
+            std::make_unique<DrogonWriter>(std::move(stream), wire), self->parts_->options, self->parts_->context.clock->now(), [weak] {
+              const auto slow = weak.lock();
+              if (slow == nullptr) return;
+              slow->parts_->context.serving_metrics->count_error(kSlowReader.id());
+              log::info("a reader too slow for its stream was dropped", {{"request_id", slow->id_}});
+              slow->cancel_.cancel(CancelReason::kSlowReader);
+              if (const auto connection_now = slow->connection_.lock()) connection_now->drop();
+            });
         ready(*self->stream_);
       },
       true);
@@ -316,7 +324,9 @@ void Exchange::end() {
   const auto self = shared_from_this();  // the connection lets go below
   const std::chrono::duration<double> took = parts_->context.clock->now() - began_;
   parts_->context.serving_metrics->count_request(match_.route == nullptr ? "none" : std::string(match_.route->name), status_, took.count());
-  log::debug("request", {{"request_id", id_}, {"route", match_.route == nullptr ? "none" : std::string(match_.route->name)}, {"status", std::to_string(status_)}});
+  log::debug("request", {{"request_id", id_},
+                         {"route", match_.route == nullptr ? "none" : std::string(match_.route->name)},
+                         {"status", std::to_string(status_)}});
   if (std::exchange(counted_, false)) parts_->context.serving_metrics->in_flight.set(--parts_->in_flight);
   pass_ = {};
   work_.reset();

@@ -48,9 +48,9 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   const std::string& parameter(std::size_t index) const { return match_.parameters.at(index); }
   std::string query(const std::string& name) const;
   std::string_view header(const std::string& lower_case_name) const;
-  std::string_view content_type() const;                 // lower case, without parameters
+  std::string_view content_type() const;  // lower case, without parameters
   std::string_view body() const;
-  std::shared_ptr<const void> body_keeper() const;       // while it lives, body() stays
+  std::shared_ptr<const void> body_keeper() const;  // while it lives, body() stays
   const std::string& id() const { return id_; }
   const accounts::Principal& principal() const { return principal_; }
   const CancelToken& cancel() const { return cancel_; }
@@ -85,13 +85,13 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   // --- for Connection and Server, on the loop thread
   // Everything that can be refused before the body has come: URL, method, key, limits, lengths.
   Result<> admit(const Request& request);
-  Reply options_reply(const Request& request) const;     // CORS preflight, or what the URL allows
-  void begin(const Request& request, Respond respond);   // the body is there
+  Reply options_reply(const Request& request) const;    // CORS preflight, or what the URL allows
+  void begin(const Request& request, Respond respond);  // the body is there
   bool begun() const { return respond_ != nullptr; }
-  void tick(Instant now);                                // timeouts and keep-alive comments
+  void tick(Instant now);  // timeouts and keep-alive comments
   void client_gone(CancelReason reason);
   std::shared_ptr<drogon::HttpResponse> response_of(Reply reply);
-  void end();                                            // counts it, leaves the gate; idempotent
+  void end();  // counts it, leaves the gate; idempotent
 
  private:
   void read_head(const drogon::HttpRequest& request);
@@ -101,7 +101,6 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::shared_ptr<ServerParts> parts_;
   std::weak_ptr<Connection> connection_;
   trantor::EventLoop* loop_;
-  std::weak_ptr<drogon::HttpRequest> head_;   // until the body is there
   Request request_;
   Respond respond_;
   RouteMatch match_;

@@ -1,9 +1,9 @@
 #include "http/generation.h"
 
-#include <atomic>
-
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+
+#include <atomic>
 
 #include "base/errors.h"
 #include "http/errors.h"
@@ -19,8 +19,8 @@ namespace {
 class Generation : public std::enable_shared_from_this<Generation> {
  public:
   Generation(const ExchangePtr& exchange, GenerationOrder order) : exchange_(exchange), order_(std::move(order)) {}
-  std::function<std::string(std::vector<Choice>)> to_json;   // gathered …
-  std::optional<StreamShape> shape;                          // … or streamed
+  std::function<std::string(std::vector<Choice>)> to_json;  // gathered …
+  std::optional<StreamShape> shape;                         // … or streamed
 
   void start(const ExchangePtr& exchange);
 
@@ -101,7 +101,8 @@ void Generation::take(Exchange& exchange, std::size_t sequence, const scheduling
   if (event.kind == Kind::kFailed) return give_up(exchange, event.error.value_or(Error(kInternalError, "the generation failed")));
   Choice& choice = choices_[sequence];
   choice.text += event.text;
-  if (order_.settings.wants_logprobs && event.kind == Kind::kToken) choice.pieces.push_back({event.text, event.logprob, event.alternatives});
+  if (order_.settings.wants_logprobs && event.kind == Kind::kToken)
+    choice.pieces.push_back({event.text, event.logprob, event.alternatives});
   if (order_.settings.wants_logprobs && event.kind == Kind::kFinished && !choice.pieces.empty()) choice.pieces.back().text += event.text;
   if (event.kind == Kind::kFinished) {
     if (event.finish_reason == scheduling::FinishReason::kCancelled) return give_up(exchange, exchange.cancel().error());
@@ -139,13 +140,17 @@ void Generation::begin_stream(Exchange& exchange) {
 
 void Generation::send(Exchange& exchange, const std::optional<std::string>& json) {
   if (!json || exchange.ended()) return;
-  if (exchange.stream() != nullptr) exchange.stream()->send(*json, exchange.parts().context.clock->now());
-  else early_.push_back(*json);
+  if (exchange.stream() != nullptr)
+    exchange.stream()->send(*json, exchange.parts().context.clock->now());
+  else
+    early_.push_back(*json);
 }
 
 void Generation::give_up(Exchange& exchange, const Error& error) {
-  if (exchange.stream() != nullptr) exchange.fail_stream(error);
-  else exchange.refuse(error);
+  if (exchange.stream() != nullptr)
+    exchange.fail_stream(error);
+  else
+    exchange.refuse(error);
   exchange.cancel().cancel(CancelReason::kSuperseded);
 }
 
@@ -210,7 +215,9 @@ Result<std::vector<Token>> plain_prompt(const models::ServedModel& model, std::s
 Result<> check_tokens(const models::ServedModel& model, const std::vector<Token>& tokens, const std::string& field) {
   for (const Token token : tokens) {
     if (token >= 0 && token < model.tokenizer->vocabulary_size()) continue;
-    return fail(Error(kTokenOutOfRange, fmt::format("token {} is outside the vocabulary of {} tokens", token, model.tokenizer->vocabulary_size())).with_field(field));
+    return fail(
+        Error(kTokenOutOfRange, fmt::format("token {} is outside the vocabulary of {} tokens", token, model.tokenizer->vocabulary_size()))
+            .with_field(field));
   }
   return {};
 }

@@ -20,8 +20,8 @@ using text::Token;
 struct GenerationOrder {
   models::Lease model;
   std::vector<std::vector<Token>> prompts;
-  scheduling::GenerationRequest settings;   // everything but prompt and ticket
-  std::uint32_t sequences_per_prompt = 1;   // sequence i belongs to prompt i / this; its seed is the request's plus i % this
+  scheduling::GenerationRequest settings;  // everything but prompt and ticket
+  std::uint32_t sequences_per_prompt = 1;  // sequence i belongs to prompt i / this; its seed is the request's plus i % this
 };
 
 // A finished sequence.
@@ -29,11 +29,11 @@ struct Choice {
   std::size_t sequence = 0;
   std::string text;
   struct Piece {
-    std::string text;                        // what became certain with this token
+    std::string text;  // what became certain with this token
     std::optional<scheduling::TokenLogprob> logprob;
     std::vector<scheduling::TokenLogprob> alternatives;
   };
-  std::vector<Piece> pieces;                 // when log probabilities were asked for
+  std::vector<Piece> pieces;  // when log probabilities were asked for
   scheduling::FinishReason finish_reason = scheduling::FinishReason::kStop;
   std::optional<std::string> stop_string;
   scheduling::GenerationUsage usage;
@@ -46,10 +46,11 @@ scheduling::GenerationUsage total_usage(const std::vector<Choice>& choices, std:
 // What a dialect makes of a stream; each returns the JSON of an event, or nothing.
 struct StreamShape {
   std::function<std::optional<std::string>(std::size_t sequence)> opening;
-  std::function<std::optional<std::string>(std::size_t sequence, const scheduling::TokenEvent& event)> token;   // kToken, and text of kFinished
-  std::function<std::optional<std::string>(const Choice& choice)> finished;                                    // without its text
+  std::function<std::optional<std::string>(std::size_t sequence, const scheduling::TokenEvent& event)>
+      token;                                                                 // kToken, and text of kFinished
+  std::function<std::optional<std::string>(const Choice& choice)> finished;  // without its text
   std::function<std::optional<std::string>(const std::vector<Choice>& choices)> closing;
-  bool ends_with_done = false;               // OpenAI's "[DONE]"
+  bool ends_with_done = false;  // OpenAI's "[DONE]"
 };
 
 void generate(const ExchangePtr& exchange, GenerationOrder order, std::function<std::string(std::vector<Choice>)> to_json);

@@ -1,10 +1,10 @@
 #include "http/generation_fields.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <limits>
-
-#include <fmt/format.h>
 
 #include "http/errors.h"
 
@@ -17,14 +17,16 @@ constexpr std::size_t kStopBytesMax = 1024;
 constexpr std::size_t kBiasesMax = 1024;
 constexpr std::int64_t kTokensMax = std::numeric_limits<std::int32_t>::max();
 
-constexpr std::string_view kNames[] = {"temperature", "top_p", "top_k", "min_p", "typical_p", "repeat_penalty", "frequency_penalty", "presence_penalty",
-                                       "seed", "stop", "logit_bias", "min_tokens", "ignore_eos", "max_tokens"};
+constexpr std::string_view kNames[] = {
+    "temperature",      "top_p", "top_k", "min_p",      "typical_p",  "repeat_penalty", "frequency_penalty",
+    "presence_penalty", "seed",  "stop",  "logit_bias", "min_tokens", "ignore_eos",     "max_tokens"};
 
 // Accepted and not needed to answer: they say who asks, or how OpenAI should store and bill it.
-constexpr std::string_view kHarmless[] = {"user", "metadata", "store", "service_tier", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_retention",
-                                          "safety_identifier"};
-constexpr std::string_view kUnsupported[] = {"tools", "tool_choice", "functions", "function_call", "response_format", "audio", "modalities", "prediction",
-                                             "reasoning_effort", "verbosity", "web_search_options", "grammar", "json_schema", "suffix"};
+constexpr std::string_view kHarmless[] = {
+    "user", "metadata", "store", "service_tier", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_retention", "safety_identifier"};
+constexpr std::string_view kUnsupported[] = {
+    "tools",      "tool_choice",      "functions", "function_call",      "response_format", "audio",       "modalities",
+    "prediction", "reasoning_effort", "verbosity", "web_search_options", "grammar",         "json_schema", "suffix"};
 
 Result<std::vector<std::string>> read_stops(const JsonObject& body) {
   std::vector<std::string> stops;
@@ -49,12 +51,14 @@ Result<std::map<text::Token, float>> read_bias(const JsonObject& body) {
   const auto field = body.find("logit_bias");
   if (!field) return bias;
   TRY_ASSIGN(const auto object, JsonObject::of(*field));
-  if (object.members().size() > kBiasesMax) return fail(Error(kTooManyItems, fmt::format("'logit_bias' has more than {} tokens", kBiasesMax)).with_field("logit_bias"));
+  if (object.members().size() > kBiasesMax)
+    return fail(Error(kTooManyItems, fmt::format("'logit_bias' has more than {} tokens", kBiasesMax)).with_field("logit_bias"));
   for (const auto& member : object.members()) {
     text::Token token = 0;
     const auto read = std::from_chars(member.name.data(), member.name.data() + member.name.size(), token);
     if (read.ec != std::errc() || read.ptr != member.name.data() + member.name.size() || token < 0) {
-      return fail(Error(kFieldType, fmt::format("'logit_bias' names '{}', which is no token id", member.name.substr(0, 40))).with_field("logit_bias"));
+      return fail(Error(kFieldType, fmt::format("'logit_bias' names '{}', which is no token id", member.name.substr(0, 40)))
+                      .with_field("logit_bias"));
     }
     TRY_ASSIGN(const double value, member.value.number(-100, 100));
     bias[token] = static_cast<float>(value);
@@ -68,7 +72,8 @@ Result<std::uint32_t> read_max_tokens(const JsonObject& body, std::initializer_l
     const auto field = body.find(name);
     if (!field) continue;
     TRY_ASSIGN(const auto tokens, field->integer(1, kTokensMax));
-    if (most != 0 && most != tokens) return fail(Error(kFieldConflict, "two names of max_tokens are given, with different values").with_field(std::string(name)));
+    if (most != 0 && most != tokens)
+      return fail(Error(kFieldConflict, "two names of max_tokens are given, with different values").with_field(std::string(name)));
     most = static_cast<std::uint32_t>(tokens);
   }
   return most;
@@ -81,7 +86,8 @@ Result<float> read_float(const JsonObject& body, std::string_view name, float ot
 
 }  // namespace
 
-Result<scheduling::GenerationRequest> read_generation_fields(const JsonObject& body, std::initializer_list<std::string_view> max_tokens_names) {
+Result<scheduling::GenerationRequest> read_generation_fields(const JsonObject& body,
+                                                             std::initializer_list<std::string_view> max_tokens_names) {
   constexpr double kAboveZero = 1e-9;
   scheduling::GenerationRequest request;
   auto& sampling = request.sampling;
@@ -120,7 +126,9 @@ Result<> refuse_unsupported(const JsonObject& body) {
     if (!field) continue;
     // What says "as if it were not there" is let pass.
     const auto raw = field->raw();
-    if (raw == "[]" || (name == "tool_choice" && (raw == "\"none\"" || raw == "\"auto\"")) || (name == "function_call" && raw == "\"none\"")) continue;
+    if (raw == "[]" || (name == "tool_choice" && (raw == "\"none\"" || raw == "\"auto\"")) ||
+        (name == "function_call" && raw == "\"none\""))
+      continue;
     if (name == "modalities" && raw == "[\"text\"]") continue;
     if (name == "suffix" && raw == "\"\"") continue;
     if (name == "response_format" && field->type() == JsonType::kObject) {

@@ -10,20 +10,20 @@ namespace forebay::http {
 
 struct HttpOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 8080;                            // 0: any free one
-  std::uint32_t loop_threads = 0;                       // 0: half the cores, at least 1
+  std::uint16_t port = 8080;       // 0: any free one
+  std::uint32_t loop_threads = 0;  // 0: half the cores, at least 1
   std::uint64_t body_bytes_max = 64ULL << 20;
   std::uint32_t header_bytes_max = 64 << 10;
   std::uint32_t json_depth_max = 64;
-  std::uint32_t concurrent_requests_max = 1024;         // in flight; 503 with Retry-After beyond
+  std::uint32_t concurrent_requests_max = 1024;  // in flight; 503 with Retry-After beyond
   std::uint32_t connections_max = 4096;
-  std::chrono::milliseconds request_timeout{300'000};   // 504 beyond; a stream ends with an error event
-  std::chrono::milliseconds idle_timeout{60'000};       // of a connection without a request
+  std::chrono::milliseconds request_timeout{300'000};     // 504 beyond; a stream ends with an error event
+  std::chrono::milliseconds idle_timeout{60'000};         // of a connection without a request
   std::chrono::milliseconds keep_alive_interval{15'000};  // comments on silent streams
-  std::uint64_t stream_unsent_bytes_max = 1 << 20;      // a reader this far behind is dropped
-  std::uint32_t batch_items_max = 1024;                 // of /predict/batch, and prompts of one completion request
-  std::uint32_t choices_max = 16;                       // n
-  std::vector<std::string> cors_origins;                // empty: none; "*": any
+  std::uint64_t stream_unsent_bytes_max = 1 << 20;        // a reader this far behind is dropped
+  std::uint32_t batch_items_max = 1024;                   // of /predict/batch, and prompts of one completion request
+  std::uint32_t choices_max = 16;                         // n
+  std::vector<std::string> cors_origins;                  // empty: none; "*": any
 };
 
 }  // namespace forebay::http

@@ -1,10 +1,10 @@
 #include "http/json_body.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-
-#include <fmt/format.h>
 #include <glaze/json/read.hpp>
 
 #include "base/nearest.h"
@@ -22,7 +22,8 @@ Result<std::string> decode_string(std::string_view raw, const std::string& path)
   std::string text;
   if (raw.find('\\') == std::string_view::npos) return std::string(raw.substr(1, raw.size() - 2));
   if (glz::read_json(text, raw)) {
-    return fail(Error(kJsonNotUtf8, fmt::format("'{}' has an escape that is no character (half of a surrogate pair)", path)).with_field(path));
+    return fail(
+        Error(kJsonNotUtf8, fmt::format("'{}' has an escape that is no character (half of a surrogate pair)", path)).with_field(path));
   }
   return text;
 }
@@ -58,13 +59,20 @@ class Checker {
   Result<> value(std::uint32_t depth) {
     if (!more()) return syntax("the text ends early");
     switch (text_[at_]) {
-      case '{': return object(depth + 1);
-      case '[': return array(depth + 1);
-      case '"': return string();
-      case 't': return word("true");
-      case 'f': return word("false");
-      case 'n': return word("null");
-      default: return number();
+      case '{':
+        return object(depth + 1);
+      case '[':
+        return array(depth + 1);
+      case '"':
+        return string();
+      case 't':
+        return word("true");
+      case 'f':
+        return word("false");
+      case 'n':
+        return word("null");
+      default:
+        return number();
     }
   }
 
@@ -122,9 +130,11 @@ class Checker {
   Result<> escape() {
     if (++at_ >= text_.size()) return syntax("a string has no end");
     const char c = text_[at_++];
-    if (c != 'u') return std::string_view("\"\\/bfnrt").find(c) == std::string_view::npos ? Result<>(syntax("an unknown escape")) : Result<>();
+    if (c != 'u')
+      return std::string_view("\"\\/bfnrt").find(c) == std::string_view::npos ? Result<>(syntax("an unknown escape")) : Result<>();
     for (int i = 0; i < 4; ++i, ++at_) {
-      if (!more() || std::string_view("0123456789abcdefABCDEF").find(text_[at_]) == std::string_view::npos) return syntax("\\u needs four hexadecimal digits");
+      if (!more() || std::string_view("0123456789abcdefABCDEF").find(text_[at_]) == std::string_view::npos)
+        return syntax("\\u needs four hexadecimal digits");
     }
     return {};
   }
@@ -222,7 +232,8 @@ class Checker {
     std::ranges::sort(decoded);
     const auto twice = std::ranges::adjacent_find(decoded);
     if (twice == decoded.end()) return {};
-    return fail(Error(kJsonDuplicateKey, fmt::format("'{}' stands twice in the object that ends at byte {}", twice->substr(0, 100), at_)).with_field(*twice));
+    return fail(Error(kJsonDuplicateKey, fmt::format("'{}' stands twice in the object that ends at byte {}", twice->substr(0, 100), at_))
+                    .with_field(*twice));
   }
 
   std::string_view text_;
@@ -252,7 +263,9 @@ std::size_t end_of_value(std::string_view text, std::size_t at) {
   return at;
 }
 
-std::string joined(const std::string& path, std::string_view name) { return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name); }
+std::string joined(const std::string& path, std::string_view name) {
+  return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
+}
 
 Error wrong_type(const JsonValue& value, std::string_view wanted) {
   return Error(kFieldType, fmt::format("'{}' must be {}, and is {}", value.path(), wanted, name_of(value.type()))).with_field(value.path());
@@ -264,25 +277,37 @@ Result<> check_json(std::string_view text, const JsonLimits& limits) { return Ch
 
 std::string_view name_of(JsonType type) {
   switch (type) {
-    case JsonType::kNull: return "null";
-    case JsonType::kBool: return "true or false";
-    case JsonType::kNumber: return "a number";
-    case JsonType::kString: return "a string";
-    case JsonType::kArray: return "an array";
-    case JsonType::kObject: return "an object";
+    case JsonType::kNull:
+      return "null";
+    case JsonType::kBool:
+      return "true or false";
+    case JsonType::kNumber:
+      return "a number";
+    case JsonType::kString:
+      return "a string";
+    case JsonType::kArray:
+      return "an array";
+    case JsonType::kObject:
+      return "an object";
   }
   return "nothing";
 }
 
 JsonType JsonValue::type() const {
   switch (raw_.empty() ? 'n' : raw_.front()) {
-    case 'n': return JsonType::kNull;
+    case 'n':
+      return JsonType::kNull;
     case 't':
-    case 'f': return JsonType::kBool;
-    case '"': return JsonType::kString;
-    case '[': return JsonType::kArray;
-    case '{': return JsonType::kObject;
-    default: return JsonType::kNumber;
+    case 'f':
+      return JsonType::kBool;
+    case '"':
+      return JsonType::kString;
+    case '[':
+      return JsonType::kArray;
+    case '{':
+      return JsonType::kObject;
+    default:
+      return JsonType::kNumber;
   }
 }
 
@@ -301,7 +326,8 @@ Result<double> JsonValue::number(double min, double max) const {
   double value = 0;
   const auto read = std::from_chars(raw_.data(), raw_.data() + raw_.size(), value);
   if (read.ec != std::errc() || !(value >= min && value <= max)) {
-    return fail(Error(kFieldRange, fmt::format("'{}' must be between {} and {}, and is {}", path_, min, max, raw_.substr(0, 40))).with_field(path_));
+    return fail(Error(kFieldRange, fmt::format("'{}' must be between {} and {}, and is {}", path_, min, max, raw_.substr(0, 40)))
+                    .with_field(path_));
   }
   return value;
 }
@@ -320,7 +346,8 @@ Result<std::int64_t> JsonValue::integer(std::int64_t min, std::int64_t max) cons
     value = static_cast<std::int64_t>(real);
   }
   if (read.ec != std::errc() || value < min || value > max) {
-    return fail(Error(kFieldRange, fmt::format("'{}' must be between {} and {}, and is {}", path_, min, max, raw_.substr(0, 40))).with_field(path_));
+    return fail(Error(kFieldRange, fmt::format("'{}' must be between {} and {}, and is {}", path_, min, max, raw_.substr(0, 40)))
+                    .with_field(path_));
   }
   return value;
 }
@@ -332,7 +359,8 @@ Result<std::vector<JsonValue>> JsonValue::items(std::size_t items_max) const {
   while (true) {
     while (is_space(raw_[at]) || raw_[at] == ',') ++at;
     if (raw_[at] == ']') return items;
-    if (items.size() == items_max) return fail(Error(kTooManyItems, fmt::format("'{}' has more than {} items", path_, items_max)).with_field(path_));
+    if (items.size() == items_max)
+      return fail(Error(kTooManyItems, fmt::format("'{}' has more than {} items", path_, items_max)).with_field(path_));
     const std::size_t end = end_of_value(raw_, at);
     items.emplace_back(raw_.substr(at, end - at), fmt::format("{}[{}]", path_, items.size()));
     at = end;

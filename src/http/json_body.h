@@ -1,6 +1,6 @@
 // A JSON body, read in two steps: one pass checks everything that can be wrong with the text (syntax, UTF-8, depth, duplicate keys), then
-// fields are taken out by name. Nothing is copied and no tree is built, so an array of a million numbers stays text until a tensor wants it.
-// Threads: immutable. Owner: the handler; views the body, which must outlive it.
+// fields are taken out by name. Nothing is copied and no tree is built, so an array of a million numbers stays text until a tensor wants
+// it. Threads: immutable. Owner: the handler; views the body, which must outlive it.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace forebay::http {
 
 struct JsonLimits {
   std::uint32_t depth_max = 64;
-  std::uint32_t keys_max = 4096;      // of one object
+  std::uint32_t keys_max = 4096;  // of one object
 };
 
 // Checks one JSON value with nothing but white space around it. kJsonSyntax, kJsonNotUtf8, kJsonTooDeep, kJsonDuplicateKey, with the byte.
@@ -34,8 +34,8 @@ class JsonValue {
   JsonValue(std::string_view raw, std::string path) : raw_(raw), path_(std::move(path)) {}
   JsonType type() const;
   bool is_null() const { return type() == JsonType::kNull; }
-  std::string_view raw() const { return raw_; }          // without white space around it
-  const std::string& path() const { return path_; }      // "messages[2].role"
+  std::string_view raw() const { return raw_; }      // without white space around it
+  const std::string& path() const { return path_; }  // "messages[2].role"
 
   // kFieldType, kFieldRange; the error's field is the path.
   Result<std::string> string() const;

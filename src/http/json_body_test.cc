@@ -18,22 +18,29 @@ ErrorCode code_of(std::string_view text, const JsonLimits& limits = kLimits) {
 }
 
 TEST(CheckJson, TakesEveryKindOfValue) {
-  for (const auto* text : {"0", "-0", "-1.5e+3", "1E2", "\"\"", "\"\\u00e9\\ud83d\\ude00\"", "[]", "{}", " [1 , 2 ]\n", "{\"a\":{\"b\":[null,true,false]}}", "\"\xF0\x9F\x98\x80\""}) {
+  for (const auto* text : {"0", "-0", "-1.5e+3", "1E2", "\"\"", "\"\\u00e9\\ud83d\\ude00\"", "[]", "{}", " [1 , 2 ]\n",
+                           "{\"a\":{\"b\":[null,true,false]}}", "\"\xF0\x9F\x98\x80\""}) {
     EXPECT_EQ(code_of(text).number, 0) << text;
   }
 }
 
 TEST(CheckJson, RefusesWhatTheGrammarRefuses) {
-  for (const auto* text : {"", " ", "01", "-", "1.", ".5", "1e", "+1", "NaN", "Infinity", "nul", "tru", "'a'", "\"a", "\"\\x\"", "\"\\u12g4\"", "\"\t\"", "[", "[1", "[1,",
-                           "[1,]", "[1 2]", "{", "{a:1}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{\"a\":1 \"b\":2}", "1 2", "[]]", "// c\n1"}) {
+  for (const auto* text : {"",        " ",           "01",       "-",       "1.",       ".5",         "1e",
+                           "+1",      "NaN",         "Infinity", "nul",     "tru",      "'a'",        "\"a",
+                           "\"\\x\"", "\"\\u12g4\"", "\"\t\"",   "[",       "[1",       "[1,",        "[1,]",
+                           "[1 2]",   "{",           "{a:1}",    "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{\"a\":1 \"b\":2}",
+                           "1 2",     "[]]",         "// c\n1"}) {
     EXPECT_EQ(code_of(text), kJsonSyntax) << text;
   }
 }
 
-TEST(CheckJson, NamesTheByteWhereItStopped) { EXPECT_THAT(check_json("[1, x]", kLimits).error().message(), ::testing::HasSubstr("byte 4")); }
+TEST(CheckJson, NamesTheByteWhereItStopped) {
+  EXPECT_THAT(check_json("[1, x]", kLimits).error().message(), ::testing::HasSubstr("byte 4"));
+}
 
 TEST(CheckJson, RefusesBytesThatAreNotUtf8) {
-  for (const auto* text : {"\"\x80\"", "\"\xC0\x80\"", "\"\xC1\xBF\"", "\"\xE0\x80\x80\"", "\"\xED\xA0\x80\"", "\"\xF4\x90\x80\x80\"", "\"\xF5\x80\x80\x80\"", "\"\xE2\x82\"", "\"\xFF\""}) {
+  for (const auto* text : {"\"\x80\"", "\"\xC0\x80\"", "\"\xC1\xBF\"", "\"\xE0\x80\x80\"", "\"\xED\xA0\x80\"", "\"\xF4\x90\x80\x80\"",
+                           "\"\xF5\x80\x80\x80\"", "\"\xE2\x82\"", "\"\xFF\""}) {
     EXPECT_EQ(code_of(text), kJsonNotUtf8) << text;
   }
 }
@@ -110,7 +117,16 @@ TEST(JsonValue, RefusesHalfASurrogatePair) { EXPECT_EQ(JsonValue(R"("\ud800")", 
 
 TEST(JsonWriter, WritesWhatTheReaderReads) {
   JsonWriter json;
-  json.object().field("text", "a\"\\\n\x01\xC3\xA9").field("truth", true).field("whole", -5).key("list").array().value(0.1F).value(1.5).null().end();
+  json.object()
+      .field("text", "a\"\\\n\x01\xC3\xA9")
+      .field("truth", true)
+      .field("whole", -5)
+      .key("list")
+      .array()
+      .value(0.1F)
+      .value(1.5)
+      .null()
+      .end();
   json.key("none").object().end().end();
   EXPECT_EQ(json.take(), "{\"text\":\"a\\\"\\\\\\n\\u0001\xC3\xA9\",\"truth\":true,\"whole\":-5,\"list\":[0.1,1.5,null],\"none\":{}}");
 }

@@ -28,12 +28,23 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
 void append_escaped(std::string& out, char c) {
   constexpr std::string_view kHex = "0123456789abcdef";
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   out += "\\u00";
   out += kHex[static_cast<unsigned char>(c) >> 4];
@@ -65,9 +76,12 @@ void append_json_string(std::string& out, std::string_view text) {
     at = plain;
     if (at == text.size()) break;
     const std::size_t length = sequence_length(text, at);
-    if (length > 1) out += text.substr(at, length);
-    else if (length == 0) out += "\xEF\xBF\xBD";
-    else append_escaped(out, text[at]);
+    if (length > 1)
+      out += text.substr(at, length);
+    else if (length == 0)
+      out += "\xEF\xBF\xBD";
+    else
+      append_escaped(out, text[at]);
     at += length == 0 ? 1 : length;
   }
   out += '"';

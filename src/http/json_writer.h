@@ -23,20 +23,43 @@ class JsonWriter {
   JsonWriter& array() { return open('[', ']'); }
   JsonWriter& end();
   JsonWriter& key(std::string_view name);
-  JsonWriter& value(std::string_view text) { begin(); append_json_string(out_, text); return *this; }
+  JsonWriter& value(std::string_view text) {
+    begin();
+    append_json_string(out_, text);
+    return *this;
+  }
   JsonWriter& value(const char* text) { return value(std::string_view(text)); }
   JsonWriter& value(const std::string& text) { return value(std::string_view(text)); }
   JsonWriter& value(bool truth) { return raw(truth ? "true" : "false"); }
-  JsonWriter& value(float number) { begin(); append_json_number(out_, number); return *this; }
-  JsonWriter& value(double number) { begin(); append_json_number(out_, number); return *this; }
+  JsonWriter& value(float number) {
+    begin();
+    append_json_number(out_, number);
+    return *this;
+  }
+  JsonWriter& value(double number) {
+    begin();
+    append_json_number(out_, number);
+    return *this;
+  }
   template <std::integral T>
-  JsonWriter& value(T number) { return raw(std::to_string(number)); }
+  JsonWriter& value(T number) {
+    return raw(std::to_string(number));
+  }
   JsonWriter& null() { return raw("null"); }
-  JsonWriter& raw(std::string_view json) { begin(); out_ += json; return *this; }
+  JsonWriter& raw(std::string_view json) {
+    begin();
+    out_ += json;
+    return *this;
+  }
   template <class T>
-  JsonWriter& field(std::string_view name, const T& content) { return key(name).value(content); }
+  JsonWriter& field(std::string_view name, const T& content) {
+    return key(name).value(content);
+  }
   // For a value that a function appends by itself.
-  std::string& begin_value() { begin(); return out_; }
+  std::string& begin_value() {
+    begin();
+    return out_;
+  }
   std::string take() { return std::move(out_); }
 
  private:

@@ -117,7 +117,9 @@ std::string percent_decoded(std::string_view text, bool plus_is_space) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
       unsigned byte = 0;
-      if (i + 2 >= text.size() || std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr != text.data() + i + 3 || byte == 0) return {};
+      if (i + 2 >= text.size() || std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr != text.data() + i + 3 ||
+          byte == 0)
+        return {};
       decoded += static_cast<char>(byte);
       i += 2;
     } else {

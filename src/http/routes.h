@@ -35,9 +35,9 @@ struct Route {
 std::span<const Route> routes();
 
 struct RouteMatch {
-  const Route* route = nullptr;          // null: no such URL, or not with this method
-  std::vector<std::string> parameters;   // percent-decoded
-  std::string allow;                     // "GET, HEAD, OPTIONS" when the URL exists; empty when it does not
+  const Route* route = nullptr;         // null: no such URL, or not with this method
+  std::vector<std::string> parameters;  // percent-decoded
+  std::string allow;                    // "GET, HEAD, OPTIONS" when the URL exists; empty when it does not
 };
 // `path` is as the client sent it, without the query. HEAD is GET.
 RouteMatch find_route(std::string_view method, std::string_view path);

@@ -1,8 +1,8 @@
 #include "http/routes.h"
 
-#include <set>
-
 #include <gtest/gtest.h>
+
+#include <set>
 
 namespace forebay::http {
 namespace {

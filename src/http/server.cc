@@ -1,17 +1,16 @@
 #include "http/server.h"
 
 #include <arpa/inet.h>
+#include <drogon/HttpAppFramework.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <trantor/net/EventLoop.h>
+#include <trantor/utils/Logger.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
-
-#include <drogon/HttpAppFramework.h>
-#include <fmt/format.h>
-#include <trantor/net/EventLoop.h>
-#include <trantor/utils/Logger.h>
 
 #include "base/executor.h"
 #include "base/log.h"
@@ -144,10 +143,10 @@ void Server::State::configure() {
       .enableGzip(false)
       .enableBrotli(false)
       .setUploadPath(scratch.path())
-      .setClientMaxBodySize(SIZE_MAX / 4)         // admit() and Connection hold the limit, and can say so
+      .setClientMaxBodySize(SIZE_MAX / 4)  // admit() and Connection hold the limit, and can say so
       .setClientMaxMemoryBodySize(SIZE_MAX / 4)
       .setPipeliningRequestsNumber(64)
-      .enableRequestStream();                     // heads are seen before their bodies
+      .enableRequestStream();  // heads are seen before their bodies
   app.setConnectionCallback([this](const trantor::TcpConnectionPtr& wire) { connections.changed(wire); });
   app.registerSyncAdvice([this](const drogon::HttpRequestPtr& request) { return at_head(request); });
   app.registerHandler("/",
@@ -168,7 +167,8 @@ drogon::HttpResponsePtr Server::State::at_head(const drogon::HttpRequestPtr& req
   ++parts->requests;
   const auto exchange = std::make_shared<Exchange>(parts, connection, request);
   const std::string& length = request->getHeader("content-length");
-  const bool whole = request->getHeader("transfer-encoding").empty() && (length.empty() || length == std::to_string(request->body().size()));
+  const bool whole =
+      request->getHeader("transfer-encoding").empty() && (length.empty() || length == std::to_string(request->body().size()));
   connection->head_complete(!whole);
   drogon::HttpResponsePtr response;
   if (request->method() == drogon::Options) {

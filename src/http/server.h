@@ -1,6 +1,6 @@
 // The wire: every protocol, on one port. Translates requests into native types and answers back; it never sees an engine.
-// Threads: start() and the rest from the main thread; handlers run on Drogon's loop threads. One per program run (Drogon's application is a singleton).
-// Owner: cli::serve.
+// Threads: start() and the rest from the main thread; handlers run on Drogon's loop threads. One per program run (Drogon's application is a
+// singleton). Owner: cli::serve.
 #pragma once
 
 #include <chrono>
@@ -26,10 +26,10 @@ struct ServerContext {
   const accounts::Gatekeeper* gatekeeper = nullptr;
   telemetry::Metrics* metrics = nullptr;
   telemetry::ServingMetrics* serving_metrics = nullptr;
-  Executor* request_pool = nullptr;   // templates, tokenizing, decoding images
+  Executor* request_pool = nullptr;  // templates, tokenizing, decoding images
   const ByteBudget* budget = nullptr;
   const Clock* clock = nullptr;
-  std::string version;                // of the program
+  std::string version;  // of the program
 };
 
 class Server {

@@ -18,11 +18,11 @@ struct ServerParts {
   HttpOptions options;
   ServerContext context;
   Instant started;
-  Gate gate;                                  // everyone inside is waited for by drain()
+  Gate gate;  // everyone inside is waited for by drain()
   std::atomic<std::uint32_t> in_flight{0};
   std::atomic<std::uint64_t> requests{0};
   std::atomic<bool> draining{false};
-  Synchronized<bool> stopped{false};          // once true, nothing is queued on the loops any more
+  Synchronized<bool> stopped{false};  // once true, nothing is queued on the loops any more
 
   JsonLimits json_limits() const { return {.depth_max = options.json_depth_max}; }
 };

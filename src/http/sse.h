@@ -16,8 +16,8 @@ namespace forebay::http {
 class StreamWriter {
  public:
   virtual ~StreamWriter() = default;
-  virtual bool write(const std::string& bytes) = 0;    // false: the client has gone
-  virtual std::uint64_t unsent() const = 0;            // bytes handed over and not yet taken by the socket
+  virtual bool write(const std::string& bytes) = 0;  // false: the client has gone
+  virtual std::uint64_t unsent() const = 0;          // bytes handed over and not yet taken by the socket
   virtual void close() = 0;
 };
 

@@ -1,8 +1,8 @@
 #include "http/tensor_run.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "base/nearest.h"
 #include "http/errors.h"
@@ -13,9 +13,7 @@
 namespace forebay::http {
 
 namespace {
-Error with_field_of(Error error, const std::string& field) {
-  return error.field().empty() ? std::move(error).with_field(field) : error;
-}
+Error with_field_of(Error error, const std::string& field) { return error.field().empty() ? std::move(error).with_field(field) : error; }
 }  // namespace
 
 Result<const formats::TensorSpec*> input_of(const formats::ModelDescription& description, std::string_view name) {
@@ -23,7 +21,8 @@ Result<const formats::TensorSpec*> input_of(const formats::ModelDescription& des
   if (found != description.inputs.end()) return &*found;
   std::vector<std::string> names;
   for (const auto& input : description.inputs) names.push_back(input.name);
-  Error error = Error(kInputUnknown, fmt::format("the model has no input '{}'", name.substr(0, 100))).with_field(fmt::format("inputs.{}", name.substr(0, 100)));
+  Error error = Error(kInputUnknown, fmt::format("the model has no input '{}'", name.substr(0, 100)))
+                    .with_field(fmt::format("inputs.{}", name.substr(0, 100)));
   if (const auto meant = nearest(name, names)) return fail(std::move(error).with_hint(fmt::format("did you mean '{}'?", *meant)));
   return fail(std::move(error));
 }
@@ -37,9 +36,12 @@ Result<tensors::Tensor> input_from_json(const formats::TensorSpec& spec, const J
 Result<> check_complete(const formats::ModelDescription& description, const tensors::NamedTensors& inputs) {
   for (const auto& spec : description.inputs) {
     const auto times = std::ranges::count(inputs, spec.name, &tensors::NamedTensor::name);
-    if (times > 1) return fail(Error(kFieldConflict, fmt::format("the input '{}' is given {} times", spec.name, times)).with_field("inputs"));
+    if (times > 1)
+      return fail(Error(kFieldConflict, fmt::format("the input '{}' is given {} times", spec.name, times)).with_field("inputs"));
     if (times == 0 && !spec.is_optional) {
-      return fail(Error(kInputMissing, fmt::format("the input '{}' ({} {}) is missing", spec.name, name_of(spec.dtype), tensors::to_string(spec.shape))).with_field("inputs"));
+      return fail(Error(kInputMissing,
+                        fmt::format("the input '{}' ({} {}) is missing", spec.name, name_of(spec.dtype), tensors::to_string(spec.shape)))
+                      .with_field("inputs"));
     }
   }
   return {};
@@ -49,8 +51,8 @@ Result<> check_input(const formats::TensorSpec& spec, const tensors::Tensor& ten
   const auto& shape = tensor.shape();
   const auto fits = [](std::int64_t wanted, std::int64_t given) { return wanted < 0 || wanted == given; };
   if (tensor.dtype() == spec.dtype && std::ranges::equal(spec.shape, shape, fits)) return {};
-  return fail(Error(kInputMismatch, fmt::format("the input '{}' is {} {}, and the model wants {} {}", spec.name, name_of(tensor.dtype()), tensors::to_string(shape),
-                                                name_of(spec.dtype), tensors::to_string(spec.shape)))
+  return fail(Error(kInputMismatch, fmt::format("the input '{}' is {} {}, and the model wants {} {}", spec.name, name_of(tensor.dtype()),
+                                                tensors::to_string(shape), name_of(spec.dtype), tensors::to_string(spec.shape)))
                   .with_field(fmt::format("inputs.{}", spec.name)));
 }
 
@@ -76,14 +78,16 @@ void submit_tensors(const ExchangePtr& exchange, models::Lease model, scheduling
 void run_tensors(const ExchangePtr& exchange, models::Lease model, scheduling::TensorRequest request,
                  std::function<void(const models::ServedModel& model, scheduling::TensorAnswer answer)> then) {
   auto* served = model.get();
-  submit_tensors(exchange, std::move(model), std::move(request), [exchange, served, then = std::move(then)](Result<scheduling::TensorAnswer> answer) {
-    if (!answer) return exchange->refuse(answer.error());
-    then(*served, *std::move(answer));
-  });
+  submit_tensors(exchange, std::move(model), std::move(request),
+                 [exchange, served, then = std::move(then)](Result<scheduling::TensorAnswer> answer) {
+                   if (!answer) return exchange->refuse(answer.error());
+                   then(*served, *std::move(answer));
+                 });
 }
 
 std::pair<std::string, std::string> server_timing(std::chrono::microseconds queued, std::chrono::microseconds inference) {
-  return {"Server-Timing", fmt::format("queue;dur={:.3f}, inference;dur={:.3f}", static_cast<double>(queued.count()) / 1000, static_cast<double>(inference.count()) / 1000)};
+  return {"Server-Timing", fmt::format("queue;dur={:.3f}, inference;dur={:.3f}", static_cast<double>(queued.count()) / 1000,
+                                       static_cast<double>(inference.count()) / 1000)};
 }
 
 }  // namespace forebay::http

@@ -1,9 +1,9 @@
 #include "http/oip/binary.h"
 
+#include <fmt/format.h>
+
 #include <bit>
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "http/errors.h"
 
@@ -29,7 +29,8 @@ Result<tensors::Tensor> strings(tensors::Shape shape, std::string_view bytes, co
     texts.emplace_back(bytes.substr(0, length));
     bytes.remove_prefix(length);
   }
-  if (texts.size() != count || !bytes.empty()) return fail(Error(kBinarySizes, "the lengths of the strings do not add up to binary_data_size").with_field(field));
+  if (texts.size() != count || !bytes.empty())
+    return fail(Error(kBinarySizes, "the lengths of the strings do not add up to binary_data_size").with_field(field));
   return tensors::Tensor::from_strings(std::move(shape), std::move(texts));
 }
 
@@ -37,7 +38,8 @@ Result<tensors::Tensor> strings(tensors::Shape shape, std::string_view bytes, co
 
 Result<tensors::Tensor> BinaryPart::take(tensors::DType dtype, tensors::Shape shape, std::size_t size, const std::string& field) {
   if (size > bytes_.size()) {
-    return fail(Error(kBinarySizes, fmt::format("the tensor has {} bytes, and {} are left in the body", size, bytes_.size())).with_field(field));
+    return fail(
+        Error(kBinarySizes, fmt::format("the tensor has {} bytes, and {} are left in the body", size, bytes_.size())).with_field(field));
   }
   const std::string_view own = bytes_.substr(0, size);
   if (dtype == tensors::DType::kString) {
@@ -47,7 +49,8 @@ Result<tensors::Tensor> BinaryPart::take(tensors::DType dtype, tensors::Shape sh
   }
   const auto count = tensors::element_count(shape);
   if (!count || *count > size || *count * tensors::element_bytes(dtype) != size) {
-    return fail(Error(kBinarySizes, fmt::format("{} {} does not have {} bytes", name_of(dtype), tensors::to_string(shape), size)).with_field(field));
+    return fail(Error(kBinarySizes, fmt::format("{} {} does not have {} bytes", name_of(dtype), tensors::to_string(shape), size))
+                    .with_field(field));
   }
   TRY_ASSIGN(auto tensor, tensors::Tensor::view(dtype, std::move(shape), std::as_bytes(std::span(own.data(), own.size())), keeper_));
   bytes_.remove_prefix(size);

@@ -1,11 +1,11 @@
 #include "http/oip/infer_request.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <limits>
-
-#include <fmt/format.h>
 
 #include "http/errors.h"
 #include "http/oip/binary.h"
@@ -37,7 +37,8 @@ Result<tensors::Shape> read_shape(const JsonValue& field) {
     TRY_ASSIGN(const auto dimension, item.integer(0, std::numeric_limits<std::int64_t>::max()));
     shape.push_back(dimension);
   }
-  if (!tensors::element_count(shape)) return fail(Error(kFieldRange, fmt::format("'{}' has more elements than a computer can hold", field.path())).with_field(field.path()));
+  if (!tensors::element_count(shape))
+    return fail(Error(kFieldRange, fmt::format("'{}' has more elements than a computer can hold", field.path())).with_field(field.path()));
   return shape;
 }
 
@@ -55,7 +56,10 @@ Result<tensors::DType> read_dtype(const JsonObject& input) {
   TRY_ASSIGN(const auto field, input.need("datatype"));
   TRY_ASSIGN(const auto name, field.string());
   if (const auto dtype = tensors::dtype_of_oip(name)) return *dtype;
-  return fail(Error(kFieldRange, fmt::format("'{}' is no datatype; BOOL, UINT8 … UINT64, INT8 … INT64, FP16, BF16, FP32, FP64 and BYTES are", name.substr(0, 40))).with_field(field.path()));
+  return fail(
+      Error(kFieldRange, fmt::format("'{}' is no datatype; BOOL, UINT8 … UINT64, INT8 … INT64, FP16, BF16, FP32, FP64 and BYTES are",
+                                     name.substr(0, 40)))
+          .with_field(field.path()));
 }
 
 Result<tensors::NamedTensor> read_input(const JsonValue& item, const Context& context, bool is_only) {
@@ -69,8 +73,10 @@ Result<tensors::NamedTensor> read_input(const JsonValue& item, const Context& co
   TRY_ASSIGN(auto shape, read_shape(shape_field));
   TRY_ASSIGN(auto bytes, binary_size(input));
   const auto data = input.find("data");
-  if (data && bytes) return fail(Error(kFieldConflict, fmt::format("'{}' has both data and binary_data_size", name)).with_field(item.path()));
-  if (!data && !bytes && is_only && context.binary.left() > 0) bytes = context.binary.left();  // OpenVINO Model Server's clients leave it out
+  if (data && bytes)
+    return fail(Error(kFieldConflict, fmt::format("'{}' has both data and binary_data_size", name)).with_field(item.path()));
+  if (!data && !bytes && is_only && context.binary.left() > 0)
+    bytes = context.binary.left();  // OpenVINO Model Server's clients leave it out
   if (!data && !bytes) return fail(Error(kFieldMissing, fmt::format("'{}' has no data", name)).with_field(item.path() + ".data"));
   tensors::Tensor tensor;
   if (bytes) {
@@ -97,14 +103,16 @@ Result<std::vector<WantedOutput>> read_outputs(const JsonObject& body, const for
     WantedOutput wanted{.name = {}, .binary = all_binary};
     TRY_ASSIGN(wanted.name, name_field.string());
     if (std::ranges::find(description.outputs, wanted.name, &formats::TensorSpec::name) == description.outputs.end()) {
-      return fail(Error(kInputUnknown, fmt::format("the model has no output '{}'", wanted.name.substr(0, 100))).with_field(name_field.path()));
+      return fail(
+          Error(kInputUnknown, fmt::format("the model has no output '{}'", wanted.name.substr(0, 100))).with_field(name_field.path()));
     }
     if (std::ranges::find(outputs, wanted.name, &WantedOutput::name) != outputs.end()) {
       return fail(Error(kFieldConflict, fmt::format("the output '{}' is asked for twice", wanted.name)).with_field(name_field.path()));
     }
     if (const auto parameters = output.find("parameters")) {
       TRY_ASSIGN(const auto object, JsonObject::of(*parameters));
-      if (object.find("classification")) return fail(Error(kFieldNotSupported, "the parameter 'classification' is not supported").with_field(parameters->path()));
+      if (object.find("classification"))
+        return fail(Error(kFieldNotSupported, "the parameter 'classification' is not supported").with_field(parameters->path()));
       TRY_ASSIGN(wanted.binary, object.boolean_or("binary_data", all_binary));
     }
     outputs.push_back(std::move(wanted));
@@ -120,7 +128,9 @@ Result<InferRequest> read_raw(std::string_view body, const formats::ModelDescrip
   request.all_binary = true;
   tensors::Shape shape = spec.shape;
   const auto free = std::ranges::count_if(shape, [](std::int64_t dimension) { return dimension < 0; });
-  if (free > 1) return fail(kBinarySizes, fmt::format("a raw body needs a shape with at most one free dimension, and it is {}", tensors::to_string(shape)));
+  if (free > 1)
+    return fail(kBinarySizes,
+                fmt::format("a raw body needs a shape with at most one free dimension, and it is {}", tensors::to_string(shape)));
   if (spec.dtype == tensors::DType::kString) {
     std::ranges::replace_if(shape, [](std::int64_t dimension) { return dimension < 0; }, 1);
     if (tensors::element_count(shape) != 1U) return fail(kBinarySizes, "a raw body of BYTES is one element");
@@ -131,7 +141,8 @@ Result<InferRequest> read_raw(std::string_view body, const formats::ModelDescrip
   tensors::Shape fixed = shape;
   std::ranges::replace_if(fixed, [](std::int64_t dimension) { return dimension < 0; }, 1);
   const std::size_t row = tensors::element_count(fixed).value_or(0) * tensors::element_bytes(spec.dtype);
-  if (free == 1 && row > 0) std::ranges::replace_if(shape, [](std::int64_t dimension) { return dimension < 0; }, static_cast<std::int64_t>(body.size() / row));
+  if (free == 1 && row > 0)
+    std::ranges::replace_if(shape, [](std::int64_t dimension) { return dimension < 0; }, static_cast<std::int64_t>(body.size() / row));
   BinaryPart binary(body, std::move(keeper));
   TRY_ASSIGN(auto tensor, binary.take(spec.dtype, std::move(shape), body.size(), spec.name));
   request.inputs.push_back({spec.name, std::move(tensor)});
@@ -142,15 +153,17 @@ Result<std::size_t> read_header_length(std::string_view text, std::size_t body_b
   std::size_t length = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), length);
   if (read.ec != std::errc() || read.ptr != text.data() + text.size() || length > body_bytes) {
-    return fail(kBinarySizes, fmt::format("Inference-Header-Content-Length is '{}', and the body has {} bytes", text.substr(0, 40), body_bytes));
+    return fail(kBinarySizes,
+                fmt::format("Inference-Header-Content-Length is '{}', and the body has {} bytes", text.substr(0, 40), body_bytes));
   }
   return length;
 }
 
 }  // namespace
 
-Result<InferRequest> read_infer_request(std::string_view body, std::optional<std::string_view> header_length, const formats::ModelDescription& description,
-                                        const JsonLimits& limits, std::shared_ptr<const void> keeper) {
+Result<InferRequest> read_infer_request(std::string_view body, std::optional<std::string_view> header_length,
+                                        const formats::ModelDescription& description, const JsonLimits& limits,
+                                        std::shared_ptr<const void> keeper) {
   std::size_t json_bytes = body.size();
   if (header_length) {
     TRY_ASSIGN(json_bytes, read_header_length(*header_length, body.size()));
@@ -163,7 +176,8 @@ Result<InferRequest> read_infer_request(std::string_view body, std::optional<std
   if (const auto parameters = object.find("parameters")) {
     TRY_ASSIGN(const auto values, JsonObject::of(*parameters));
     for (const auto* sequence : {"sequence_id", "sequence_start", "sequence_end"}) {
-      if (const auto field = values.find(sequence)) return fail(Error(kFieldNotSupported, "stateful sequences are not supported").with_field(field->path()));
+      if (const auto field = values.find(sequence))
+        return fail(Error(kFieldNotSupported, "stateful sequences are not supported").with_field(field->path()));
     }
     TRY_ASSIGN(request.all_binary, values.boolean_or("binary_data_output", false));
   }
@@ -180,7 +194,8 @@ Result<InferRequest> read_infer_request(std::string_view body, std::optional<std
   return request;
 }
 
-InferAnswer write_infer_answer(const std::string& model, const std::string& version, const InferRequest& request, const tensors::NamedTensors& outputs) {
+InferAnswer write_infer_answer(const std::string& model, const std::string& version, const InferRequest& request,
+                               const tensors::NamedTensors& outputs) {
   JsonWriter json;
   json.object().field("model_name", model).field("model_version", version);
   if (!request.id.empty()) json.field("id", request.id);

@@ -21,22 +21,24 @@ struct WantedOutput {
 };
 
 struct InferRequest {
-  std::string id;                            // echoed; empty: none was given
+  std::string id;  // echoed; empty: none was given
   tensors::NamedTensors inputs;
-  std::vector<WantedOutput> outputs;         // empty: all
-  bool all_binary = false;                   // "binary_data_output", for outputs not named
+  std::vector<WantedOutput> outputs;  // empty: all
+  bool all_binary = false;            // "binary_data_output", for outputs not named
 };
 
 // `header_length` is the value of Inference-Header-Content-Length: absent for plain JSON, 0 for a body that is one raw tensor.
 // Binary tensors view `body` where they are aligned; `keeper` keeps it alive. kBinarySizes, kInputUnknown, kInputMissing, kInputMismatch,
 // kFieldConflict, and the codes of json_body and tensors.
-Result<InferRequest> read_infer_request(std::string_view body, std::optional<std::string_view> header_length, const formats::ModelDescription& description,
-                                        const JsonLimits& limits, std::shared_ptr<const void> keeper);
+Result<InferRequest> read_infer_request(std::string_view body, std::optional<std::string_view> header_length,
+                                        const formats::ModelDescription& description, const JsonLimits& limits,
+                                        std::shared_ptr<const void> keeper);
 
 struct InferAnswer {
   std::string body;
   std::optional<std::size_t> header_length;  // set when binary tensors follow the JSON
 };
-InferAnswer write_infer_answer(const std::string& model, const std::string& version, const InferRequest& request, const tensors::NamedTensors& outputs);
+InferAnswer write_infer_answer(const std::string& model, const std::string& version, const InferRequest& request,
+                               const tensors::NamedTensors& outputs);
 
 }  // namespace forebay::http::oip

@@ -1,9 +1,9 @@
 #include "http/oip/infer_request.h"
 
-#include <cstring>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cstring>
 
 #include "http/errors.h"
 #include "tensors/errors.h"
@@ -27,7 +27,8 @@ std::string bytes_of(std::initializer_list<float> values) {
   return bytes;
 }
 
-Result<InferRequest> read(std::string_view json, std::string_view tail = {}, const formats::ModelDescription& description = one_float_input()) {
+Result<InferRequest> read(std::string_view json, std::string_view tail = {},
+                          const formats::ModelDescription& description = one_float_input()) {
   const auto body = std::make_shared<std::string>(std::string(json) + std::string(tail));
   const std::string length = std::to_string(json.size());
   return read_infer_request(*body, tail.empty() ? std::nullopt : std::optional<std::string_view>(length), description, {}, body);
@@ -47,8 +48,9 @@ TEST(InferRequestBody, ReadsFlatAndNestedNumbers) {
 }
 
 TEST(InferRequestBody, ReadsBinaryTensors) {
-  const auto request = read(R"({"inputs":[{"name":"any","shape":[1,2],"datatype":"FP32","parameters":{"binary_data_size":8}}],"parameters":{"binary_data_output":true}})",
-                            bytes_of({5, 6}));
+  const auto request = read(
+      R"({"inputs":[{"name":"any","shape":[1,2],"datatype":"FP32","parameters":{"binary_data_size":8}}],"parameters":{"binary_data_output":true}})",
+      bytes_of({5, 6}));
   ASSERT_TRUE(request) << request.error().to_string();
   EXPECT_EQ(request->inputs.at(0).name, "x");
   EXPECT_THAT(request->inputs.at(0).tensor.values<float>(), ::testing::ElementsAre(5, 6));
@@ -70,7 +72,8 @@ TEST(InferRequestBody, ReadsStringsAndBools) {
   description.inputs.push_back({.name = "b", .dtype = DType::kBool, .shape = {-1}});
   const std::string tail("\x02\0\0\0hi\0\0\0\0\x01\0", 12);
   const auto request = read(R"({"inputs":[{"name":"s","shape":[2],"datatype":"BYTES","parameters":{"binary_data_size":10}},
-                                          {"name":"b","shape":[2],"datatype":"BOOL","parameters":{"binary_data_size":2}}]})", tail, description);
+                                          {"name":"b","shape":[2],"datatype":"BOOL","parameters":{"binary_data_size":2}}]})",
+                            tail, description);
   ASSERT_TRUE(request) << request.error().to_string();
   EXPECT_THAT(request->inputs.at(0).tensor.strings(), ::testing::ElementsAre("hi", ""));
   EXPECT_EQ(request->inputs.at(1).tensor.size(), 2U);
@@ -78,7 +81,8 @@ TEST(InferRequestBody, ReadsStringsAndBools) {
 
 TEST(InferRequestBody, RefusesSizesThatDoNotAddUp) {
   const auto input = [](std::string_view shape, std::string_view size) {
-    return std::string(R"({"inputs":[{"name":"x","shape":)") + std::string(shape) + R"(,"datatype":"FP32","parameters":{"binary_data_size":)" + std::string(size) + "}}]}";
+    return std::string(R"({"inputs":[{"name":"x","shape":)") + std::string(shape) +
+           R"(,"datatype":"FP32","parameters":{"binary_data_size":)" + std::string(size) + "}}]}";
   };
   EXPECT_EQ(error(input("[1,2]", "8"), bytes_of({1})), kBinarySizes);
   EXPECT_EQ(error(input("[1,2]", "4"), bytes_of({1, 2})), kBinarySizes);
@@ -107,10 +111,15 @@ TEST(InferRequestBody, RefusesTheRestOfTheHardeningList) {
   EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"INT32","data":[1,2]}]})"), kInputMismatch);
   EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32"}]})"), kFieldMissing);
   EXPECT_EQ(error(R"({"inputs":[]})"), kInputMissing);
-  EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]},{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]})"), kFieldConflict);
-  EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}],"outputs":[{"name":"y"},{"name":"y"}]})"), kFieldConflict);
+  EXPECT_EQ(
+      error(
+          R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]},{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]})"),
+      kFieldConflict);
+  EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}],"outputs":[{"name":"y"},{"name":"y"}]})"),
+            kFieldConflict);
   EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}],"outputs":[{"name":"w"}]})"), kInputUnknown);
-  EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}],"parameters":{"sequence_id":1}})"), kFieldNotSupported);
+  EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}],"parameters":{"sequence_id":1}})"),
+            kFieldNotSupported);
 }
 
 TEST(InferAnswerBody, PutsBinaryTensorsBehindTheJson) {
@@ -122,9 +131,10 @@ TEST(InferAnswerBody, PutsBinaryTensorsBehindTheJson) {
   const auto answer = write_infer_answer("m", "1", request, outputs);
   ASSERT_TRUE(answer.header_length);
   EXPECT_EQ(answer.body.substr(*answer.header_length), bytes_of({1, 2}));
-  EXPECT_EQ(answer.body.substr(0, *answer.header_length),
-            R"({"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP32","shape":[2],"parameters":{"binary_data_size":8}},)"
-            R"({"name":"z","datatype":"FP32","shape":[1,1],"data":[0.5]}]})");
+  EXPECT_EQ(
+      answer.body.substr(0, *answer.header_length),
+      R"({"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP32","shape":[2],"parameters":{"binary_data_size":8}},)"
+      R"({"name":"z","datatype":"FP32","shape":[1,1],"data":[0.5]}]})");
   EXPECT_FALSE(write_infer_answer("m", "1", {}, outputs).header_length);
 }
 

@@ -94,15 +94,16 @@ Result<> infer_now(const ExchangePtr& exchange) {
   scheduling::TensorRequest run;
   run.inputs = std::move(request.inputs);
   for (const auto& output : request.outputs) run.outputs.push_back(output.name);
-  run_tensors(exchange, std::move(lease), std::move(run), [exchange, request = std::move(request)](const forebay::models::ServedModel& served, const scheduling::TensorAnswer& result) {
-    auto answer = write_infer_answer(served.name, served.version, request, result.outputs);
-    Reply reply{.body = std::move(answer.body), .headers = {server_timing(result.queued, result.inference)}};
-    if (answer.header_length) {
-      reply.content_type = "application/octet-stream";
-      reply.headers.emplace_back("Inference-Header-Content-Length", std::to_string(*answer.header_length));
-    }
-    exchange->answer(std::move(reply));
-  });
+  run_tensors(exchange, std::move(lease), std::move(run),
+              [exchange, request = std::move(request)](const forebay::models::ServedModel& served, const scheduling::TensorAnswer& result) {
+                auto answer = write_infer_answer(served.name, served.version, request, result.outputs);
+                Reply reply{.body = std::move(answer.body), .headers = {server_timing(result.queued, result.inference)}};
+                if (answer.header_length) {
+                  reply.content_type = "application/octet-stream";
+                  reply.headers.emplace_back("Inference-Header-Content-Length", std::to_string(*answer.header_length));
+                }
+                exchange->answer(std::move(reply));
+              });
   return {};
 }
 
@@ -112,7 +113,8 @@ void infer(const ExchangePtr& exchange) {
   const auto type = exchange->content_type();
   const bool binary = !exchange->header("inference-header-content-length").empty();
   if (!type.empty() && type != "application/json" && !(binary && type == "application/octet-stream")) {
-    return exchange->refuse(Error(kContentType, "infer takes application/json, or application/octet-stream with Inference-Header-Content-Length"));
+    return exchange->refuse(
+        Error(kContentType, "infer takes application/json, or application/octet-stream with Inference-Header-Content-Length"));
   }
   if (auto started = infer_now(exchange); !started) exchange->refuse(started.error());
 }

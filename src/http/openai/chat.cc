@@ -34,8 +34,10 @@ std::string whole_answer(const Frame& frame, const std::vector<Choice>& choices)
     json.object().field("index", choice.sequence);
     json.key("message").object().field("role", "assistant").field("content", choice.text).key("refusal").null().end();
     json.key("logprobs");
-    if (choice.pieces.empty()) json.null();
-    else write_chat_logprobs(json, choice.pieces);
+    if (choice.pieces.empty())
+      json.null();
+    else
+      write_chat_logprobs(json, choice.pieces);
     json.field("finish_reason", finish_word(choice.finish_reason)).end();
   }
   json.end().key("usage");
@@ -52,11 +54,15 @@ std::string chunk(const Frame& frame, std::size_t index, Delta delta, const Choi
   json.object().field("index", index).key("delta").object();
   delta(json);
   json.end().key("logprobs");
-  if (piece == nullptr || !piece->logprob) json.null();
-  else write_chat_logprobs(json, {*piece});
+  if (piece == nullptr || !piece->logprob)
+    json.null();
+  else
+    write_chat_logprobs(json, {*piece});
   json.key("finish_reason");
-  if (finish.empty()) json.null();
-  else json.value(finish);
+  if (finish.empty())
+    json.null();
+  else
+    json.value(finish);
   json.end().end();
   if (frame.stream_usage) json.key("usage").null();
   json.end();
@@ -92,11 +98,16 @@ Result<> prepare(const ExchangePtr& exchange, ChatRequest request) {
   TRY_ASSIGN(auto model, lease_for(*exchange, request.model, formats::Task::kTextGeneration));
   TRY(check_bias(*model, request.settings));
   const Frame frame{make_id("chatcmpl"), unix_seconds(*exchange), model->name, request.stream_usage, request.choices};
-  TRY_ASSIGN(auto prompt, chat_prompt(*model, {.messages = std::move(request.messages), .extra_json = std::move(request.template_variables_json)}, *exchange));
-  GenerationOrder order{.model = std::move(model), .prompts = {}, .settings = std::move(request.settings), .sequences_per_prompt = request.choices};
+  TRY_ASSIGN(
+      auto prompt,
+      chat_prompt(*model, {.messages = std::move(request.messages), .extra_json = std::move(request.template_variables_json)}, *exchange));
+  GenerationOrder order{
+      .model = std::move(model), .prompts = {}, .settings = std::move(request.settings), .sequences_per_prompt = request.choices};
   order.prompts.push_back(std::move(prompt));
-  if (request.stream) generate_stream(exchange, std::move(order), stream_shape(frame));
-  else generate(exchange, std::move(order), [frame](std::vector<Choice> choices) { return whole_answer(frame, choices); });
+  if (request.stream)
+    generate_stream(exchange, std::move(order), stream_shape(frame));
+  else
+    generate(exchange, std::move(order), [frame](std::vector<Choice> choices) { return whole_answer(frame, choices); });
   return {};
 }
 

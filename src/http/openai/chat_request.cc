@@ -1,8 +1,8 @@
 #include "http/openai/chat_request.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "http/errors.h"
 #include "http/generation_fields.h"
@@ -17,7 +17,9 @@ constexpr std::size_t kToolCallsMax = 128;
 Result<std::string> read_content(const JsonValue& content) {
   if (content.type() == JsonType::kString) return content.string();
   if (content.type() != JsonType::kArray) {
-    return fail(Error(kFieldType, fmt::format("'{}' must be a string or an array of parts, and is {}", content.path(), name_of(content.type()))).with_field(content.path()));
+    return fail(
+        Error(kFieldType, fmt::format("'{}' must be a string or an array of parts, and is {}", content.path(), name_of(content.type())))
+            .with_field(content.path()));
   }
   TRY_ASSIGN(const auto parts, content.items(kPartsMax));
   std::string text;
@@ -26,7 +28,8 @@ Result<std::string> read_content(const JsonValue& content) {
     TRY_ASSIGN(const auto type_field, part.need("type"));
     TRY_ASSIGN(const auto type, type_field.string());
     if (type != "text") {
-      return fail(Error(kFieldNotSupported, fmt::format("content of type '{}' is not supported yet", type.substr(0, 60))).with_field(type_field.path()));
+      return fail(Error(kFieldNotSupported, fmt::format("content of type '{}' is not supported yet", type.substr(0, 60)))
+                      .with_field(type_field.path()));
     }
     TRY(part.only({"type", "text"}));
     TRY_ASSIGN(const auto text_field, part.need("text"));
@@ -58,17 +61,21 @@ Result<std::vector<text::ToolCall>> read_tool_calls(const JsonValue& field) {
 
 Result<text::Message> read_message(const JsonValue& item) {
   TRY_ASSIGN(const auto object, JsonObject::of(item));
-  TRY(object.only({"role", "content", "name", "tool_call_id", "tool_calls", "refusal", "annotations", "reasoning_content", "function_call", "audio"}));
+  TRY(object.only(
+      {"role", "content", "name", "tool_call_id", "tool_calls", "refusal", "annotations", "reasoning_content", "function_call", "audio"}));
   text::Message message;
   TRY_ASSIGN(const auto role, object.need("role"));
   TRY_ASSIGN(message.role, role.string());
   constexpr std::string_view kRoles[] = {"system", "developer", "user", "assistant", "tool"};
   if (std::ranges::find(kRoles, message.role) == std::end(kRoles)) {
-    return fail(Error(kFieldRange, fmt::format("the role '{}' is not one of system, developer, user, assistant, tool", message.role.substr(0, 60))).with_field(role.path()));
+    return fail(
+        Error(kFieldRange, fmt::format("the role '{}' is not one of system, developer, user, assistant, tool", message.role.substr(0, 60)))
+            .with_field(role.path()));
   }
   if (message.role == "developer") message.role = "system";
   for (const auto* refused : {"function_call", "audio"}) {
-    if (const auto field = object.find(refused)) return fail(Error(kFieldNotSupported, fmt::format("'{}' is not supported", field->path())).with_field(field->path()));
+    if (const auto field = object.find(refused))
+      return fail(Error(kFieldNotSupported, fmt::format("'{}' is not supported", field->path())).with_field(field->path()));
   }
   TRY_ASSIGN(message.name, object.string_or("name", ""));
   TRY_ASSIGN(message.tool_call_id, object.string_or("tool_call_id", ""));
@@ -86,7 +93,8 @@ Result<text::Message> read_message(const JsonValue& item) {
 Result<> read_logprobs(const JsonObject& body, scheduling::GenerationRequest& settings) {
   TRY_ASSIGN(settings.wants_logprobs, body.boolean_or("logprobs", false));
   TRY_ASSIGN(const auto top, body.integer_or("top_logprobs", 0, 0, 20));
-  if (top > 0 && !settings.wants_logprobs) return fail(Error(kFieldConflict, "'top_logprobs' needs 'logprobs': true").with_field("top_logprobs"));
+  if (top > 0 && !settings.wants_logprobs)
+    return fail(Error(kFieldConflict, "'top_logprobs' needs 'logprobs': true").with_field("top_logprobs"));
   settings.logprobs = static_cast<std::uint32_t>(top);
   return {};
 }
@@ -124,7 +132,8 @@ Result<StreamFields> read_stream_fields(const JsonObject& body, const RequestLim
 
 Result<ChatRequest> read_chat_request(std::string_view text, const RequestLimits& limits) {
   TRY_ASSIGN(const auto body, JsonObject::parse(text, limits.json));
-  TRY(check_openai_fields(body, {"model", "messages", "n", "stream", "stream_options", "logprobs", "top_logprobs", "max_completion_tokens", "chat_template_kwargs"}));
+  TRY(check_openai_fields(body, {"model", "messages", "n", "stream", "stream_options", "logprobs", "top_logprobs", "max_completion_tokens",
+                                 "chat_template_kwargs"}));
   ChatRequest request;
   TRY_ASSIGN(request.model, body.string_or("model", ""));
   TRY_ASSIGN(const auto messages, body.need("messages"));

@@ -17,7 +17,7 @@ namespace forebay::http::openai {
 struct ChatRequest {
   std::string model;
   std::vector<text::Message> messages;
-  std::string template_variables_json;       // chat_template_kwargs
+  std::string template_variables_json;  // chat_template_kwargs
   scheduling::GenerationRequest settings;
   std::uint32_t choices = 1;
   bool stream = false;

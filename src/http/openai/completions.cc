@@ -1,7 +1,7 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
-
-#include <fmt/format.h>
 
 #include "base/ids.h"
 #include "http/errors.h"
@@ -20,11 +20,11 @@ struct Frame {
   std::string id;
   std::int64_t created;
   std::string model;
-  std::uint32_t choices;                 // of each prompt
+  std::uint32_t choices;  // of each prompt
   std::uint32_t best_of;
   bool stream_usage;
   bool asked_for_logprobs;
-  std::vector<std::string> echoes;       // of each prompt, empty without echo
+  std::vector<std::string> echoes;  // of each prompt, empty without echo
 };
 
 void open_frame(JsonWriter& json, const Frame& frame) {
@@ -41,8 +41,10 @@ void write_logprobs(JsonWriter& json, const std::vector<Choice::Piece>& pieces, 
   for (const auto& piece : pieces) json.value(piece.logprob ? piece.logprob->bytes : "");
   json.end().key("token_logprobs").array();
   for (const auto& piece : pieces) {
-    if (piece.logprob) json.value(piece.logprob->logprob);
-    else json.null();
+    if (piece.logprob)
+      json.value(piece.logprob->logprob);
+    else
+      json.null();
   }
   json.end().key("top_logprobs").array();
   for (const auto& piece : pieces) {
@@ -63,13 +65,18 @@ void write_logprobs(JsonWriter& json, const std::vector<Choice::Piece>& pieces, 
   json.end().end();
 }
 
-void write_choice(JsonWriter& json, std::size_t index, std::string_view text, const std::vector<Choice::Piece>* pieces, std::string_view finish) {
+void write_choice(JsonWriter& json, std::size_t index, std::string_view text, const std::vector<Choice::Piece>* pieces,
+                  std::string_view finish) {
   json.object().field("text", text).field("index", index).key("logprobs");
-  if (pieces == nullptr) json.null();
-  else write_logprobs(json, *pieces, 0);
+  if (pieces == nullptr)
+    json.null();
+  else
+    write_logprobs(json, *pieces, 0);
   json.key("finish_reason");
-  if (finish.empty()) json.null();
-  else json.value(finish);
+  if (finish.empty())
+    json.null();
+  else
+    json.value(finish);
   json.end();
 }
 
@@ -107,7 +114,8 @@ std::string whole_answer(const Frame& frame, const std::vector<Choice>& choices)
   return json.take();
 }
 
-std::string chunk(const Frame& frame, std::size_t index, std::string_view text, const std::vector<Choice::Piece>* pieces, std::string_view finish) {
+std::string chunk(const Frame& frame, std::size_t index, std::string_view text, const std::vector<Choice::Piece>* pieces,
+                  std::string_view finish) {
   JsonWriter json;
   open_frame(json, frame);
   write_choice(json, index, text, pieces, finish);
@@ -158,11 +166,14 @@ std::string text_of(const models::ServedModel& model, const std::variant<std::st
 Result<> prepare(const ExchangePtr& exchange, CompletionsRequest request) {
   const auto most = exchange->parts().options.batch_items_max;
   if (request.prompts.size() * request.best_of > most) {
-    return fail(Error(kTooManyItems, fmt::format("{} prompts times {} make more than {} sequences", request.prompts.size(), request.best_of, most)).with_field("prompt"));
+    return fail(
+        Error(kTooManyItems, fmt::format("{} prompts times {} make more than {} sequences", request.prompts.size(), request.best_of, most))
+            .with_field("prompt"));
   }
   TRY_ASSIGN(auto model, lease_for(*exchange, request.model, formats::Task::kTextGeneration));
   TRY(check_bias(*model, request.settings));
-  Frame frame{make_id("cmpl"), unix_seconds(*exchange), model->name, request.choices, request.best_of, request.stream_usage, request.settings.wants_logprobs, {}};
+  Frame frame{make_id("cmpl"),      unix_seconds(*exchange),         model->name, request.choices, request.best_of,
+              request.stream_usage, request.settings.wants_logprobs, {}};
   if (request.best_of > request.choices) request.settings.wants_logprobs = true;  // to rank them by
   GenerationOrder order{.model = model, .prompts = {}, .settings = std::move(request.settings), .sequences_per_prompt = request.best_of};
   for (const auto& prompt : request.prompts) {
@@ -170,8 +181,10 @@ Result<> prepare(const ExchangePtr& exchange, CompletionsRequest request) {
     order.prompts.push_back(std::move(tokens));
     if (request.echo) frame.echoes.push_back(text_of(*model, prompt));
   }
-  if (request.stream) generate_stream(exchange, std::move(order), stream_shape(frame));
-  else generate(exchange, std::move(order), [frame](const std::vector<Choice>& choices) { return whole_answer(frame, choices); });
+  if (request.stream)
+    generate_stream(exchange, std::move(order), stream_shape(frame));
+  else
+    generate(exchange, std::move(order), [frame](const std::vector<Choice>& choices) { return whole_answer(frame, choices); });
   return {};
 }
 

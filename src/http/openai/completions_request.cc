@@ -26,7 +26,8 @@ Result<> check_together(const CompletionsRequest& request) {
     return fail(Error(kFieldConflict, "'best_of' cannot be streamed: the best one is known at the end").with_field("best_of"));
   }
   if (request.echo && request.settings.wants_logprobs) {
-    return fail(Error(kFieldNotSupported, "'echo' with 'logprobs' is not supported: there are none for the prompt's tokens").with_field("echo"));
+    return fail(
+        Error(kFieldNotSupported, "'echo' with 'logprobs' is not supported: there are none for the prompt's tokens").with_field("echo"));
   }
   return {};
 }

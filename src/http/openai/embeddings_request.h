@@ -11,7 +11,7 @@ namespace forebay::http::openai {
 
 struct EmbeddingsRequest {
   EmbeddingOrder order;
-  bool base64 = false;   // "encoding_format": vectors as base64 of little-endian float32
+  bool base64 = false;  // "encoding_format": vectors as base64 of little-endian float32
 };
 Result<EmbeddingsRequest> read_embeddings_request(std::string_view body, const RequestLimits& limits);
 

@@ -14,7 +14,8 @@ void write_model(JsonWriter& json, const forebay::models::ModelStatus& status) {
   const auto since = std::chrono::duration_cast<std::chrono::seconds>(status.since.time_since_epoch()).count();
   json.object().field("id", status.name).field("object", "model").field("created", since).field("owned_by", "forebay");
   json.field("version", status.version).field("state", name_of(status.state));
-  if (status.model != nullptr) json.field("task", name_of(status.model->description.task)).field("format", name_of(status.model->description.format));
+  if (status.model != nullptr)
+    json.field("task", name_of(status.model->description.task)).field("format", name_of(status.model->description.format));
   json.end();
 }
 
@@ -32,10 +33,13 @@ void model(const ExchangePtr& exchange) {
   const std::string& name = exchange->parameter(0);
   const auto listing = exchange->parts().context.catalog->list();
   // The listing is by name, then version: the last one of a name is its newest.
-  const auto newest = std::find_if(listing.rbegin(), listing.rend(), [&name](const forebay::models::ModelStatus& status) { return status.name == name; });
+  const auto newest =
+      std::find_if(listing.rbegin(), listing.rend(), [&name](const forebay::models::ModelStatus& status) { return status.name == name; });
   if (newest == listing.rend()) {
     auto missing = exchange->parts().context.catalog->lease(name);
-    return exchange->refuse(Error(missing ? Error(forebay::models::kModelNotFound, fmt::format("there is no model '{}'", name)) : missing.error()).with_field("model"));
+    return exchange->refuse(
+        Error(missing ? Error(forebay::models::kModelNotFound, fmt::format("there is no model '{}'", name)) : missing.error())
+            .with_field("model"));
   }
   JsonWriter json;
   write_model(json, *newest);

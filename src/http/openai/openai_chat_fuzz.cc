@@ -11,7 +11,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   const std::string_view body(reinterpret_cast<const char*>(bytes), size);
   const forebay::http::openai::RequestLimits limits{.json = {.depth_max = 16, .keys_max = 64}, .messages_max = 16};
   if (const auto chat = forebay::http::openai::read_chat_request(body, limits); !chat && chat.error().message().empty()) __builtin_trap();
-  if (const auto completion = forebay::http::openai::read_completions_request(body, limits); completion && completion->prompts.empty()) __builtin_trap();
-  if (const auto embedding = forebay::http::openai::read_embeddings_request(body, limits); embedding && embedding->order.texts.empty()) __builtin_trap();
+  if (const auto completion = forebay::http::openai::read_completions_request(body, limits); completion && completion->prompts.empty())
+    __builtin_trap();
+  if (const auto embedding = forebay::http::openai::read_embeddings_request(body, limits); embedding && embedding->order.texts.empty())
+    __builtin_trap();
   return 0;
 }

@@ -18,7 +18,9 @@ std::string chat_field(std::string_view body) {
   const auto request = read_chat_request(body, kLimits);
   return request ? "" : request.error().field();
 }
-std::string chat_with(std::string_view member) { return std::string(R"({"messages":[{"role":"user","content":"hi"}],)") + std::string(member) + "}"; }
+std::string chat_with(std::string_view member) {
+  return std::string(R"({"messages":[{"role":"user","content":"hi"}],)") + std::string(member) + "}";
+}
 
 TEST(ChatRequestBody, ReadsEverythingItKnows) {
   const auto request = read_chat_request(
@@ -50,8 +52,9 @@ TEST(ChatRequestBody, ReadsEverythingItKnows) {
 }
 
 TEST(ChatRequestBody, RefusesValuesOutsideTheirRange) {
-  for (const auto* member : {"\"temperature\":-5", "\"temperature\":2.1", "\"top_p\":0", "\"top_p\":1.1", "\"n\":0", "\"n\":17", "\"max_tokens\":0", "\"max_tokens\":-1",
-                             "\"presence_penalty\":3", "\"logit_bias\":{\"1\":101}", "\"top_k\":-1", "\"stop\":\"\"", "\"repeat_penalty\":0"}) {
+  for (const auto* member : {"\"temperature\":-5", "\"temperature\":2.1", "\"top_p\":0", "\"top_p\":1.1", "\"n\":0", "\"n\":17",
+                             "\"max_tokens\":0", "\"max_tokens\":-1", "\"presence_penalty\":3", "\"logit_bias\":{\"1\":101}",
+                             "\"top_k\":-1", "\"stop\":\"\"", "\"repeat_penalty\":0"}) {
     EXPECT_EQ(chat_error(chat_with(member)), kFieldRange) << member;
   }
 }
@@ -60,13 +63,15 @@ TEST(ChatRequestBody, NamesTheFieldThatIsWrong) {
   EXPECT_EQ(chat_field(chat_with("\"temperature\":\"hot\"")), "temperature");
   EXPECT_EQ(chat_field(R"({"messages":[{"role":"user","content":"a"},{"role":"xx","content":"b"}]})"), "messages[1].role");
   EXPECT_EQ(chat_field(R"({"messages":[{"role":"user"}]})"), "messages[0].content");
-  EXPECT_EQ(chat_field(R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]})"), "messages[0].content[0].type");
+  EXPECT_EQ(chat_field(R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]})"),
+            "messages[0].content[0].type");
   EXPECT_EQ(chat_field(chat_with("\"temprature\":1")), "temprature");
 }
 
 TEST(ChatRequestBody, FailsClosedOnWhatIsNotThereYet) {
-  for (const auto* member : {R"("tools":[{"type":"function"}])", R"("tool_choice":"required")", R"("functions":[{}])", R"("response_format":{"type":"json_object"})",
-                             R"("reasoning_effort":"low")", R"("modalities":["text","audio"])", R"("grammar":"root ::= x")"}) {
+  for (const auto* member : {R"("tools":[{"type":"function"}])", R"("tool_choice":"required")", R"("functions":[{}])",
+                             R"("response_format":{"type":"json_object"})", R"("reasoning_effort":"low")",
+                             R"("modalities":["text","audio"])", R"("grammar":"root ::= x")"}) {
     EXPECT_EQ(chat_error(chat_with(member)), kFieldNotSupported) << member;
   }
 }
@@ -130,7 +135,9 @@ TEST(EmbeddingsRequestBody, RefusesEmptyInputInEveryForm) {
 }
 
 TEST(EmbeddingsRequestBody, ReadsFormatAndDimensions) {
-  const auto request = read_embeddings_request(R"({"input":["a",[1,2]],"encoding_format":"base64","dimensions":16,"user":"u","model":"m"})", kLimits).value();
+  const auto request =
+      read_embeddings_request(R"({"input":["a",[1,2]],"encoding_format":"base64","dimensions":16,"user":"u","model":"m"})", kLimits)
+          .value();
   EXPECT_TRUE(request.base64);
   EXPECT_EQ(request.order.dimensions, 16U);
   EXPECT_EQ(request.order.texts.size(), 2U);

@@ -15,9 +15,12 @@ struct StateCounts {
 StateCounts count_states(const models::Catalog& catalog) {
   StateCounts counts;
   for (const auto& status : catalog.list()) {
-    if (status.state == models::ModelState::kReady) ++counts.ready;
-    else if (status.state == models::ModelState::kFailed) ++counts.failed;
-    else ++counts.loading;
+    if (status.state == models::ModelState::kReady)
+      ++counts.ready;
+    else if (status.state == models::ModelState::kFailed)
+      ++counts.failed;
+    else
+      ++counts.loading;
   }
   return counts;
 }
@@ -42,7 +45,11 @@ void ready(const ExchangePtr& exchange) {
   const bool draining = parts.draining.load();
   if (!draining && parts.context.catalog->all_ready()) return exchange->answer_json(health_body(*exchange, "ready"));
   const bool failed = count_states(*parts.context.catalog).failed > 0;
-  exchange->answer({.status = 503, .body = health_body(*exchange, draining ? "draining" : failed ? "failed" : "loading"), .headers = {{"Retry-After", "1"}}});
+  exchange->answer({.status = 503,
+                    .body = health_body(*exchange, draining ? "draining"
+                                                   : failed ? "failed"
+                                                            : "loading"),
+                    .headers = {{"Retry-After", "1"}}});
 }
 
 }  // namespace forebay::http::ops

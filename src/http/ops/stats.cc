@@ -7,7 +7,11 @@ namespace forebay::http::ops {
 namespace {
 
 void write_runner(JsonWriter& json, const scheduling::RunnerStats& stats) {
-  json.object().field("queued", stats.queued).field("running", stats.running).field("workers", stats.workers).field("accepting", stats.accepting);
+  json.object()
+      .field("queued", stats.queued)
+      .field("running", stats.running)
+      .field("workers", stats.workers)
+      .field("accepting", stats.accepting);
   json.field("accepted", stats.accepted).field("refused", stats.refused).field("finished", stats.finished).field("failed", stats.failed);
   json.field("cancelled", stats.cancelled).field("steps", stats.steps).field("rows", stats.rows);
   json.field("rows_per_step", stats.steps == 0 ? 0.0 : static_cast<double>(stats.rows) / static_cast<double>(stats.steps));

@@ -36,7 +36,11 @@ void answer(Exchange& exchange, const Batch& batch) {
       write_error(json, result->error(), Dialect::kPlain, exchange.id());
     }
   }
-  json.end().field("succeeded", batch.results.size() - failed).field("failed", failed).field("inference_time_ms", milliseconds(longest)).end();
+  json.end()
+      .field("succeeded", batch.results.size() - failed)
+      .field("failed", failed)
+      .field("inference_time_ms", milliseconds(longest))
+      .end();
   exchange.answer_json(json.take());
 }
 
@@ -63,9 +67,8 @@ Result<> start(const ExchangePtr& exchange) {
       }
       scheduling::TensorRequest request;
       request.inputs = *std::move(inputs[i]);
-      submit_tensors(exchange, batch->model, std::move(request), [exchange, batch, i](Result<scheduling::TensorAnswer> result) {
-        finish(exchange, batch, i, std::move(result));
-      });
+      submit_tensors(exchange, batch->model, std::move(request),
+                     [exchange, batch, i](Result<scheduling::TensorAnswer> result) { finish(exchange, batch, i, std::move(result)); });
     }
   });
   return {};

@@ -1,10 +1,10 @@
 #include "http/predict/image.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
-
-#include <fmt/format.h>
 
 #include "http/errors.h"
 #include "http/tensor_run.h"

@@ -1,5 +1,3 @@
-#include "http/predict/predict_answer.h"
-
 #include <atomic>
 
 #include "http/errors.h"
@@ -7,6 +5,7 @@
 #include "http/generation.h"
 #include "http/predict/handlers.h"
 #include "http/predict/image.h"
+#include "http/predict/predict_answer.h"
 #include "http/predict/predict_request.h"
 #include "http/tensor_run.h"
 #include "models/served_model.h"
@@ -39,9 +38,8 @@ Result<> predict_json(const ExchangePtr& exchange) {
   scheduling::TensorRequest request;
   TRY_ASSIGN(request.inputs, read_inputs(body.object, model->description));
   TRY_ASSIGN(request.outputs, read_outputs(body.object, model->description));
-  run_tensors(exchange, std::move(model), std::move(request), [exchange](const models::ServedModel& served, const scheduling::TensorAnswer& result) {
-    answer(*exchange, served, result);
-  });
+  run_tensors(exchange, std::move(model), std::move(request),
+              [exchange](const models::ServedModel& served, const scheduling::TensorAnswer& result) { answer(*exchange, served, result); });
   return {};
 }
 
@@ -51,9 +49,8 @@ Result<> predict_image(const ExchangePtr& exchange) {
   scheduling::TensorRequest request;
   const auto body = exchange->body();
   TRY_ASSIGN(request.inputs, inputs_from_image(std::as_bytes(std::span(body.data(), body.size())), model->description));
-  run_tensors(exchange, std::move(model), std::move(request), [exchange](const models::ServedModel& served, const scheduling::TensorAnswer& result) {
-    answer(*exchange, served, result);
-  });
+  run_tensors(exchange, std::move(model), std::move(request),
+              [exchange](const models::ServedModel& served, const scheduling::TensorAnswer& result) { answer(*exchange, served, result); });
   return {};
 }
 

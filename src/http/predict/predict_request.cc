@@ -1,8 +1,8 @@
 #include "http/predict/predict_request.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "http/errors.h"
 #include "http/tensor_run.h"
@@ -13,7 +13,9 @@ namespace {
 
 Result<tensors::NamedTensors> only_input(const JsonValue& value, const formats::ModelDescription& description) {
   if (description.inputs.size() != 1) {
-    return fail(Error(kInputMissing, fmt::format("the model has {} inputs, so \"inputs\": {{\"name\": …}} is needed", description.inputs.size())).with_field(value.path()));
+    return fail(
+        Error(kInputMissing, fmt::format("the model has {} inputs, so \"inputs\": {{\"name\": …}} is needed", description.inputs.size()))
+            .with_field(value.path()));
   }
   TRY_ASSIGN(auto tensor, input_from_json(description.inputs.front(), value));
   tensors::NamedTensors inputs;
@@ -36,7 +38,9 @@ Result<tensors::NamedTensors> read_inputs(const JsonObject& object, const format
   const auto single = object.find("input");
   const auto named = object.find("inputs");
   if (single && named) return fail(Error(kFieldConflict, "both 'input' and 'inputs' are given").with_field("input"));
-  if (!single && !named) return fail(Error(kFieldMissing, "'input' is missing").with_field("input").with_hint("send {\"input\": …}, or {\"inputs\": {\"name\": …}}"));
+  if (!single && !named)
+    return fail(
+        Error(kFieldMissing, "'input' is missing").with_field("input").with_hint("send {\"input\": …}, or {\"inputs\": {\"name\": …}}"));
   if (single) return only_input(*single, description);
   if (named->type() == JsonType::kArray) return only_input(*named, description);
   TRY_ASSIGN(const auto members, JsonObject::of(*named));
@@ -60,7 +64,8 @@ Result<std::vector<std::string>> read_outputs(const JsonObject& object, const fo
     if (std::ranges::find(description.outputs, name, &formats::TensorSpec::name) == description.outputs.end()) {
       return fail(Error(kInputUnknown, fmt::format("the model has no output '{}'", name.substr(0, 100))).with_field(item.path()));
     }
-    if (std::ranges::find(names, name) != names.end()) return fail(Error(kFieldConflict, fmt::format("the output '{}' is asked for twice", name)).with_field(item.path()));
+    if (std::ranges::find(names, name) != names.end())
+      return fail(Error(kFieldConflict, fmt::format("the output '{}' is asked for twice", name)).with_field(item.path()));
     names.push_back(std::move(name));
   }
   return names;

@@ -20,7 +20,8 @@ struct PredictBody {
 };
 //   {"input": …} or {"inputs": {"name": …}}, "model", "version", "outputs": ["name"]
 Result<PredictBody> read_predict_body(std::string_view text, const JsonLimits& limits);
-// The inputs of this object ("input" or "inputs") for this model. kFieldMissing, kFieldConflict, kInputUnknown, kInputMissing, and tensors' codes.
+// The inputs of this object ("input" or "inputs") for this model. kFieldMissing, kFieldConflict, kInputUnknown, kInputMissing, and tensors'
+// codes.
 Result<tensors::NamedTensors> read_inputs(const JsonObject& object, const formats::ModelDescription& description);
 // "outputs"; empty: all. kInputUnknown.
 Result<std::vector<std::string>> read_outputs(const JsonObject& object, const formats::ModelDescription& description);

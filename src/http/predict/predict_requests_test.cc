@@ -32,7 +32,8 @@ Result<tensors::NamedTensors> inputs(std::string_view text, const formats::Model
 }
 
 TEST(PredictBody, TakesTheOnlyInputFlatNestedAndByName) {
-  for (const auto* text : {R"({"input":[1,2,3,4]})", R"({"input":[[[1,2],[3,4]]]})", R"({"input":[[[[1,2],[3,4]]]]})", R"({"inputs":{"image":[1,2,3,4]}})", R"({"inputs":[1,2,3,4]})"}) {
+  for (const auto* text : {R"({"input":[1,2,3,4]})", R"({"input":[[[1,2],[3,4]]]})", R"({"input":[[[[1,2],[3,4]]]]})",
+                           R"({"inputs":{"image":[1,2,3,4]}})", R"({"inputs":[1,2,3,4]})"}) {
     const auto read = inputs(text, digits());
     ASSERT_TRUE(read) << text << ": " << read.error().to_string();
     EXPECT_EQ(read->at(0).tensor.shape(), (tensors::Shape{1, 1, 2, 2})) << text;

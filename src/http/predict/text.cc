@@ -16,11 +16,16 @@ std::string_view finish_word(scheduling::FinishReason reason) { return schedulin
 void write_ending(JsonWriter& json, const Choice& choice) {
   json.field("finish_reason", finish_word(choice.finish_reason));
   json.key("stop");
-  if (choice.stop_string) json.value(*choice.stop_string);
-  else json.null();
+  if (choice.stop_string)
+    json.value(*choice.stop_string);
+  else
+    json.null();
   json.field("seed", choice.seed).key("usage");
   openai::write_usage(json, choice.usage);
-  json.key("timings").object().field("queued_ms", milliseconds(choice.usage.queued)).field("prefill_ms", milliseconds(choice.usage.prefill));
+  json.key("timings")
+      .object()
+      .field("queued_ms", milliseconds(choice.usage.queued))
+      .field("prefill_ms", milliseconds(choice.usage.prefill));
   json.field("decode_ms", milliseconds(choice.usage.decode)).end();
 }
 
@@ -67,8 +72,10 @@ Result<> start(const ExchangePtr& exchange, ReadBody read) {
   const std::string name = model->name;
   GenerationOrder order{.model = std::move(model), .prompts = {}, .settings = std::move(request.settings)};
   order.prompts.push_back(std::move(prompt));
-  if (request.stream) generate_stream(exchange, std::move(order), stream_shape());
-  else generate(exchange, std::move(order), [name](const std::vector<Choice>& choices) { return whole_answer(name, choices.front()); });
+  if (request.stream)
+    generate_stream(exchange, std::move(order), stream_shape());
+  else
+    generate(exchange, std::move(order), [name](const std::vector<Choice>& choices) { return whole_answer(name, choices.front()); });
   return {};
 }
 

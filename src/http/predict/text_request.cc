@@ -42,7 +42,8 @@ Result<TextRequest> read_chat(std::string_view text, const openai::RequestLimits
   const auto messages = body.find("messages");
   if (message && messages) return fail(Error(kFieldConflict, "both 'message' and 'messages' are given").with_field("message"));
   if (messages) {
-    if (body.find("system")) return fail(Error(kFieldConflict, "'system' belongs to 'message'; in 'messages' it is a message of that role").with_field("system"));
+    if (body.find("system"))
+      return fail(Error(kFieldConflict, "'system' belongs to 'message'; in 'messages' it is a message of that role").with_field("system"));
     TRY_ASSIGN(request.messages, openai::read_messages(*messages, limits.messages_max));
     return request;
   }

@@ -12,8 +12,8 @@ namespace forebay::http::predict {
 
 struct TextRequest {
   std::string model;
-  std::string prompt;                        // /generate
-  std::vector<text::Message> messages;       // /chat
+  std::string prompt;                   // /generate
+  std::vector<text::Message> messages;  // /chat
   scheduling::GenerationRequest settings;
   bool stream = false;
 };
