@@ -114,8 +114,8 @@ Result<> add_row(Cells& cells, const CsvLines& lines, std::size_t columns, std::
 }
 
 void append_field(std::string& out, std::string_view text, char separator) {
-  // An empty field is quoted, so that a row of one of them is no empty line.
-  if (!text.empty() && text.find_first_of("\"\r\n") == std::string_view::npos && !text.contains(separator)) {
+  // An empty field is quoted, so that a row of one of them is no empty line; so is what would be skipped as a byte-order mark.
+  if (!text.empty() && !text.starts_with("\xef\xbb\xbf") && text.find_first_of("\"\r\n") == std::string_view::npos && !text.contains(separator)) {
     out += text;
     return;
   }

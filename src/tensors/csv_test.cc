@@ -42,6 +42,12 @@ TEST(Csv, SkipsTheByteOrderMarkAndEmptyLines) {
   EXPECT_EQ(floats_of(table), (std::vector<float>{1, 2}));
 }
 
+TEST(Csv, KeepsAByteOrderMarkThatBelongsToAField) {
+  std::string out;
+  ASSERT_TRUE(append_csv(out, *Tensor::from_strings({1}, {"\xef\xbb\xbfx"})));
+  EXPECT_EQ(read_csv(out, DType::kString)->values.strings()[0], "\xef\xbb\xbfx");
+}
+
 TEST(Csv, HasNoRowsInAnEmptyText) {
   EXPECT_EQ(read_csv("", DType::kFloat32)->values.shape(), (Shape{0, 0}));
   EXPECT_EQ(read_csv("a,b\n", DType::kFloat32)->values.shape(), (Shape{0, 2}));
