@@ -88,7 +88,6 @@ Exchange::Exchange(std::shared_ptr<ServerParts> parts, std::shared_ptr<Connectio
     : parts_(std::move(parts)),
       connection_(connection),
       loop_(connection->loop()),
-
       peer_(connection->peer()),
       began_(parts_->context.clock->now()),
       deadline_(began_ + parts_->options.request_timeout) {
