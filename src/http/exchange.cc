@@ -165,6 +165,7 @@ Reply Exchange::options_reply(const Request& request) const {
 void Exchange::begin(const Request& request, Respond respond) {
   request_ = request;
   respond_ = std::move(respond);
+  begun_ = true;
   if (body().size() > parts_->options.body_bytes_max) {
     return refuse(
         Error(kBodyTooLarge, fmt::format("the body has {} bytes, and {} are allowed", body().size(), parts_->options.body_bytes_max)));
@@ -205,7 +206,7 @@ void Exchange::refuse(const Error& error) {
 void Exchange::send(Reply reply) {
   if (ended_) return;
   auto response = response_of(std::move(reply));
-  if (respond_ != nullptr) respond_(response);
+  if (const auto respond = std::exchange(respond_, nullptr)) respond(response);
   end();
 }
 
@@ -264,7 +265,7 @@ void Exchange::start_stream(std::function<void(EventStream&)> ready) {
   response->addHeader("Cache-Control", "no-cache");
   response->addHeader("X-Accel-Buffering", "no");  // nginx: do not collect the events
   add_headers(*response);
-  if (respond_ != nullptr) respond_(response);
+  if (const auto respond = std::exchange(respond_, nullptr)) respond(response);
 }
 
 void Exchange::fail_stream(const Error& error) {
@@ -297,6 +298,11 @@ void Exchange::on_pool(std::move_only_function<void()> work) {
   if (!posted) refuse(Error(posted.error()).with_retry_after(std::chrono::seconds(1)));
 }
 
+void Exchange::keep(std::shared_ptr<void> work) {
+  auto kept = kept_.lock();
+  if (!kept->ended) std::swap(kept->work, work);
+}
+
 void Exchange::tick(Instant now) {
   if (ended_) return;
   if (stream_ != nullptr) stream_->tick(now);
@@ -321,6 +327,7 @@ void Exchange::client_gone(CancelReason reason) {
 void Exchange::end() {
   if (std::exchange(ended_, true)) return;
   const auto self = shared_from_this();  // the connection lets go below
+  std::shared_ptr<void> work;
   const std::chrono::duration<double> took = parts_->context.clock->now() - began_;
   parts_->context.serving_metrics->count_request(match_.route == nullptr ? "none" : std::string(match_.route->name), status_, took.count());
   log::debug("request", {{"request_id", id_},
@@ -328,7 +335,12 @@ void Exchange::end() {
                          {"status", std::to_string(status_)}});
   if (std::exchange(counted_, false)) parts_->context.serving_metrics->in_flight.set(--parts_->in_flight);
   pass_ = {};
-  work_.reset();
+  {
+    auto kept = kept_.lock();
+    kept->ended = true;
+    std::swap(work, kept->work);
+  }
+  respond_ = nullptr;  // it holds the connection, which must not end on another thread
   if (stream_ != nullptr) stream_->close();
   if (const auto connection = connection_.lock()) connection->remove(this);
 }

@@ -15,6 +15,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/gate.h"
+#include "base/synchronized.h"
 #include "http/error_writer.h"
 #include "http/routes.h"
 #include "http/server_parts.h"
@@ -73,8 +74,9 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void fail_stream(const Error& error);
   bool ended() const { return ended_; }
 
-  // Kept until the exchange has ended: what computes the answer.
-  void keep(std::shared_ptr<void> work) { work_ = std::move(work); }
+  // Kept until the exchange has ended: what computes the answer. Completions that a runner holds must not keep its model alive
+  // themselves: the last of them would destroy the runner on the runner's own thread.
+  void keep(std::shared_ptr<void> work);
 
   // --- threads
   // Runs on the request's loop thread; dropped once the server has stopped.
@@ -87,7 +89,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Result<> admit(const Request& request);
   Reply options_reply(const Request& request) const;    // CORS preflight, or what the URL allows
   void begin(const Request& request, Respond respond);  // the body is there
-  bool begun() const { return respond_ != nullptr; }
+  bool begun() const { return begun_; }
   void tick(Instant now);  // timeouts and keep-alive comments
   void client_gone(CancelReason reason);
   std::shared_ptr<drogon::HttpResponse> response_of(Reply reply);
@@ -114,10 +116,15 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Instant began_;
   Instant deadline_;
   bool old_http_ = false;
+  bool begun_ = false;
   bool counted_ = false;
   Gate::Pass pass_;
   std::unique_ptr<EventStream> stream_;
-  std::shared_ptr<void> work_;
+  struct Kept {
+    std::shared_ptr<void> work;
+    bool ended = false;
+  };
+  Synchronized<Kept> kept_;
   std::atomic<bool> answered_{false};
   int status_ = 0;
   bool ended_ = false;

@@ -62,24 +62,23 @@ Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string&
   return lease;
 }
 
-void submit_tensors(const ExchangePtr& exchange, models::Lease model, scheduling::TensorRequest request,
+void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,
                     std::function<void(Result<scheduling::TensorAnswer> answer)> then) {
+  exchange->keep(model);
   request.ticket = exchange->ticket();
-  auto* runner = model->tensors.get();
-  auto submitted = runner->submit(std::move(request), [exchange, model, then](Result<scheduling::TensorAnswer> answer) mutable {
+  auto submitted = model->tensors->submit(std::move(request), [exchange, then](Result<scheduling::TensorAnswer> answer) mutable {
     // On the engine's thread: nothing but the hop.
-    exchange->on_loop([exchange, model = std::move(model), then = std::move(then), answer = std::move(answer)]() mutable {
+    exchange->on_loop([exchange, then = std::move(then), answer = std::move(answer)]() mutable {
       if (!exchange->ended()) then(std::move(answer));
     });
   });
   if (!submitted) then(fail(std::move(submitted).error()));
 }
 
-void run_tensors(const ExchangePtr& exchange, models::Lease model, scheduling::TensorRequest request,
+void run_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,
                  std::function<void(const models::ServedModel& model, scheduling::TensorAnswer answer)> then) {
-  auto* served = model.get();
-  submit_tensors(exchange, std::move(model), std::move(request),
-                 [exchange, served, then = std::move(then)](Result<scheduling::TensorAnswer> answer) {
+  submit_tensors(exchange, model, std::move(request),
+                 [exchange, served = model.get(), then = std::move(then)](Result<scheduling::TensorAnswer> answer) {
                    if (!answer) return exchange->refuse(answer.error());
                    then(*served, *std::move(answer));
                  });

@@ -25,11 +25,11 @@ Result<> check_input(const formats::TensorSpec& spec, const tensors::Tensor& ten
 
 // Tensor models only: kWrongTask.
 Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string& name, const std::string& version = {});
-// `then` runs on the loop, with the answer or the refusal, unless the exchange has ended meanwhile. The model is held until then.
-void submit_tensors(const ExchangePtr& exchange, models::Lease model, scheduling::TensorRequest request,
+// `then` runs on the loop, with the answer or the refusal, unless the exchange has ended meanwhile. The exchange keeps the model.
+void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,
                     std::function<void(Result<scheduling::TensorAnswer> answer)> then);
 // The same for one run that is the whole answer: refusals are answered.
-void run_tensors(const ExchangePtr& exchange, models::Lease model, scheduling::TensorRequest request,
+void run_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,
                  std::function<void(const models::ServedModel& model, scheduling::TensorAnswer answer)> then);
 
 // The Server-Timing header: "queue;dur=0.1, inference;dur=0.4".

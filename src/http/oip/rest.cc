@@ -94,7 +94,7 @@ Result<> infer_now(const ExchangePtr& exchange) {
   scheduling::TensorRequest run;
   run.inputs = std::move(request.inputs);
   for (const auto& output : request.outputs) run.outputs.push_back(output.name);
-  run_tensors(exchange, std::move(lease), std::move(run),
+  run_tensors(exchange, lease, std::move(run),
               [exchange, request = std::move(request)](const forebay::models::ServedModel& served, const scheduling::TensorAnswer& result) {
                 auto answer = write_infer_answer(served.name, served.version, request, result.outputs);
                 Reply reply{.body = std::move(answer.body), .headers = {server_timing(result.queued, result.inference)}};

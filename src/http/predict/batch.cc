@@ -15,7 +15,8 @@ namespace {
 
 // The results of one batch in the order of its items; confined to the loop.
 struct Batch {
-  models::Lease model;
+  std::string model;
+  std::string version;
   std::vector<std::optional<Result<scheduling::TensorAnswer>>> results;
   std::size_t missing = 0;
 };
@@ -24,7 +25,7 @@ void answer(Exchange& exchange, const Batch& batch) {
   std::size_t failed = 0;
   std::chrono::microseconds longest{0};
   JsonWriter json;
-  json.object().field("model", batch.model->name).field("version", batch.model->version).key("results").array();
+  json.object().field("model", batch.model).field("version", batch.version).key("results").array();
   for (const auto& result : batch.results) {
     if (*result) {
       json.object();
@@ -53,11 +54,14 @@ Result<> start(const ExchangePtr& exchange) {
   const auto& options = exchange->parts().options;
   TRY_ASSIGN(const auto body, read_batch_body(exchange->body(), exchange->parts().json_limits(), options.batch_items_max));
   auto batch = std::make_shared<Batch>();
-  TRY_ASSIGN(batch->model, lease_tensors(*exchange, body.model, body.version));
+  TRY_ASSIGN(const auto model, lease_tensors(*exchange, body.model, body.version));
+  batch->model = model->name;
+  batch->version = model->version;
   std::vector<Result<tensors::NamedTensors>> inputs;
-  for (const auto& item : body.items) inputs.push_back(read_item(item, batch->model->description));
+  for (const auto& item : body.items) inputs.push_back(read_item(item, model->description));
   // Back on the loop, where results are put together.
-  exchange->on_loop([exchange, batch, inputs = std::move(inputs)]() mutable {
+  exchange->on_loop([exchange, batch, model, inputs = std::move(inputs)]() mutable {
+    if (exchange->ended()) return;
     batch->missing = inputs.size();
     batch->results.resize(inputs.size());
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -67,7 +71,7 @@ Result<> start(const ExchangePtr& exchange) {
       }
       scheduling::TensorRequest request;
       request.inputs = *std::move(inputs[i]);
-      submit_tensors(exchange, batch->model, std::move(request),
+      submit_tensors(exchange, model, std::move(request),
                      [exchange, batch, i](Result<scheduling::TensorAnswer> result) { finish(exchange, batch, i, std::move(result)); });
     }
   });

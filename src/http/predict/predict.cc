@@ -38,7 +38,7 @@ Result<> predict_json(const ExchangePtr& exchange) {
   scheduling::TensorRequest request;
   TRY_ASSIGN(request.inputs, read_inputs(body.object, model->description));
   TRY_ASSIGN(request.outputs, read_outputs(body.object, model->description));
-  run_tensors(exchange, std::move(model), std::move(request),
+  run_tensors(exchange, model, std::move(request),
               [exchange](const models::ServedModel& served, const scheduling::TensorAnswer& result) { answer(*exchange, served, result); });
   return {};
 }
@@ -49,7 +49,7 @@ Result<> predict_image(const ExchangePtr& exchange) {
   scheduling::TensorRequest request;
   const auto body = exchange->body();
   TRY_ASSIGN(request.inputs, inputs_from_image(std::as_bytes(std::span(body.data(), body.size())), model->description));
-  run_tensors(exchange, std::move(model), std::move(request),
+  run_tensors(exchange, model, std::move(request),
               [exchange](const models::ServedModel& served, const scheduling::TensorAnswer& result) { answer(*exchange, served, result); });
   return {};
 }
