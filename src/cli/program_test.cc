@@ -100,7 +100,8 @@ TEST(Program, ConfigShowSaysWhereAValueComesFrom) {
 TEST(Program, BracketsReachTheCommandAsTheyAre) {
   for (const auto* word : {"[1,2]", "[[1,2],[3]]", "[]", "[", "]", "[a"}) {
     EXPECT_THAT(run({"explain", word}).err, HasSubstr("no error is called '" + std::string(word) + "'")) << word;
-    EXPECT_THAT(run({"config", "show", "--set=http.port=" + std::string(word)}).err, HasSubstr("not \"" + std::string(word) + "\"")) << word;
+    EXPECT_THAT(run({"config", "show", "--set=http.port=" + std::string(word)}).err, HasSubstr("not \"" + std::string(word) + "\""))
+        << word;
   }
 }
 

@@ -83,7 +83,9 @@ std::vector<std::uint8_t> as_bytes_of_picture(std::span<const double> values) {
 
 Result<Tensor> tensor_from_image(std::span<const std::byte> file, const formats::ModelDescription& model, const formats::TensorSpec& spec) {
   const auto places = places_in(spec.shape);
-  if (!places || spec.dtype == DType::kString || spec.dtype == DType::kBool)
+  // Two dimensions of which the first is free are rows of a table.
+  const bool is_table = spec.shape.size() == 2 && spec.shape[0] < 0;
+  if (!places || is_table || spec.dtype == DType::kString || spec.dtype == DType::kBool)
     return fail(kInputShape,
                 fmt::format("the input '{}' of shape {} is not that of a picture", harmless(spec.name), tensors::to_string(spec.shape)));
   TRY_ASSIGN(const Tensor picture, tensors::decode_image(file));

@@ -6,6 +6,7 @@
 #include <array>
 #include <istream>
 #include <iterator>
+#include <optional>
 #include <system_error>
 
 #include "base/errors.h"
@@ -198,6 +199,34 @@ class Inputs {
   const InputLimits& limits_;
   tensors::NamedTensors inputs_;
 };
+// The dimensions that are neither free nor 1.
+tensors::Shape sizes_beyond_one(tensors::Shape shape) {
+  std::erase_if(shape, [](std::int64_t dimension) { return dimension < 0 || dimension == 1; });
+  return shape;
+}
+
+// [rows, values], where a row is as long as everything behind the first dimension.
+bool is_rows_of(const tensors::Shape& shape, const tensors::Shape& wanted) {
+  if (shape.size() != 2 || wanted.size() < 2 || (wanted[0] >= 0 && wanted[0] != shape[0])) return false;
+  return tensors::element_count(tensors::Shape(wanted.begin() + 1, wanted.end())) == static_cast<std::size_t>(shape[1]);
+}
+
+// The first free dimension takes what is left, further ones are 1; nothing if that does not come out even.
+std::optional<tensors::Shape> filled(tensors::Shape shape, std::size_t count) {
+  std::size_t known = 1;
+  auto free_at = shape.end();
+  for (auto dimension = shape.begin(); dimension != shape.end(); ++dimension) {
+    if (*dimension < 0 && free_at == shape.end())
+      free_at = dimension;
+    else if (*dimension < 0)
+      *dimension = 1;
+    if (*dimension >= 0) known *= static_cast<std::size_t>(*dimension);
+  }
+  if (free_at == shape.end()) return known == count ? std::optional(shape) : std::nullopt;
+  if (known == 0 || count % known != 0) return std::nullopt;
+  *free_at = static_cast<std::int64_t>(count / known);
+  return shape;
+}
 }  // namespace
 
 Result<Tensor> fitted(const Tensor& tensor, const tensors::Shape& wanted) {
@@ -211,20 +240,12 @@ Result<Tensor> fitted(const Tensor& tensor, const tensors::Shape& wanted) {
     batched.insert(batched.begin(), 1);
     if (fits(batched, wanted)) return tensor.reshaped(std::move(batched));
   }
-  // Flat values, or rows of flat values: the one free dimension takes what is left; further ones are a row each.
-  tensors::Shape shape = wanted;
-  std::size_t known = 1;
-  std::size_t free_at = shape.size();
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] < 0 && free_at == shape.size())
-      free_at = i;
-    else if (shape[i] < 0)
-      shape[i] = 1;
-    if (shape[i] >= 0) known *= static_cast<std::size_t>(shape[i]);
+  // Flat values, flat values a row, or the same sizes with other ones between them. Anything else, laid out anew, would mix up its rows.
+  const bool flat = tensor.shape().size() <= 1;
+  const bool same_sizes = sizes_beyond_one(tensor.shape()) == sizes_beyond_one(wanted);
+  if (flat || same_sizes || is_rows_of(tensor.shape(), wanted)) {
+    if (auto shape = filled(wanted, tensor.size())) return tensor.reshaped(*std::move(shape));
   }
-  const bool divides = known != 0 && tensor.size() % known == 0;
-  if (free_at < shape.size() && divides) shape[free_at] = static_cast<std::int64_t>(tensor.size() / known);
-  if (auto reshaped = divides ? tensor.reshaped(shape) : fail(kInputShape, "")) return reshaped;
   return fail(kInputShape, fmt::format("{} values of shape {} do not fit the shape {}", tensor.size(), tensors::to_string(tensor.shape()),
                                        tensors::to_string(wanted)));
 }
