@@ -9,7 +9,7 @@ namespace {
 void push_and_take(benchmark::State& state) {
   AdmissionQueue<int> queue({.queue_requests_max = 100'000});
   Instant now{};
-  const auto next = [&now, client = 0]() mutable {
+  auto next = [&now, client = 0]() mutable {
     client = (client + 1) % 16;
     now += std::chrono::microseconds(10);
     return Ticket{.client = std::to_string(client), .priority = static_cast<Priority>(client % 3)};

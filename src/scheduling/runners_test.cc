@@ -128,7 +128,8 @@ TEST_F(Runners, TellAQueuedClientThatItsDeadlinePassedWhileAllWorkersAreBusy) {
   EXPECT_TRUE(read_to_end(**busy).finished_with(FinishReason::kLength));
 }
 
-TEST_F(Runners, RefuseBadGenerationRequestsWithTheirReason) {
+using Property02 = Runners;
+TEST_F(Property02, EveryInvalidGenerationRequestIsRefusedWithItsReason) {
   auto runner = generation({.sequences_max = 1, .context_tokens = 64});
   const auto refusal = [&](auto change) {
     auto request = greedy("fine", 5);
@@ -150,6 +151,18 @@ TEST_F(Runners, RefuseBadGenerationRequestsWithTheirReason) {
   EXPECT_EQ(refusal([](auto& request) { request.stop_strings = {""}; }), kStopInvalid.name);
   EXPECT_EQ(refusal([](auto& request) { request.stop_strings = {std::string(1025, 'x')}; }), kStopInvalid.name);
   EXPECT_EQ(refusal([](auto& request) { request.sampling.temperature = -1; }), engines::kBadSampling.name);
+}
+
+using Property20 = Runners;
+TEST_F(Property20, ThereAreAsManyWorkersAsConfigured) {
+  std::uint64_t opened = 0;
+  for (std::uint32_t workers = 1; workers <= 4; ++workers) {
+    EXPECT_EQ(generation({.workers = workers})->stats().workers, workers);
+    EXPECT_EQ(tensor({.workers = workers})->stats().workers, workers);
+    opened += 2 * workers;
+    EXPECT_EQ(engine_.control().counters.sessions_opened, opened);
+    EXPECT_EQ(engine_.control().counters.sessions_open, 0U) << "each worker took its session with it";
+  }
 }
 
 TEST_F(Runners, PassOnWhyASessionCannotBeOpened) {
@@ -239,7 +252,7 @@ TEST_F(Runners, EmbedForManyClientsAtOnceAndAnswerEachOnce) {
   EXPECT_EQ(right, 90);
 }
 
-TEST_F(Runners, RefuseBadEmbeddingRequestsWithTheirReason) {
+TEST_F(Property02, EveryInvalidEmbeddingRequestIsRefusedWithItsReason) {
   auto runner = embedding({.batch_tokens_max = 16, .request_texts_max = 2});
   const auto refusal = [&](std::vector<std::vector<Token>> texts) {
     const auto submitted = runner->submit({.texts = std::move(texts)}, [](Result<EmbeddingAnswer>) {});
