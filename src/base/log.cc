@@ -28,7 +28,7 @@ spdlog::level::level_enum to_spdlog(Level level) {
 spdlog::logger& logger() {
   static const auto kLogger = [] {
     auto made = std::make_shared<spdlog::logger>("forebay", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-    made->set_pattern("%H:%M:%S.%e %^%-5!l%$ %v");
+    made->set_pattern("%H:%M:%S.%e %^%-7l%$ %v");
     made->flush_on(spdlog::level::warn);
     return made;
   }();
@@ -93,7 +93,7 @@ std::string render(Format format, std::string_view level, std::string_view messa
 
 void configure(const LogOptions& options) {
   format_now = options.format;
-  logger().set_pattern(options.format == Format::kJson ? "%v" : "%H:%M:%S.%e %^%-5!l%$ %v");
+  logger().set_pattern(options.format == Format::kJson ? "%v" : "%H:%M:%S.%e %^%-7l%$ %v");
   set_level(options.level);
 }
 
