@@ -69,7 +69,8 @@ def test_text_is_generated_and_streamed_alike(example_server):
         events = [json.loads(line[6:]) for line in stream.iter_lines() if line.startswith(b"data: ")]
     assert "".join(event["text"] for event in events) == whole.json()["text"]
     assert events[-1]["finish_reason"] == whole.json()["finish_reason"]
-    assert events[-1]["usage"] == whole.json()["usage"]
+    for count in ("prompt_tokens", "completion_tokens", "total_tokens"):  # what was cached may differ the second time
+        assert events[-1]["usage"][count] == whole.json()["usage"][count]
 
 
 def test_chat_takes_one_message_or_all(example_server):
