@@ -24,7 +24,7 @@ struct Device {
   std::string description;  // "AMD EPYC …"
   std::uint64_t memory_bytes = 0;
   bool usable = false;
-  std::string reason;       // why not usable; empty when it is
+  std::string reason;  // why not usable; empty when it is
 };
 
 // Which backend a model runs on, and why the ones before it in the chain were not taken.

@@ -88,7 +88,9 @@ TEST(ExampleModels, ReadDigits) {
     for (const auto& plane : digit.image) {
       for (const auto& row : plane) pixels.insert(pixels.end(), row.begin(), row.end());
     }
-    const auto outputs = session->run({{model->description().inputs.front().name, tensors::Tensor::of<float>({1, 1, 8, 8}, pixels)}}, {}, CancelToken()).value();
+    const auto outputs =
+        session->run({{model->description().inputs.front().name, tensors::Tensor::of<float>({1, 1, 8, 8}, pixels)}}, {}, CancelToken())
+            .value();
     expect_near(probabilities_of(outputs).values<float>(), digit.probabilities, 1e-4F);
   }
 }
@@ -98,7 +100,9 @@ TEST(ExampleModels, TellWinesApart) {
   auto session = model->open_tensor_session().value();
   ASSERT_FALSE(expected().wine.cases.empty());
   for (const WineCase& wine : expected().wine.cases) {
-    const auto outputs = session->run({{model->description().inputs.front().name, tensors::Tensor::of<float>({1, 13}, wine.features)}}, {}, CancelToken()).value();
+    const auto outputs =
+        session->run({{model->description().inputs.front().name, tensors::Tensor::of<float>({1, 13}, wine.features)}}, {}, CancelToken())
+            .value();
     expect_near(probabilities_of(outputs).values<float>(), wine.probabilities, 1e-4F);
   }
 }

@@ -5,7 +5,9 @@ namespace forebay::engines {
 namespace {
 constexpr std::size_t kMessageBytesMax = 300;
 
-bool ends_path(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\'' || c == '"' || c == ')' || c == '(' || c == ',' || c == ':' || c == ';'; }
+bool ends_path(char c) {
+  return c == ' ' || c == '\n' || c == '\t' || c == '\'' || c == '"' || c == ')' || c == '(' || c == ',' || c == ':' || c == ';';
+}
 
 // The file name at the end of the absolute path that starts at `at`, whose end is stored.
 std::string_view file_name_at(std::string_view text, std::size_t at, std::size_t& end) {
@@ -28,8 +30,10 @@ std::string cleaned_library_message(std::string_view message) {
     }
     const char c = message[i++];
     const bool is_space = static_cast<unsigned char>(c) <= ' ';
-    if (!is_space) clean += c;
-    else if (!clean.empty() && clean.back() != ' ') clean += ' ';
+    if (!is_space)
+      clean += c;
+    else if (!clean.empty() && clean.back() != ' ')
+      clean += ' ';
   }
   while (!clean.empty() && clean.back() == ' ') clean.pop_back();
   if (clean.size() <= kMessageBytesMax) return clean;

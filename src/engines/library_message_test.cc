@@ -6,7 +6,8 @@ namespace forebay::engines {
 namespace {
 
 TEST(LibraryMessage, KeepsFileNamesAndDropsFolders) {
-  EXPECT_EQ(cleaned_library_message("Load model from /srv/models/a.onnx failed:Protobuf parsing failed."), "Load model from a.onnx failed:Protobuf parsing failed.");
+  EXPECT_EQ(cleaned_library_message("Load model from /srv/models/a.onnx failed:Protobuf parsing failed."),
+            "Load model from a.onnx failed:Protobuf parsing failed.");
   EXPECT_EQ(cleaned_library_message("at '/build/x/core/model.cc:12'"), "at 'model.cc:12'");
   EXPECT_EQ(cleaned_library_message("node Add/Relu has 3/4 inputs"), "node Add/Relu has 3/4 inputs");
 }

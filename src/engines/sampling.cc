@@ -24,7 +24,8 @@ Result<> check_sampling(const SamplingOptions& options, std::int32_t vocabulary_
   if (!(options.top_p > 0 && options.top_p <= 1)) return out_of_range("top_p", "within (0, 1]", options.top_p);
   if (!(options.min_p >= 0 && options.min_p < 1)) return out_of_range("min_p", "within [0, 1)", options.min_p);
   if (!(options.typical_p > 0 && options.typical_p <= 1)) return out_of_range("typical_p", "within (0, 1]", options.typical_p);
-  if (!(options.repeat_penalty > 0 && options.repeat_penalty <= 10)) return out_of_range("repeat_penalty", "within (0, 10]", options.repeat_penalty);
+  if (!(options.repeat_penalty > 0 && options.repeat_penalty <= 10))
+    return out_of_range("repeat_penalty", "within (0, 10]", options.repeat_penalty);
   if (!within(options.frequency_penalty, -2, 2)) return out_of_range("frequency_penalty", "within [-2, 2]", options.frequency_penalty);
   if (!within(options.presence_penalty, -2, 2)) return out_of_range("presence_penalty", "within [-2, 2]", options.presence_penalty);
   if (options.penalty_last_tokens < 0 || options.penalty_last_tokens > kPenaltyTokensMax) {

@@ -20,8 +20,15 @@ void expect_refused(const SamplingOptions& options, std::string_view field) {
 
 TEST(SamplingOptions, DefaultsAndTheEndsOfEveryRangeAreTaken) {
   EXPECT_TRUE(check_sampling({}, kVocabulary));
-  EXPECT_TRUE(check_sampling({.temperature = 0, .top_k = 0, .top_p = 1, .min_p = 0, .frequency_penalty = -2, .presence_penalty = 2,
-                              .penalty_last_tokens = 0, .logit_bias = {{0, -100.0F}, {kVocabulary - 1, 100.0F}}}, kVocabulary));
+  EXPECT_TRUE(check_sampling({.temperature = 0,
+                              .top_k = 0,
+                              .top_p = 1,
+                              .min_p = 0,
+                              .frequency_penalty = -2,
+                              .presence_penalty = 2,
+                              .penalty_last_tokens = 0,
+                              .logit_bias = {{0, -100.0F}, {kVocabulary - 1, 100.0F}}},
+                             kVocabulary));
 }
 
 TEST(SamplingOptions, EveryOptionOutOfItsRangeIsNamed) {

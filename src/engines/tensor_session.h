@@ -18,7 +18,8 @@ class TensorSession {
   // engine's memory alive; ZipMap outputs come as the tensors `NAME` (probabilities [batch, classes], columns in ascending label order).
   // kInputMismatch for names, dtypes or shapes the model does not take; kRunFailed with the library's reason; the token's error
   // when cancelled, which reaches the library while it computes.
-  virtual Result<tensors::NamedTensors> run(const tensors::NamedTensors& inputs, std::span<const std::string> outputs, const CancelToken& cancel) = 0;
+  virtual Result<tensors::NamedTensors> run(const tensors::NamedTensors& inputs, std::span<const std::string> outputs,
+                                            const CancelToken& cancel) = 0;
 };
 
 }  // namespace forebay::engines

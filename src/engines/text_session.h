@@ -20,13 +20,13 @@ using SequenceId = std::int32_t;  // 0 <= id < sequences_max
 enum class Pooling : std::uint8_t { kFromFile, kNone, kMean, kCls, kLast, kRank };
 
 struct TextSessionOptions {
-  std::uint32_t context_tokens = 0;       // KV cells in all; 0: the trained length, at most 4,096 a sequence
-  std::uint32_t sequences_max = 8;        // at most 256 (libllama)
-  std::uint32_t step_tokens_max = 512;    // of one step over all sequences
-  bool unified_cells = true;              // one pool of cells; prefixes are shared for free. Else every sequence has its own part.
-  bool embeddings = false;                // open for embed() instead of step()
+  std::uint32_t context_tokens = 0;     // KV cells in all; 0: the trained length, at most 4,096 a sequence
+  std::uint32_t sequences_max = 8;      // at most 256 (libllama)
+  std::uint32_t step_tokens_max = 512;  // of one step over all sequences
+  bool unified_cells = true;            // one pool of cells; prefixes are shared for free. Else every sequence has its own part.
+  bool embeddings = false;              // open for embed() instead of step()
   Pooling pooling = Pooling::kFromFile;
-  std::size_t threads = 0;                // 0: as loaded
+  std::size_t threads = 0;  // 0: as loaded
 };
 
 // What was really opened: libraries round and refuse.
@@ -37,23 +37,23 @@ struct TextSessionInfo {
   std::uint32_t step_tokens_max = 0;
   std::uint32_t vocabulary_size = 0;
   std::uint32_t embedding_length = 0;
-  bool can_trim = true;    // part of a sequence can be dropped (false: recurrent, hybrid)
-  bool can_share = true;   // a prefix of one sequence can be given to another
-  std::string pooling;     // of an embedding session
+  bool can_trim = true;   // part of a sequence can be dropped (false: recurrent, hybrid)
+  bool can_share = true;  // a prefix of one sequence can be given to another
+  std::string pooling;    // of an embedding session
 };
 
 // Consecutive tokens of one sequence. A sequence appears at most once in a step.
 struct StepSlice {
   SequenceId sequence = 0;
-  std::int32_t position = 0;             // of tokens[0]; must be length(sequence)
+  std::int32_t position = 0;  // of tokens[0]; must be length(sequence)
   std::span<const Token> tokens;
-  bool wants_logits = false;             // of the last token
+  bool wants_logits = false;  // of the last token
 };
 
 enum class StepOutcome : std::uint8_t {
   kDone,
-  kNoCells,   // nothing was computed: free cells, or offer less
-  kAborted,   // cancelled inside; length() says what each sequence holds
+  kNoCells,  // nothing was computed: free cells, or offer less
+  kAborted,  // cancelled inside; length() says what each sequence holds
 };
 
 class TextSession {

@@ -10,8 +10,10 @@ void CellLedger::trim(std::size_t sequence, std::size_t tokens) {
   std::vector<Cell>& cells = sequences_[sequence];
   for (; cells.size() > tokens; cells.pop_back()) {
     const auto others = shared_.empty() ? shared_.end() : shared_.find(cells.back());
-    if (others == shared_.end()) ++free_;
-    else if (--others->second == 0) shared_.erase(others);
+    if (others == shared_.end())
+      ++free_;
+    else if (--others->second == 0)
+      shared_.erase(others);
   }
 }
 
@@ -22,8 +24,10 @@ void CellLedger::share(std::size_t from, std::size_t to, std::size_t tokens) {
 }
 
 void CellLedger::resync(std::size_t sequence, std::size_t tokens) {
-  if (tokens < length(sequence)) trim(sequence, tokens);
-  else append(sequence, tokens - length(sequence));
+  if (tokens < length(sequence))
+    trim(sequence, tokens);
+  else
+    append(sequence, tokens - length(sequence));
 }
 
 }  // namespace forebay::engines

@@ -107,7 +107,8 @@ class GrammarScan {
     std::uint64_t number = 0;
     for (rest_.remove_prefix(1); !rest_.empty() && rest_.front() != '}'; rest_.remove_prefix(1)) {
       const char c = rest_.front();
-      number = c >= '0' && c <= '9' ? std::min<std::uint64_t>(number * 10 + static_cast<std::uint64_t>(c - '0'), limits_.repetition_max + 1) : 0;
+      number =
+          c >= '0' && c <= '9' ? std::min<std::uint64_t>(number * 10 + static_cast<std::uint64_t>(c - '0'), limits_.repetition_max + 1) : 0;
       largest = std::max(largest, number);
     }
     if (rest_.empty()) return refused("a '}' is missing");

@@ -23,7 +23,8 @@ std::string repeated(std::string_view text, std::size_t times) {
 
 TEST(GrammarCheck, TakesOrdinaryGrammars) {
   EXPECT_TRUE(check_grammar("root ::= \"yes\" | \"no\""));
-  EXPECT_TRUE(check_grammar("# (((( not counted\nroot ::= ws \"(\" [)\"\\]]* (item (\",\" item){0,9})? \")\"\nitem ::= [0-9]{1,3}\nws ::= [ \\t\\n]*"));
+  EXPECT_TRUE(check_grammar(
+      "# (((( not counted\nroot ::= ws \"(\" [)\"\\]]* (item (\",\" item){0,9})? \")\"\nitem ::= [0-9]{1,3}\nws ::= [ \\t\\n]*"));
 }
 
 TEST(GrammarCheck, LimitsTheDepthOfGroups) {

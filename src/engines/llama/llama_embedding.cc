@@ -38,19 +38,22 @@ Result<> LlamaTextSession::check(std::span<const std::vector<Token>> texts) cons
     const std::string field = fmt::format("input[{}]", i);
     if (texts[i].empty()) return fail(Error(kEmbeddingFailed, fmt::format("text {} has no tokens", i)).with_field(field));
     if (texts[i].size() > info_.sequence_tokens_max) {
-      return fail(Error(text::kTextTooLong, fmt::format("text {} has {} tokens, at most {} fit", i, texts[i].size(), info_.sequence_tokens_max)).with_field(field));
+      return fail(
+          Error(text::kTextTooLong, fmt::format("text {} has {} tokens, at most {} fit", i, texts[i].size(), info_.sequence_tokens_max))
+              .with_field(field));
     }
     for (const Token token : texts[i]) {
       if (token < 0 || static_cast<std::uint32_t>(token) >= info_.vocabulary_size) {
-        return fail(Error(kEmbeddingFailed, fmt::format("text {} has the token {}, which is not in the vocabulary", i, token)).with_field(field));
+        return fail(
+            Error(kEmbeddingFailed, fmt::format("text {} has the token {}, which is not in the vocabulary", i, token)).with_field(field));
       }
     }
   }
   return {};
 }
 
-Result<> LlamaTextSession::embed_pack(std::span<const std::vector<Token>> texts, std::span<const std::size_t> pack, const CancelToken& abort,
-                                      std::vector<std::vector<float>>& vectors) {
+Result<> LlamaTextSession::embed_pack(std::span<const std::vector<Token>> texts, std::span<const std::size_t> pack,
+                                      const CancelToken& abort, std::vector<std::vector<float>>& vectors) {
   if (abort.cancelled()) return fail(abort.error());
   if (memory_ != nullptr) llama_memory_clear(memory_, false);
   batch_.clear();

@@ -60,8 +60,10 @@ std::vector<std::string> environment_findings() {
     findings.emplace_back("libllama found no CPU backend and cannot load GGUF models: install libggml0's CPU backends again");
   }
   if (llama_library().had_blas) {
-    findings.emplace_back("the package libggml0-backend-blas makes small batches of GGUF models many times slower; Forebay does not use it, but other programs will: "
-                          "remove it with 'apt remove libggml0-backend-blas'");
+    findings.emplace_back(
+        "the package libggml0-backend-blas makes small batches of GGUF models many times slower; Forebay does not use it, but other "
+        "programs will: "
+        "remove it with 'apt remove libggml0-backend-blas'");
   }
   return findings;
 }

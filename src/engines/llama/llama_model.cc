@@ -63,13 +63,28 @@ llama_context_params context_params(const llama_model* model, const TextSessionO
     params.n_ctx = options.step_tokens_max;
     params.kv_unified = true;
     params.embeddings = true;
+    // The library's flash attention sums in half precision on the CPU: a text would get another vector in other company (2e-5 instead of
+    // 1e-7).
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
     switch (options.pooling) {
-      case Pooling::kFromFile: params.pooling_type = LLAMA_POOLING_TYPE_UNSPECIFIED; break;
-      case Pooling::kNone: params.pooling_type = LLAMA_POOLING_TYPE_NONE; break;
-      case Pooling::kMean: params.pooling_type = LLAMA_POOLING_TYPE_MEAN; break;
-      case Pooling::kCls: params.pooling_type = LLAMA_POOLING_TYPE_CLS; break;
-      case Pooling::kLast: params.pooling_type = LLAMA_POOLING_TYPE_LAST; break;
-      case Pooling::kRank: params.pooling_type = LLAMA_POOLING_TYPE_RANK; break;
+      case Pooling::kFromFile:
+        params.pooling_type = LLAMA_POOLING_TYPE_UNSPECIFIED;
+        break;
+      case Pooling::kNone:
+        params.pooling_type = LLAMA_POOLING_TYPE_NONE;
+        break;
+      case Pooling::kMean:
+        params.pooling_type = LLAMA_POOLING_TYPE_MEAN;
+        break;
+      case Pooling::kCls:
+        params.pooling_type = LLAMA_POOLING_TYPE_CLS;
+        break;
+      case Pooling::kLast:
+        params.pooling_type = LLAMA_POOLING_TYPE_LAST;
+        break;
+      case Pooling::kRank:
+        params.pooling_type = LLAMA_POOLING_TYPE_RANK;
+        break;
     }
     return params;
   }
@@ -105,7 +120,8 @@ Result<std::shared_ptr<LlamaModel>> LlamaModel::load(const std::filesystem::path
   return fail(kBackendUnavailable, fmt::format("no backend of '{}' can be used: {}", options.backend, fmt::join(report.passed_over, "; ")));
 }
 
-Result<std::shared_ptr<LlamaModel>> LlamaModel::load_vocabulary(const std::filesystem::path& path, const formats::ModelDescription& description) {
+Result<std::shared_ptr<LlamaModel>> LlamaModel::load_vocabulary(const std::filesystem::path& path,
+                                                                const formats::ModelDescription& description) {
   llama_library();
   llama_model_params params = llama_model_default_params();
   params.vocab_only = true;
@@ -130,10 +146,12 @@ MemoryNeed LlamaModel::memory_need(const TextSessionOptions& options) const {
   const std::uint64_t cells = llama_model_has_decoder(model_.get()) ? params.n_ctx : 0;
   const std::uint64_t outputs = params.n_outputs_max == 0 ? 1 : params.n_outputs_max;
   const auto vocabulary = static_cast<std::uint64_t>(tokenizer_.vocabulary_size());
-  // The widest layers of one micro-batch live at the same time: a feed-forward pair, a few rows of the model's width, scores over the context.
+  // The widest layers of one micro-batch live at the same time: a feed-forward pair, a few rows of the model's width, scores over the
+  // context.
   const std::uint64_t row = 4 * (3 * std::uint64_t{text.feed_forward_length} + 12 * embedding + params.n_ctx + heads * 64);
   const std::uint64_t logits = 2 * outputs * vocabulary * 4;
-  return {.weights_bytes = llama_model_size(model_.get()), .session_bytes = cells * layers * 2 * keys * kCellBytes + params.n_ubatch * row + logits};
+  return {.weights_bytes = llama_model_size(model_.get()),
+          .session_bytes = cells * layers * 2 * keys * kCellBytes + params.n_ubatch * row + logits};
 }
 
 Result<std::unique_ptr<TensorSession>> LlamaModel::open_tensor_session() {

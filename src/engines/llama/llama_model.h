@@ -17,9 +17,11 @@ namespace forebay::engines {
 class LlamaModel final : public LoadedModel, public std::enable_shared_from_this<LlamaModel> {
  public:
   // As Engine::load; also kNoWeights for vocabulary-only files.
-  static Result<std::shared_ptr<LlamaModel>> load(const std::filesystem::path& path, const formats::ModelDescription& description, const LoadOptions& options);
+  static Result<std::shared_ptr<LlamaModel>> load(const std::filesystem::path& path, const formats::ModelDescription& description,
+                                                  const LoadOptions& options);
   // Tokenises only; sessions are refused with kNoWeights. For files without tensors.
-  static Result<std::shared_ptr<LlamaModel>> load_vocabulary(const std::filesystem::path& path, const formats::ModelDescription& description);
+  static Result<std::shared_ptr<LlamaModel>> load_vocabulary(const std::filesystem::path& path,
+                                                             const formats::ModelDescription& description);
   LlamaModel(formats::ModelDescription description, BackendReport report, LlamaModelPointer model, std::size_t threads);
 
   const formats::ModelDescription& description() const override { return description_; }

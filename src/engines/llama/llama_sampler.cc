@@ -14,7 +14,8 @@ namespace forebay::engines {
 
 namespace {
 bool has_penalties(const SamplingOptions& options) {
-  return options.penalty_last_tokens > 0 && (options.repeat_penalty != 1.0F || options.frequency_penalty != 0.0F || options.presence_penalty != 0.0F);
+  return options.penalty_last_tokens > 0 &&
+         (options.repeat_penalty != 1.0F || options.frequency_penalty != 0.0F || options.presence_penalty != 0.0F);
 }
 
 // Larger than every option here has use for: a filter never leaves fewer than one candidate.
@@ -59,13 +60,15 @@ Result<LlamaSamplerPointer> grammar_of(const llama_vocab* vocabulary, const std:
 }
 }  // namespace
 
-Result<std::unique_ptr<Sampler>> LlamaSampler::create(const llama_vocab* vocabulary, const SamplingOptions& options, std::shared_ptr<const void> keeper) {
+Result<std::unique_ptr<Sampler>> LlamaSampler::create(const llama_vocab* vocabulary, const SamplingOptions& options,
+                                                      std::shared_ptr<const void> keeper) {
   const std::int32_t vocabulary_size = llama_vocab_n_tokens(vocabulary);
   TRY(check_sampling(options, vocabulary_size));
   const std::uint32_t seed = options.seed.value_or(std::random_device()());
   std::unique_ptr<LlamaSampler> sampler(new LlamaSampler(std::move(keeper), seed));
   try {
-    const bool is_plain_greedy = options.temperature == 0 && options.logit_bias.empty() && !has_penalties(options) && options.grammar.empty();
+    const bool is_plain_greedy =
+        options.temperature == 0 && options.logit_bias.empty() && !has_penalties(options) && options.grammar.empty();
     if (!is_plain_greedy) sampler->chain_ = chain_of(vocabulary_size, options, seed);
   } catch (const std::exception& error) {
     return fail(kBadSampling, cleaned_library_message(error.what()));
@@ -89,7 +92,8 @@ std::optional<text::Token> LlamaSampler::choose(std::span<const float> logits, b
   llama_token_data_array array{candidates_.data(), candidates_.size(), -1, false};
   if (within_grammar) {
     llama_sampler_apply(grammar_.get(), &array);
-    const bool any_left = std::any_of(array.data, array.data + array.size, [](const auto& candidate) { return candidate.logit > -INFINITY; });
+    const bool any_left =
+        std::any_of(array.data, array.data + array.size, [](const auto& candidate) { return candidate.logit > -INFINITY; });
     if (!any_left) return std::nullopt;
   }
   llama_sampler_apply(chain_.get(), &array);

@@ -13,7 +13,8 @@ namespace forebay::engines {
 class LlamaSampler final : public Sampler {
  public:
   // `keeper` is what owns the vocabulary. kBadSampling.
-  static Result<std::unique_ptr<Sampler>> create(const llama_vocab* vocabulary, const SamplingOptions& options, std::shared_ptr<const void> keeper);
+  static Result<std::unique_ptr<Sampler>> create(const llama_vocab* vocabulary, const SamplingOptions& options,
+                                                 std::shared_ptr<const void> keeper);
   Result<text::Token> sample(std::span<const float> logits) override;
   void accept_prompt(std::span<const text::Token> tokens) override;
   std::uint32_t seed() const override { return seed_; }

@@ -64,7 +64,8 @@ TEST_F(LlamaSampling, TheSameSeedChoosesTheSameTokens) {
 TEST_F(LlamaSampling, FiltersLeaveOnlyWhatTheyShould) {
   logits_[3] = 10.0F;
   logits_[4] = 9.9F;
-  for (const SamplingOptions& options : {SamplingOptions{.top_k = 2, .seed = 1}, SamplingOptions{.top_p = 0.6F, .seed = 1}, SamplingOptions{.min_p = 0.5F, .seed = 1}}) {
+  for (const SamplingOptions& options :
+       {SamplingOptions{.top_k = 2, .seed = 1}, SamplingOptions{.top_p = 0.6F, .seed = 1}, SamplingOptions{.min_p = 0.5F, .seed = 1}}) {
     auto filtered = sampler(options);
     std::set<Token> seen;
     for (int i = 0; i < 64; ++i) seen.insert(filtered->sample(logits_).value());

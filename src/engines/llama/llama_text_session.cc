@@ -15,12 +15,17 @@ constexpr std::uint32_t kStepTokensMax = 1U << 16U;
 
 std::string_view pooling_name_of(enum llama_pooling_type pooling) {
   switch (pooling) {
-    case LLAMA_POOLING_TYPE_MEAN: return "mean";
-    case LLAMA_POOLING_TYPE_CLS: return "cls";
-    case LLAMA_POOLING_TYPE_LAST: return "last";
-    case LLAMA_POOLING_TYPE_RANK: return "rank";
+    case LLAMA_POOLING_TYPE_MEAN:
+      return "mean";
+    case LLAMA_POOLING_TYPE_CLS:
+      return "cls";
+    case LLAMA_POOLING_TYPE_LAST:
+      return "last";
+    case LLAMA_POOLING_TYPE_RANK:
+      return "rank";
     case LLAMA_POOLING_TYPE_NONE:
-    case LLAMA_POOLING_TYPE_UNSPECIFIED: break;
+    case LLAMA_POOLING_TYPE_UNSPECIFIED:
+      break;
   }
   return "none";
 }
@@ -136,14 +141,17 @@ Result<> LlamaTextSession::check(std::span<const StepSlice> slices) {
     }
     if (slice.tokens.empty()) return fail(kBadStep, fmt::format("the slice of sequence {} is empty", slice.sequence));
     if (slice.position != length(slice.sequence)) {
-      return fail(kBadStep, fmt::format("sequence {} has {} tokens, the slice starts at {}", slice.sequence, length(slice.sequence), slice.position));
+      return fail(kBadStep,
+                  fmt::format("sequence {} has {} tokens, the slice starts at {}", slice.sequence, length(slice.sequence), slice.position));
     }
     for (const Token token : slice.tokens) {
-      if (token < 0 || static_cast<std::uint32_t>(token) >= info_.vocabulary_size) return fail(kBadStep, fmt::format("token {} is not in the vocabulary", token));
+      if (token < 0 || static_cast<std::uint32_t>(token) >= info_.vocabulary_size)
+        return fail(kBadStep, fmt::format("token {} is not in the vocabulary", token));
     }
     tokens += slice.tokens.size();
   }
-  if (tokens > info_.step_tokens_max) return fail(kBadStep, fmt::format("{} tokens in a step of at most {}", tokens, info_.step_tokens_max));
+  if (tokens > info_.step_tokens_max)
+    return fail(kBadStep, fmt::format("{} tokens in a step of at most {}", tokens, info_.step_tokens_max));
   return {};
 }
 
@@ -227,7 +235,8 @@ bool LlamaTextSession::trim(SequenceId sequence, std::int32_t tokens) {
 
 Result<> LlamaTextSession::share(SequenceId from, SequenceId to, std::int32_t tokens) {
   if (!known(from) || !known(to) || from == to) return fail(kShareRefused, fmt::format("cannot share from sequence {} to {}", from, to));
-  if (tokens <= 0 || tokens > length(from)) return fail(kShareRefused, fmt::format("sequence {} has {} tokens, not {}", from, length(from), tokens));
+  if (tokens <= 0 || tokens > length(from))
+    return fail(kShareRefused, fmt::format("sequence {} has {} tokens, not {}", from, length(from), tokens));
   if (length(to) != 0) return fail(kShareRefused, fmt::format("sequence {} is not empty", to));
   if (!info_.can_share) return fail(kShareRefused, "the model keeps a running state and no cells: a prefix cannot be taken out of it");
   if (unified_) {
@@ -249,7 +258,8 @@ Result<std::vector<std::byte>> LlamaTextSession::save(SequenceId sequence) {
   if (length(sequence) == 0) return fail(kStateRefused, fmt::format("sequence {} has nothing to save", sequence));
   try {
     std::vector<std::byte> state(llama_state_seq_get_size(context_.get(), sequence));
-    const std::size_t size = llama_state_seq_get_data(context_.get(), reinterpret_cast<std::uint8_t*>(state.data()), state.size(), sequence);
+    const std::size_t size =
+        llama_state_seq_get_data(context_.get(), reinterpret_cast<std::uint8_t*>(state.data()), state.size(), sequence);
     if (size == 0) return fail(kStateRefused, "the library cannot save the sequence");
     state.resize(size);
     return state;

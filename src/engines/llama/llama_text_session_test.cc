@@ -110,7 +110,8 @@ TEST(LlamaTextSession, AStepThatBreaksAPromiseIsABadStepAndChangesNothing) {
       {{.sequence = 0, .position = 0, .tokens = {}}},
       {{.sequence = 0, .position = 0, .tokens = foreign}},
       {{.sequence = 0, .position = 0, .tokens = negative}},
-      {{.sequence = 0, .position = 0, .tokens = std::span(tokens).first(1)}, {.sequence = 0, .position = 0, .tokens = std::span(tokens).first(1)}},
+      {{.sequence = 0, .position = 0, .tokens = std::span(tokens).first(1)},
+       {.sequence = 0, .position = 0, .tokens = std::span(tokens).first(1)}},
       {{.sequence = 0, .position = 0, .tokens = tokens}, {.sequence = 1, .position = 0, .tokens = tokens}},
   };
   for (const auto& slices : wrong) {
@@ -168,7 +169,8 @@ TEST(LlamaTextSession, SharesThatCannotBeAreRefused) {
   auto session = open();
   ASSERT_EQ(feed(*session, 0, {10, 11}).value(), StepOutcome::kDone);
   ASSERT_EQ(feed(*session, 1, {10}).value(), StepOutcome::kDone);
-  for (const auto& [from, to, tokens] : std::vector<std::tuple<int, int, int>>{{0, 0, 1}, {0, 1, 1}, {0, 2, 3}, {0, 2, 0}, {0, 4, 1}, {-1, 2, 1}}) {
+  for (const auto& [from, to, tokens] :
+       std::vector<std::tuple<int, int, int>>{{0, 0, 1}, {0, 1, 1}, {0, 2, 3}, {0, 2, 0}, {0, 4, 1}, {-1, 2, 1}}) {
     const auto refused = session->share(from, to, tokens);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code(), kShareRefused);
@@ -249,8 +251,9 @@ TEST(LlamaTextSession, TellsWhatWasReallyOpened) {
 }
 
 TEST(LlamaTextSession, OptionsTheLibraryCannotTakeAreRefused) {
-  for (const TextSessionOptions& options : {TextSessionOptions{.sequences_max = 0}, TextSessionOptions{.sequences_max = 257},
-                                            TextSessionOptions{.step_tokens_max = 0}, TextSessionOptions{.step_tokens_max = (1U << 16U) + 1}}) {
+  for (const TextSessionOptions& options :
+       {TextSessionOptions{.sequences_max = 0}, TextSessionOptions{.sequences_max = 257}, TextSessionOptions{.step_tokens_max = 0},
+        TextSessionOptions{.step_tokens_max = (1U << 16U) + 1}}) {
     EXPECT_EQ(chat_model().open_text_session(options).error().code(), kSessionRefused);
   }
   EXPECT_TRUE(chat_model().open_text_session({.context_tokens = 512, .sequences_max = 256}));
@@ -308,7 +311,8 @@ TEST(LlamaEmbedding, EveryPoolingGivesAnotherVectorOfTheSameLength) {
 }
 
 TEST(LlamaEmbedding, ADecoderEmbedsToo) {
-  auto session = chat_model().open_text_session({.sequences_max = 2, .step_tokens_max = 32, .embeddings = true, .pooling = Pooling::kLast}).value();
+  auto session =
+      chat_model().open_text_session({.sequences_max = 2, .step_tokens_max = 32, .embeddings = true, .pooling = Pooling::kLast}).value();
   const std::vector<std::vector<Token>> texts = {many_tokens(20), many_tokens(3), many_tokens(20)};
   const auto vectors = session->embed(texts, CancelToken()).value();
   EXPECT_NE(vectors[0], vectors[1]);
@@ -364,7 +368,10 @@ TEST(LlamaEngine, ReportsBackendsProgressAndStops) {
   const auto passed = engine.load(path, description, {.backend = "nonsense,cpu"}).value()->backend().passed_over;
   EXPECT_EQ(passed, std::vector<std::string>{"nonsense: libllama found no such backend on this machine"});
   std::vector<float> shares;
-  ASSERT_TRUE(engine.load(path, description, {.progress = [&](float share) { shares.push_back(share); return true; }}));
+  ASSERT_TRUE(engine.load(path, description, {.progress = [&](float share) {
+                            shares.push_back(share);
+                            return true;
+                          }}));
   EXPECT_TRUE(std::ranges::is_sorted(shares));
   EXPECT_EQ(shares.back(), 1.0F);
   EXPECT_EQ(engine.load(path, description, {.progress = [](float) { return false; }}).error().code(), kCancelledByCaller);

@@ -16,12 +16,13 @@ constexpr std::size_t kTextBytesMax = 64U << 20U;
 }  // namespace
 
 Result<std::vector<text::Token>> LlamaTokenizer::encode(std::string_view text, const text::EncodeOptions& options) const {
-  if (text.size() > kTextBytesMax) return fail(text::kTextTooLong, fmt::format("the text has {} bytes, at most {} are tokenised", text.size(), kTextBytesMax));
+  if (text.size() > kTextBytesMax)
+    return fail(text::kTextTooLong, fmt::format("the text has {} bytes, at most {} are tokenised", text.size(), kTextBytesMax));
   if (!text::is_valid_utf8(text)) return fail(text::kInvalidUtf8, "the text is not valid UTF-8");
   std::vector<text::Token> tokens(text.size() + 8);  // one a byte and some specials: enough for nearly every text
   const auto encode_into = [&] {
-    return llama_tokenize(vocabulary_, text.data(), static_cast<std::int32_t>(text.size()), tokens.data(), static_cast<std::int32_t>(tokens.size()),
-                          options.add_special, options.parse_special);
+    return llama_tokenize(vocabulary_, text.data(), static_cast<std::int32_t>(text.size()), tokens.data(),
+                          static_cast<std::int32_t>(tokens.size()), options.add_special, options.parse_special);
   };
   try {
     std::int32_t count = encode_into();

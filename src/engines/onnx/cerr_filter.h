@@ -4,9 +4,11 @@
 
 #include <functional>
 #include <iostream>
-#include <mutex>
 #include <streambuf>
 #include <string>
+#include <string_view>
+
+#include "base/synchronized.h"
 
 namespace forebay::engines {
 
@@ -23,11 +25,10 @@ class CerrFilter final : private std::streambuf {
   int_type overflow(int_type c) override;
   std::streamsize xsputn(const char* bytes, std::streamsize count) override;
   int sync() override;
-  void take(char c);
+  void take(std::string& line, char c);
 
-  std::mutex mutex_;  // not Synchronized: streambuf's virtuals are the only doors, and each takes it
   std::function<bool(std::string_view)> drops_;
-  std::string line_;
+  Synchronized<std::string> line_;  // unfinished
   std::streambuf* original_;
 };
 

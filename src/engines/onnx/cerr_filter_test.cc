@@ -35,10 +35,14 @@ TEST(CerrFilter, DropsChosenLinesAndKeepsEveryOtherByteInOrder) {
 TEST(SchemaNoise, IsTheDoubleRegistrationAndItsEmptyLineOnly) {
   SchemaNoise noise;
   EXPECT_FALSE(noise.drops(""));
-  EXPECT_TRUE(noise.drops("Schema error: Trying to register schema with name Abs (domain:  version: 1) from file x line 1, but it is already registered from file x line 1"));
+  EXPECT_TRUE(
+      noise.drops("Schema error: Trying to register schema with name Abs (domain:  version: 1) from file x line 1, but it is already "
+                  "registered from file x line 1"));
   EXPECT_TRUE(noise.drops(""));
   EXPECT_FALSE(noise.drops(""));
-  EXPECT_FALSE(noise.drops("Schema error: Trying to register schema with name Abs (domain:  version: 1) from file x line 1, but it its ONNX operator set domain is not known"));
+  EXPECT_FALSE(
+      noise.drops("Schema error: Trying to register schema with name Abs (domain:  version: 1) from file x line 1, but it its ONNX "
+                  "operator set domain is not known"));
   EXPECT_FALSE(noise.drops("Another error"));
   EXPECT_EQ(noise.dropped(), 1U);
 }

@@ -49,7 +49,8 @@ TEST(OnnxEngine, EveryUsableBackendGivesTheSameAnswer) {
     if (!device.usable) continue;
     auto model = OnnxEngine().load(path, described(path), {.backend = device.backend, .threads = 1}).value();
     EXPECT_EQ(model->backend().chosen, device.backend);
-    const auto outputs = model->open_tensor_session().value()->run({{"x", tensors::Tensor::of<float>({1, 3}, {1, 2, 3})}}, {}, CancelToken()).value();
+    const auto outputs =
+        model->open_tensor_session().value()->run({{"x", tensors::Tensor::of<float>({1, 3}, {1, 2, 3})}}, {}, CancelToken()).value();
     EXPECT_NEAR(outputs[0].tensor.values<float>()[0], 24.0F, 1e-4) << device.backend;
     EXPECT_NEAR(outputs[0].tensor.values<float>()[1], 52.0F, 1e-4) << device.backend;
   }
@@ -86,7 +87,10 @@ TEST(OnnxEngine, ReportsProgressAndStopsWhenTold) {
   const ModelFolder folder;
   const auto path = folder.write("a.onnx", formats::add_one_model());
   std::vector<float> shares;
-  ASSERT_TRUE(OnnxEngine().load(path, described(path), {.progress = [&](float share) { shares.push_back(share); return true; }}));
+  ASSERT_TRUE(OnnxEngine().load(path, described(path), {.progress = [&](float share) {
+                                  shares.push_back(share);
+                                  return true;
+                                }}));
   EXPECT_EQ(shares, (std::vector<float>{0, 1}));
   for (const float last : {0.0F, 1.0F}) {
     const auto stopped = OnnxEngine().load(path, described(path), {.progress = [&](float share) { return share != last; }});
@@ -101,7 +105,8 @@ TEST(OnnxEngine, LoadsWeightsThatLieBesideTheModel) {
   folder.write("w.bin", std::string_view(reinterpret_cast<const char*>(weights.data()), 16));
   auto model = load_model(folder.write("m.onnx", formats::external_data_model("w.bin"))).value();
   const auto& input = model->description().inputs.front();
-  const auto outputs = model->open_tensor_session().value()->run({{input.name, tensors::Tensor::zeros(DType::kFloat32, {1, 4})}}, {}, CancelToken());
+  const auto outputs =
+      model->open_tensor_session().value()->run({{input.name, tensors::Tensor::zeros(DType::kFloat32, {1, 4})}}, {}, CancelToken());
   ASSERT_TRUE(outputs) << outputs.error().to_string();
   EXPECT_TRUE(std::ranges::equal(outputs->front().tensor.values<float>(), weights));
 }

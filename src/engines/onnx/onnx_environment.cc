@@ -13,19 +13,14 @@ namespace {
 // ModelProto, field by field (onnx/onnx.proto): ir_version 8; graph { node { input "x", output "y", op_type "Identity" } name "g"
 // input { "x": float32 [1] } output { "y": float32 [1] } }; opset_import { version 13 }.
 constexpr unsigned char kIdentityModel[] = {
-    0x08, 8, 0x3a, 55,
-    0x0a, 16, 0x0a, 1, 'x', 0x12, 1, 'y', 0x22, 8, 'I', 'd', 'e', 'n', 't', 'i', 't', 'y',
-    0x12, 1, 'g',
-    0x5a, 15, 0x0a, 1, 'x', 0x12, 10, 0x0a, 8, 0x08, 1, 0x12, 4, 0x0a, 2, 0x08, 1,
-    0x62, 15, 0x0a, 1, 'y', 0x12, 10, 0x0a, 8, 0x08, 1, 0x12, 4, 0x0a, 2, 0x08, 1,
-    0x42, 2, 0x10, 13,
+    0x08, 8,    0x3a, 55,  0x0a, 16,   0x0a, 1,    'x', 0x12, 1,  'y',  0x22, 8,    'I', 'd',  'e', 'n',  't', 'i',  't',
+    'y',  0x12, 1,    'g', 0x5a, 15,   0x0a, 1,    'x', 0x12, 10, 0x0a, 8,    0x08, 1,   0x12, 4,   0x0a, 2,   0x08, 1,
+    0x62, 15,   0x0a, 1,   'y',  0x12, 10,   0x0a, 8,   0x08, 1,  0x12, 4,    0x0a, 2,   0x08, 1,   0x42, 2,   0x10, 13,
 };
 
-void ORT_API_CALL write_to_our_log(void*, OrtLoggingLevel severity, const char*, const char*, const char* location, const char* message) {
-  const bool is_serious = severity >= ORT_LOGGING_LEVEL_ERROR;
-  // Its errors come back as exceptions as well, and whoever catches them reports them.
-  log::write(is_serious ? log::Level::kWarning : log::Level::kDebug, "onnxruntime",
-             {{"message", cleaned_library_message(message)}, {"at", cleaned_library_message(location)}});
+// Its errors come back as exceptions as well, and whoever catches them reports them.
+void ORT_API_CALL write_to_our_log(void*, OrtLoggingLevel, const char*, const char*, const char* location, const char* message) {
+  log::debug("onnxruntime", {{"message", cleaned_library_message(message)}, {"at", cleaned_library_message(location)}});
 }
 
 Ort::Env start() {
@@ -46,7 +41,8 @@ Ort::Env start() {
 }  // namespace
 
 bool SchemaNoise::drops(std::string_view line) {
-  const bool is_schema_error = line.starts_with("Schema error: Trying to register schema") && line.find("it is already registered") != line.npos;
+  const bool is_schema_error =
+      line.starts_with("Schema error: Trying to register schema") && line.find("it is already registered") != line.npos;
   const bool is_its_empty_line = line.empty() && after_schema_error_;
   after_schema_error_ = is_schema_error;
   if (is_schema_error) ++dropped_;

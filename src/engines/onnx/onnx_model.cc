@@ -18,7 +18,8 @@ namespace forebay::engines {
 
 namespace {
 bool has_free_dimension(const formats::ModelDescription& description) {
-  return std::ranges::any_of(description.inputs, [](const auto& input) { return std::ranges::any_of(input.shape, [](std::int64_t size) { return size < 0; }); });
+  return std::ranges::any_of(
+      description.inputs, [](const auto& input) { return std::ranges::any_of(input.shape, [](std::int64_t size) { return size < 0; }); });
 }
 
 Ort::SessionOptions session_options(const formats::ModelDescription& description, std::size_t threads) {
@@ -87,7 +88,8 @@ Result<std::shared_ptr<OnnxModel>> OnnxModel::load(const std::filesystem::path& 
 OnnxModel::OnnxModel(formats::ModelDescription description, BackendReport report, Ort::Session session)
     : description_(std::move(description)), report_(std::move(report)), session_(std::move(session)) {
   Ort::AllocatorWithDefaultOptions allocator;
-  for (std::size_t i = 0; i < session_.GetOutputCount(); ++i) output_names_.emplace_back(session_.GetOutputNameAllocated(i, allocator).get());
+  for (std::size_t i = 0; i < session_.GetOutputCount(); ++i)
+    output_names_.emplace_back(session_.GetOutputNameAllocated(i, allocator).get());
 }
 
 MemoryNeed OnnxModel::memory_need(const TextSessionOptions&) const {

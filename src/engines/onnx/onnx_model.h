@@ -15,7 +15,8 @@ namespace forebay::engines {
 class OnnxModel final : public LoadedModel, public std::enable_shared_from_this<OnnxModel> {
  public:
   // As Engine::load.
-  static Result<std::shared_ptr<OnnxModel>> load(const std::filesystem::path& path, const formats::ModelDescription& description, const LoadOptions& options);
+  static Result<std::shared_ptr<OnnxModel>> load(const std::filesystem::path& path, const formats::ModelDescription& description,
+                                                 const LoadOptions& options);
   OnnxModel(formats::ModelDescription description, BackendReport report, Ort::Session session);
 
   const formats::ModelDescription& description() const override { return description_; }

@@ -15,7 +15,9 @@ namespace forebay::engines {
 using formats::TensorSpec;
 
 namespace {
-std::unexpected<Error> mismatch(const std::string& input, std::string message) { return fail(Error(kInputMismatch, std::move(message)).with_field(input)); }
+std::unexpected<Error> mismatch(const std::string& input, std::string message) {
+  return fail(Error(kInputMismatch, std::move(message)).with_field(input));
+}
 
 // A specification without dimensions is a scalar, or a model that does not state its shape: the library decides.
 bool fits(const tensors::Shape& shape, const tensors::Shape& wanted) {
@@ -30,11 +32,12 @@ std::string names_of(const std::vector<TensorSpec>& specs) {
 Result<> check_input(const tensors::NamedTensor& input, const TensorSpec& spec) {
   const tensors::Tensor& tensor = input.tensor;
   if (tensor.dtype() != spec.dtype) {
-    return mismatch(input.name, fmt::format("input '{}' is {}, the model takes {}", input.name, tensors::name_of(tensor.dtype()), tensors::name_of(spec.dtype)));
+    return mismatch(input.name, fmt::format("input '{}' is {}, the model takes {}", input.name, tensors::name_of(tensor.dtype()),
+                                            tensors::name_of(spec.dtype)));
   }
   if (!fits(tensor.shape(), spec.shape)) {
-    return mismatch(input.name, fmt::format("input '{}' has the shape {}, the model takes {}", input.name, tensors::to_string(tensor.shape()),
-                                            tensors::to_string(spec.shape)));
+    return mismatch(input.name, fmt::format("input '{}' has the shape {}, the model takes {}", input.name,
+                                            tensors::to_string(tensor.shape()), tensors::to_string(spec.shape)));
   }
   return {};
 }
@@ -43,25 +46,29 @@ Result<> check_input(const tensors::NamedTensor& input, const TensorSpec& spec) 
 Result<> check_inputs(const tensors::NamedTensors& inputs, const std::vector<TensorSpec>& wanted) {
   for (auto input = inputs.begin(); input != inputs.end(); ++input) {
     const auto spec = std::ranges::find(wanted, input->name, &TensorSpec::name);
-    if (spec == wanted.end()) return mismatch(input->name, fmt::format("the model has no input '{}'; it has {}", input->name, names_of(wanted)));
+    if (spec == wanted.end())
+      return mismatch(input->name, fmt::format("the model has no input '{}'; it has {}", input->name, names_of(wanted)));
     const bool twice = std::any_of(inputs.begin(), input, [&](const auto& earlier) { return earlier.name == input->name; });
     if (twice) return mismatch(input->name, fmt::format("input '{}' is given twice", input->name));
     TRY(check_input(*input, *spec));
   }
   for (const TensorSpec& spec : wanted) {
     if (!spec.is_optional && tensors::find_tensor(inputs, spec.name) == nullptr) {
-      return mismatch(spec.name, fmt::format("input '{}' is missing: the model takes {} {}", spec.name, tensors::name_of(spec.dtype), tensors::to_string(spec.shape)));
+      return mismatch(spec.name, fmt::format("input '{}' is missing: the model takes {} {}", spec.name, tensors::name_of(spec.dtype),
+                                             tensors::to_string(spec.shape)));
     }
   }
   return {};
 }
 
-Result<tensors::NamedTensors> OnnxSession::run(const tensors::NamedTensors& inputs, std::span<const std::string> outputs, const CancelToken& cancel) {
+Result<tensors::NamedTensors> OnnxSession::run(const tensors::NamedTensors& inputs, std::span<const std::string> outputs,
+                                               const CancelToken& cancel) {
   TRY(check_inputs(inputs, model_->description().inputs));
   const std::vector<std::string>& all = model_->output_names();
   for (const std::string& name : outputs) {
     if (!std::ranges::contains(all, name)) {
-      return fail(Error(kOutputUnknown, fmt::format("the model has no output '{}'; it has '{}'", name, fmt::join(all, "', '"))).with_field(name));
+      return fail(
+          Error(kOutputUnknown, fmt::format("the model has no output '{}'; it has '{}'", name, fmt::join(all, "', '"))).with_field(name));
     }
   }
   if (cancel.cancelled()) return fail(cancel.error());

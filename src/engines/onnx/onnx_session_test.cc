@@ -20,8 +20,9 @@ using tensors::DType;
 using tensors::NamedTensors;
 using tensors::Tensor;
 
-constexpr DType kDtypes[] = {DType::kBool,  DType::kUint8, DType::kUint16,  DType::kUint32,   DType::kUint64,  DType::kInt8,   DType::kInt16,
-                             DType::kInt32, DType::kInt64, DType::kFloat16, DType::kBfloat16, DType::kFloat32, DType::kFloat64};
+constexpr DType kDtypes[] = {DType::kBool,     DType::kUint8,   DType::kUint16, DType::kUint32, DType::kUint64,
+                             DType::kInt8,     DType::kInt16,   DType::kInt32,  DType::kInt64,  DType::kFloat16,
+                             DType::kBfloat16, DType::kFloat32, DType::kFloat64};
 
 Result<NamedTensors> run(LoadedModel& model, const NamedTensors& inputs, const std::vector<std::string>& outputs = {}) {
   return model.open_tensor_session().value()->run(inputs, outputs, CancelToken());
@@ -132,9 +133,9 @@ TEST(OnnxSession, FlattensAZipMapToColumnsInAscendingOrder) {
 std::string labelled_model(DType label) {
   OnnxGraphBuilder model("labelled");
   model.opset("ai.onnx.ml", 1).input("x", DType::kFloat32, {"batch", 3}).output_of_maps("y", label);
-  const OnnxGraphBuilder::Attribute labels = label == DType::kString
-                                                 ? OnnxGraphBuilder::Attribute{"classlabels_strings", std::vector<std::string>{"9", "b", "10"}}
-                                                 : OnnxGraphBuilder::Attribute{"classlabels_int64s", std::vector<std::int64_t>{9, 100, 10}};
+  const OnnxGraphBuilder::Attribute labels =
+      label == DType::kString ? OnnxGraphBuilder::Attribute{"classlabels_strings", std::vector<std::string>{"9", "b", "10"}}
+                              : OnnxGraphBuilder::Attribute{"classlabels_int64s", std::vector<std::int64_t>{9, 100, 10}};
   model.node("ZipMap", {"x"}, {"y"}, {labels}, "ai.onnx.ml");
   return model.build();
 }
@@ -162,7 +163,8 @@ TEST(OnnxSession, CancellingReachesTheLibraryWhileItComputes) {
   NamedTensors inputs;
   for (const auto& input : model->description().inputs) {
     Tensor tensor = Tensor::zeros(input.dtype, input.shape);
-    if (input.dtype == DType::kInt64) *reinterpret_cast<std::int64_t*>(tensor.mutable_bytes().data()) = std::numeric_limits<std::int64_t>::max() / 2;
+    if (input.dtype == DType::kInt64)
+      *reinterpret_cast<std::int64_t*>(tensor.mutable_bytes().data()) = std::numeric_limits<std::int64_t>::max() / 2;
     inputs.push_back({input.name, std::move(tensor)});
   }
   CancelToken cancel;

@@ -17,13 +17,13 @@ using tensors::Tensor;
 
 namespace {
 constexpr std::pair<DType, ONNXTensorElementDataType> kTypes[] = {
-    {DType::kBool, ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL},       {DType::kUint8, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8},
-    {DType::kUint16, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT16},   {DType::kUint32, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32},
-    {DType::kUint64, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT64},   {DType::kInt8, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8},
-    {DType::kInt16, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT16},     {DType::kInt32, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32},
-    {DType::kInt64, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64},     {DType::kFloat16, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16},
+    {DType::kBool, ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL},         {DType::kUint8, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8},
+    {DType::kUint16, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT16},     {DType::kUint32, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32},
+    {DType::kUint64, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT64},     {DType::kInt8, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8},
+    {DType::kInt16, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT16},       {DType::kInt32, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32},
+    {DType::kInt64, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64},       {DType::kFloat16, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16},
     {DType::kBfloat16, ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16}, {DType::kFloat32, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT},
-    {DType::kFloat64, ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE},  {DType::kString, ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING},
+    {DType::kFloat64, ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE},    {DType::kString, ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING},
 };
 
 std::unexpected<Error> unsupported(const std::string& name, std::string_view what) {
@@ -37,7 +37,8 @@ const Ort::MemoryInfo& cpu_memory() {
 
 Ort::Value string_value_of(const Tensor& tensor) {
   Ort::AllocatorWithDefaultOptions allocator;
-  Ort::Value value = Ort::Value::CreateTensor(allocator, tensor.shape().data(), tensor.shape().size(), ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING);
+  Ort::Value value =
+      Ort::Value::CreateTensor(allocator, tensor.shape().data(), tensor.shape().size(), ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING);
   std::size_t index = 0;
   for (const std::string& text : tensor.strings()) {
     // By length, so that a zero byte inside stays.
@@ -83,7 +84,8 @@ Result<MapRow> map_row_of(const std::string& name, const Ort::Value& map) {
   TRY_ASSIGN(Tensor keys, tensor_of_tensor(name, map.GetValue(0, allocator)));
   TRY_ASSIGN(Tensor values, tensor_of_tensor(name, map.GetValue(1, allocator)));
   const bool known_keys = keys.dtype() == DType::kString || keys.dtype() == DType::kInt64;
-  if (!known_keys || values.dtype() == DType::kString || keys.size() != values.size()) return unsupported(name, "a map of unusual keys or values");
+  if (!known_keys || values.dtype() == DType::kString || keys.size() != values.size())
+    return unsupported(name, "a map of unusual keys or values");
   return MapRow{std::move(keys), std::move(values)};
 }
 
@@ -92,7 +94,8 @@ std::vector<std::size_t> ascending(const Tensor& keys) {
   std::vector<std::size_t> order(keys.size());
   std::iota(order.begin(), order.end(), 0);
   std::ranges::sort(order, [&keys](std::size_t a, std::size_t b) {
-    return keys.dtype() == DType::kString ? keys.strings()[a] < keys.strings()[b] : keys.values<std::int64_t>()[a] < keys.values<std::int64_t>()[b];
+    return keys.dtype() == DType::kString ? keys.strings()[a] < keys.strings()[b]
+                                          : keys.values<std::int64_t>()[a] < keys.values<std::int64_t>()[b];
   });
   return order;
 }
@@ -100,8 +103,9 @@ std::vector<std::size_t> ascending(const Tensor& keys) {
 bool same_keys(const MapRow& a, const std::vector<std::size_t>& order_a, const MapRow& b, const std::vector<std::size_t>& order_b) {
   if (a.keys.dtype() != b.keys.dtype() || a.keys.size() != b.keys.size() || a.values.dtype() != b.values.dtype()) return false;
   for (std::size_t i = 0; i < order_a.size(); ++i) {
-    const bool same = a.keys.dtype() == DType::kString ? a.keys.strings()[order_a[i]] == b.keys.strings()[order_b[i]]
-                                                       : a.keys.values<std::int64_t>()[order_a[i]] == b.keys.values<std::int64_t>()[order_b[i]];
+    const bool same = a.keys.dtype() == DType::kString
+                          ? a.keys.strings()[order_a[i]] == b.keys.strings()[order_b[i]]
+                          : a.keys.values<std::int64_t>()[order_a[i]] == b.keys.values<std::int64_t>()[order_b[i]];
     if (!same) return false;
   }
   return true;
@@ -187,14 +191,16 @@ Result<Tensor> tensor_of(const std::string& name, Ort::Value value) {
   if (value.IsTensor()) return tensor_of_tensor(name, std::move(value));  // asking for the type info first would allocate
   if (!value.HasValue()) return unsupported(name, "an optional without a value");
   switch (value.GetTypeInfo().GetONNXType()) {
-    case ONNX_TYPE_SEQUENCE: return tensor_of_sequence(name, value);
+    case ONNX_TYPE_SEQUENCE:
+      return tensor_of_sequence(name, value);
     case ONNX_TYPE_MAP: {
       std::vector<MapRow> rows;
       TRY_ASSIGN(MapRow row, map_row_of(name, value));
       rows.push_back(std::move(row));
       return table_of(name, rows);
     }
-    default: return unsupported(name, "neither a tensor, a sequence nor a map");
+    default:
+      return unsupported(name, "neither a tensor, a sequence nor a map");
   }
 }
 

@@ -91,7 +91,8 @@ class FakeTensorSession final : public TensorSession {
     --control_->counters.sessions_open;
   }
 
-  Result<tensors::NamedTensors> run(const tensors::NamedTensors& inputs, std::span<const std::string> outputs, const CancelToken& cancel) override {
+  Result<tensors::NamedTensors> run(const tensors::NamedTensors& inputs, std::span<const std::string> outputs,
+                                    const CancelToken& cancel) override {
     auto& counters = control_->counters;
     if (!on_own_thread()) return fail(kRunFailed, "the session belongs to another thread");
     TRY(check(inputs));
@@ -122,13 +123,15 @@ class FakeTensorSession final : public TensorSession {
 
   Result<> check(const tensors::NamedTensors& inputs) const {
     const auto& wanted = model_->description().inputs;
-    if (inputs.size() != wanted.size() || inputs.empty()) return fail(kInputMismatch, fmt::format("{} inputs, the model takes {}", inputs.size(), wanted.size()));
+    if (inputs.size() != wanted.size() || inputs.empty())
+      return fail(kInputMismatch, fmt::format("{} inputs, the model takes {}", inputs.size(), wanted.size()));
     for (const auto& spec : wanted) {
       const tensors::Tensor* tensor = tensors::find_tensor(inputs, spec.name);
       if (tensor == nullptr) return fail(Error(kInputMismatch, fmt::format("input '{}' is missing", spec.name)).with_field(spec.name));
       if (tensor->dtype() != spec.dtype || !fits(tensor->shape(), spec.shape)) {
-        return fail(Error(kInputMismatch, fmt::format("input '{}' is {} {}, the model takes {} {}", spec.name, tensors::name_of(tensor->dtype()),
-                                                      tensors::to_string(tensor->shape()), tensors::name_of(spec.dtype), tensors::to_string(spec.shape)))
+        return fail(Error(kInputMismatch,
+                          fmt::format("input '{}' is {} {}, the model takes {} {}", spec.name, tensors::name_of(tensor->dtype()),
+                                      tensors::to_string(tensor->shape()), tensors::name_of(spec.dtype), tensors::to_string(spec.shape)))
                         .with_field(spec.name));
       }
     }
@@ -198,7 +201,9 @@ class FakeModel final : public LoadedModel, public std::enable_shared_from_this<
     if (options.step_tokens_max == 0) return fail(kSessionRefused, "a step needs tokens");
     return std::make_unique<FakeTextSession>(shared_from_this(), options_, control_, options);
   }
-  Result<std::unique_ptr<Sampler>> make_sampler(const SamplingOptions& options) const override { return FakeSampler::create(options, control_); }
+  Result<std::unique_ptr<Sampler>> make_sampler(const SamplingOptions& options) const override {
+    return FakeSampler::create(options, control_);
+  }
 
  private:
   bool is_text() const { return description_.task != formats::Task::kTensors; }
@@ -263,14 +268,22 @@ formats::ModelDescription fake_description(formats::Task task) {
   description.architecture = "fake";
   if (task != formats::Task::kTensors) {
     description.format = formats::Format::kGguf;
-    description.text = formats::TextSpec{.tokenizer = "fake", .vocabulary_size = kFakeVocabularySize, .context_length = 512, .embedding_length = 8,
-                                         .layers = 1, .bos_token = kFakeBos, .eos_token = kFakeEnd};
+    description.text = formats::TextSpec{.tokenizer = "fake",
+                                         .vocabulary_size = kFakeVocabularySize,
+                                         .context_length = 512,
+                                         .embedding_length = 8,
+                                         .layers = 1,
+                                         .bos_token = kFakeBos,
+                                         .eos_token = kFakeEnd};
     return description;
   }
   description.format = formats::Format::kOnnx;
   description.batchable = true;
   for (auto* specs : {&description.inputs, &description.outputs}) {
-    specs->push_back({.name = specs == &description.inputs ? "x" : "y", .dtype = tensors::DType::kFloat32, .shape = {-1, 4}, .dimension_names = {"batch", ""}});
+    specs->push_back({.name = specs == &description.inputs ? "x" : "y",
+                      .dtype = tensors::DType::kFloat32,
+                      .shape = {-1, 4},
+                      .dimension_names = {"batch", ""}});
   }
   return description;
 }

@@ -21,17 +21,17 @@ namespace forebay::engines {
 
 // What a test may set at any time, from any thread. Numbers count from 1; 0 is never.
 struct FakeSwitches {
-  std::atomic<bool> load_fails = false;          // kModelRefused
-  std::atomic<bool> open_fails = false;          // kSessionRefused
-  std::atomic<std::uint64_t> step_fails_at = 0;  // the step with this number is kStepFailed and computes nothing
-  std::atomic<std::uint64_t> run_fails_at = 0;   // kRunFailed
+  std::atomic<bool> load_fails = false;                      // kModelRefused
+  std::atomic<bool> open_fails = false;                      // kSessionRefused
+  std::atomic<std::uint64_t> step_fails_at = 0;              // the step with this number is kStepFailed and computes nothing
+  std::atomic<std::uint64_t> run_fails_at = 0;               // kRunFailed
   std::atomic<std::uint64_t> run_fails_with_rows_above = 0;  // kRunFailed for a batch of more rows than this
-  std::atomic<std::uint64_t> embed_fails_at = 0;  // kEmbeddingFailed
-  std::atomic<std::int64_t> cells_max = -1;      // fewer than were opened; -1: as opened
-  std::atomic<bool> can_trim = true;             // read when a session is opened
-  std::atomic<bool> can_share = true;            // read when a session is opened
-  std::atomic<bool> abort_keeps_half = false;    // an aborted step leaves half of its first slice computed
-  std::atomic<bool> sampling_fails = false;      // kSamplingFailed
+  std::atomic<std::uint64_t> embed_fails_at = 0;             // kEmbeddingFailed
+  std::atomic<std::int64_t> cells_max = -1;                  // fewer than were opened; -1: as opened
+  std::atomic<bool> can_trim = true;                         // read when a session is opened
+  std::atomic<bool> can_share = true;                        // read when a session is opened
+  std::atomic<bool> abort_keeps_half = false;                // an aborted step leaves half of its first slice computed
+  std::atomic<bool> sampling_fails = false;                  // kSamplingFailed
 };
 
 // What happened so far, in all sessions of one engine.
@@ -41,7 +41,7 @@ struct FakeCounters {
   std::atomic<std::uint64_t> runs = 0, rows = 0, embeds = 0, computations = 0, texts = 0;
   std::atomic<std::uint64_t> shares = 0, saves = 0, restores = 0, bad_steps = 0;
   std::atomic<std::uint64_t> cells_held = 0, sequences_held = 0;  // at the end of the last call
-  std::atomic<std::uint64_t> used_on_another_thread = 0;  // sessions used or destroyed away from the thread of their first use
+  std::atomic<std::uint64_t> used_on_another_thread = 0;          // sessions used or destroyed away from the thread of their first use
 };
 
 // Shared by an engine and everything it made; outlives them while the test holds it.

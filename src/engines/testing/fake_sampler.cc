@@ -35,7 +35,10 @@ Result<std::unique_ptr<Sampler>> FakeSampler::create(const SamplingOptions& opti
 }
 
 FakeSampler::FakeSampler(SamplingOptions options, std::string literal, std::shared_ptr<FakeControl> control)
-    : options_(std::move(options)), literal_(std::move(literal)), control_(std::move(control)), seed_(options_.seed.value_or(std::random_device()())) {}
+    : options_(std::move(options)),
+      literal_(std::move(literal)),
+      control_(std::move(control)),
+      seed_(options_.seed.value_or(std::random_device()())) {}
 
 Result<text::Token> FakeSampler::sample(std::span<const float> logits) {
   if (control_->switches.sampling_fails) return fail(kSamplingFailed, "the fake was told that nothing can be chosen");

@@ -10,8 +10,8 @@
 
 namespace forebay::engines {
 
-FakeTextSession::FakeTextSession(std::shared_ptr<LoadedModel> model, std::shared_ptr<const FakeOptions> options, std::shared_ptr<FakeControl> control,
-                                 const TextSessionOptions& wanted)
+FakeTextSession::FakeTextSession(std::shared_ptr<LoadedModel> model, std::shared_ptr<const FakeOptions> options,
+                                 std::shared_ptr<FakeControl> control, const TextSessionOptions& wanted)
     : model_(std::move(model)),
       options_(std::move(options)),
       control_(std::move(control)),
@@ -58,14 +58,16 @@ Result<> FakeTextSession::check(std::span<const StepSlice> slices) const {
     if (!seen.insert(slice.sequence).second) return fail(kBadStep, fmt::format("sequence {} appears twice", slice.sequence));
     if (slice.tokens.empty()) return fail(kBadStep, fmt::format("the slice of sequence {} is empty", slice.sequence));
     if (slice.position != length(slice.sequence)) {
-      return fail(kBadStep, fmt::format("sequence {} has {} tokens, the slice starts at {}", slice.sequence, length(slice.sequence), slice.position));
+      return fail(kBadStep,
+                  fmt::format("sequence {} has {} tokens, the slice starts at {}", slice.sequence, length(slice.sequence), slice.position));
     }
     for (const Token token : slice.tokens) {
       if (token < 0 || token >= kFakeVocabularySize) return fail(kBadStep, fmt::format("token {} is not in the vocabulary", token));
     }
     tokens += slice.tokens.size();
   }
-  if (tokens > info_.step_tokens_max) return fail(kBadStep, fmt::format("{} tokens in a step of at most {}", tokens, info_.step_tokens_max));
+  if (tokens > info_.step_tokens_max)
+    return fail(kBadStep, fmt::format("{} tokens in a step of at most {}", tokens, info_.step_tokens_max));
   return {};
 }
 
@@ -182,7 +184,8 @@ Result<> FakeTextSession::share(SequenceId from, SequenceId to, std::int32_t tok
   if (!on_own_thread()) return fail(kShareRefused, "the session belongs to another thread");
   if (!info_.can_share) return fail(kShareRefused, "the fake was told that it cannot share");
   if (!known(from) || !known(to) || from == to) return fail(kShareRefused, fmt::format("cannot share from sequence {} to {}", from, to));
-  if (tokens <= 0 || tokens > length(from)) return fail(kShareRefused, fmt::format("sequence {} has {} tokens, not {}", from, length(from), tokens));
+  if (tokens <= 0 || tokens > length(from))
+    return fail(kShareRefused, fmt::format("sequence {} has {} tokens, not {}", from, length(from), tokens));
   if (length(to) != 0) return fail(kShareRefused, fmt::format("sequence {} is not empty", to));
   const Sequence& source = sequences_[static_cast<std::size_t>(from)];
   Sequence& target = sequences_[static_cast<std::size_t>(to)];
@@ -208,8 +211,10 @@ Result<std::vector<std::byte>> FakeTextSession::save(SequenceId sequence) {
 }
 
 Result<> FakeTextSession::restore(SequenceId sequence, std::span<const std::byte> state, std::int32_t tokens) {
-  if (!on_own_thread() || !known(sequence) || length(sequence) != 0) return fail(kStateRefused, fmt::format("sequence {} is not empty", sequence));
-  if (tokens <= 0 || state.size() != static_cast<std::size_t>(tokens) * sizeof(Token)) return fail(kStateRefused, "the state has another length");
+  if (!on_own_thread() || !known(sequence) || length(sequence) != 0)
+    return fail(kStateRefused, fmt::format("sequence {} is not empty", sequence));
+  if (tokens <= 0 || state.size() != static_cast<std::size_t>(tokens) * sizeof(Token))
+    return fail(kStateRefused, "the state has another length");
   std::vector<Token> history(static_cast<std::size_t>(tokens));
   std::memcpy(history.data(), state.data(), state.size());
   if (!has_cells(static_cast<std::size_t>(sequence), history.size())) return fail(kStateRefused, "no cells for the state");
@@ -248,7 +253,8 @@ Result<std::vector<std::vector<float>>> FakeTextSession::embed(std::span<const s
     ++counters.aborts;
     return fail(abort.error());
   }
-  if (number == control_->switches.embed_fails_at) return fail(kEmbeddingFailed, fmt::format("the fake was told to fail embedding {}", number));
+  if (number == control_->switches.embed_fails_at)
+    return fail(kEmbeddingFailed, fmt::format("the fake was told to fail embedding {}", number));
   return vectors;
 }
 

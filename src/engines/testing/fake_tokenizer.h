@@ -12,8 +12,8 @@ namespace forebay::engines {
 
 inline constexpr text::Token kFakeBos = 256;
 inline constexpr text::Token kFakeEnd = 257;
-inline constexpr text::Token kFakeUser = 258;   // "<|user|>"
-inline constexpr text::Token kFakeTurn = 259;   // "<|assistant|>": what follows is the model's
+inline constexpr text::Token kFakeUser = 258;  // "<|user|>"
+inline constexpr text::Token kFakeTurn = 259;  // "<|assistant|>": what follows is the model's
 inline constexpr std::int32_t kFakeVocabularySize = 260;
 
 class FakeTokenizer final : public text::Tokenizer {

@@ -46,7 +46,8 @@ inline Result<std::shared_ptr<LoadedModel>> load_model(const std::filesystem::pa
   return engine->load(path, description, options);
 }
 
-inline std::shared_ptr<LoadedModel> load_bytes(std::string_view bytes, std::string_view name = "model.onnx", const LoadOptions& options = {.threads = 2}) {
+inline std::shared_ptr<LoadedModel> load_bytes(std::string_view bytes, std::string_view name = "model.onnx",
+                                               const LoadOptions& options = {.threads = 2}) {
   const ModelFolder folder;  // may go: a loaded model holds its mapping, not its path
   auto model = load_model(folder.write(name, bytes), options);
   if (!model) throw std::runtime_error(model.error().to_log_string());
