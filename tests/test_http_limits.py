@@ -269,6 +269,22 @@ def test_sigterm_lets_requests_finish_and_refuses_new_ones(serve):
     assert server.wait() == 0
 
 
+def test_a_second_signal_ends_streams_with_an_event(serve):
+    server = serve(CHAT)
+    events = []
+    with server.post("/generate", LONG | {"max_tokens": 1900, "stream": True}, stream=True) as stream:
+        for line in stream.iter_lines():
+            if not line.startswith(b"data: "):
+                continue
+            events.append(json.loads(line[6:]))
+            if len(events) == 3:
+                server.terminate()
+                server.wait_for_line("draining")
+                server.terminate()
+    assert events[-1].get("name") == "shutting_down" or "finish_reason" in events[-1]
+    assert server.wait() == 0
+
+
 def test_metrics_count_what_happened(serve):
     server = serve(DIGITS)
     server.post("/predict", {"nothing": 1})

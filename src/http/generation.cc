@@ -63,7 +63,8 @@ void Generation::start(const ExchangePtr& exchange) {
       channels_.push_back(*std::move(channel));
     }
   }
-  exchange->keep(shared_from_this());
+  // The model beside this, not in it: a wake-up may be the last to hold this on the engine's own thread.
+  exchange->keep(std::make_shared<std::pair<std::shared_ptr<Generation>, models::Lease>>(shared_from_this(), std::move(order_.model)));
   const std::weak_ptr<Generation> weak = weak_from_this();
   for (auto& channel : channels_) {
     channel->on_ready([weak] {
