@@ -63,6 +63,10 @@ int main(int argc, char** argv) {
                          reply(response);
                        },
                        {drogon::Post})
+      .registerHandler("/healthz",
+                       [](const drogon::HttpRequestPtr&, std::function<void(const drogon::HttpResponsePtr&)>&& reply) {
+                         reply(drogon::HttpResponse::newHttpResponse());
+                       })
       .addListener("127.0.0.1", static_cast<std::uint16_t>(std::atoi(argv[2])))
       .setThreadNum(2)
       .setLogLevel(trantor::Logger::kError)

@@ -113,7 +113,7 @@ def generation_group(model, rounds):
     makers = {
         "forebay": lambda: servers.forebay(model),
         "llama-server": lambda: servers.llama_server(model),
-        "llama-server -np 8": lambda: servers.llama_server(model, "-np", "8", "-c", "16384", name="llama-server-np8"),
+        "llama-server -np 8": lambda: servers.llama_server(model, "-np", "8", "-c", "32768", name="llama-server-np8"),
     }
     return run_rounds(makers, [one_stream, lambda s: many_streams(s, 8), first_token, worst_gap], rounds)
 

@@ -73,4 +73,4 @@ def fastapi(model):
 
 def bare(model):
     port = free_port()
-    return Server("bare", [BUILD / "bare_tensor_server", model, port], port, "/")
+    return Server("bare", [BUILD / "bare_tensor_server", model, port], port, "/healthz")

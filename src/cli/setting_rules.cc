@@ -48,6 +48,7 @@ constexpr std::array kRules = {
     SettingRule{"models.generation.context_tokens", "KV cells of one worker; 0 takes what the file says.", 0, 16'777'216},
     SettingRule{"models.generation.step_tokens_max", "Tokens of one step over all texts.", 1, 65'536},
     SettingRule{"models.generation.prompt_chunk_tokens", "Prompt tokens of a step while somebody is reading an answer.", 1, 65'536},
+    SettingRule{"models.generation.idle_cells_max", "KV cells that finished texts keep, beside the last to finish; every step attends over them.", 0, 1'048'576},
     SettingRule{"models.generation.tokens_default", "Length limit of requests that set none; 0 is what the context leaves.", 0, 16'777'216},
     SettingRule{"models.generation.channel_events_max", "Tokens a reader may leave unread before its request ends.", 16, 1'000'000},
     SettingRule{"models.generation.unified_cells", "Whether all texts share one pool of cells, which makes shared prefixes free."},

@@ -25,7 +25,7 @@ GenerationLoop::GenerationLoop(std::unique_ptr<engines::TextSession> session, co
       surroundings_(surroundings),
       clock_(*surroundings.context.clock),
       choosing_{surroundings.tokenizer, *surroundings.end_tokens, {}, surroundings.context.metrics},
-      slots_(*session_),
+      slots_(*session_, options.idle_cells_max),
       builder_(limits_of(session_->info(), options)) {
   surroundings_.counters->cells_max += session_->info().context_tokens;
 }

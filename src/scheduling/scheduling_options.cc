@@ -49,6 +49,7 @@ Result<> check(const GenerationOptions& options) {
                        {"sequences_max", static_cast<double>(options.sequences_max), 1, kSequencesMost},
                        {"step_tokens_max", static_cast<double>(options.step_tokens_max), 1, kTokensMost},
                        {"prompt_chunk_tokens", static_cast<double>(options.prompt_chunk_tokens), 1, kTokensMost},
+                       {"idle_cells_max", static_cast<double>(options.idle_cells_max), 0, kTokensMost},
                        {"channel_events_max", static_cast<double>(options.channel_events_max), 1, kEventsMost}});
 }
 

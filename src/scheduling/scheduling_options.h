@@ -24,6 +24,7 @@ struct GenerationOptions {
   std::uint32_t context_tokens = 0;               // KV cells of one worker; 0: from the file
   std::uint32_t step_tokens_max = 512;
   std::uint32_t prompt_chunk_tokens = 64;         // prompt tokens a step while somebody is decoding
+  std::uint32_t idle_cells_max = 0;               // KV cells that finished texts keep, beside the last one to finish
   std::uint32_t tokens_default = 0;               // max_tokens of requests that do not say; 0: what the context leaves
   std::uint32_t channel_events_max = 4096;        // unread token events of one request
   bool unified_cells = true;

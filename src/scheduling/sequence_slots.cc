@@ -7,7 +7,8 @@ namespace forebay::scheduling {
 using engines::SequenceId;
 using engines::Token;
 
-SequenceSlots::SequenceSlots(engines::TextSession& session) : session_(session), slots_(session.info().sequences_max), free_(slots_.size()) {}
+SequenceSlots::SequenceSlots(engines::TextSession& session, std::size_t idle_cells_max)
+    : session_(session), idle_cells_max_(idle_cells_max), slots_(session.info().sequences_max), free_(slots_.size()) {}
 
 // At least one token must be computed again: the logits after the prompt come from it.
 std::size_t SequenceSlots::usable_prefix(const Slot& slot, std::span<const Token> tokens) const {
@@ -33,6 +34,8 @@ std::optional<SequenceSlots::Claim> SequenceSlots::claim(std::span<const Token> 
   }
   const auto id = claim_empty();
   if (!id) return std::nullopt;
+  while (cells_held_idle_ > idle_cells_max_ && give_up_one()) {
+  }
   return Claim{*id, 0};
 }
 
@@ -56,6 +59,8 @@ void SequenceSlots::release_holding(SequenceId id, std::span<const Token> tokens
   slot.holds.assign(tokens.begin(), tokens.end());
   cells_held_idle_ += tokens.size();
   ++free_;
+  while (cells_held_idle_ > std::max(idle_cells_max_, tokens.size()) && give_up_one()) {
+  }
 }
 
 void SequenceSlots::release_empty(SequenceId id) {

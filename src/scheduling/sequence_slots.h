@@ -1,5 +1,6 @@
 // The session's sequences: which are free, and what finished ones still hold, so that a request that continues a finished text
-// need not compute it again. Their cells are given up, least recently used first, as soon as anybody needs them.
+// need not compute it again. Their cells are given up, least recently used first, as soon as anybody needs them, and beyond a limit: with one
+// pool of cells every step attends over the idle ones too (a 500-token prompt took twice as long beside 4,000 of them, 60 M parameters).
 // (The prefix tree takes this place: it will also find prefixes that running sequences hold.)
 // Threads: confined to its engine thread. Owner: GenerationLoop.
 #pragma once
@@ -15,7 +16,8 @@ namespace forebay::scheduling {
 
 class SequenceSlots {
  public:
-  explicit SequenceSlots(engines::TextSession& session);
+  // Idle sequences hold `idle_cells_max` cells in all. The last one to finish may hold more, until a request comes that cannot use it.
+  SequenceSlots(engines::TextSession& session, std::size_t idle_cells_max);
 
   struct Claim {
     engines::SequenceId id = 0;
@@ -46,6 +48,7 @@ class SequenceSlots {
   Claim take(std::size_t index, std::size_t reused);
 
   engines::TextSession& session_;
+  const std::size_t idle_cells_max_;
   std::vector<Slot> slots_;
   std::size_t free_ = 0;
   std::size_t cells_held_idle_ = 0;

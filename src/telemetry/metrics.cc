@@ -13,7 +13,7 @@
 #include <variant>
 
 #include "base/synchronized.h"
-#include "telemetry/process_metrics.h"
+#include "telemetry/self_metrics.h"
 
 namespace forebay::telemetry {
 

@@ -10,7 +10,7 @@
 #include <sstream>
 #include <thread>
 
-#include "telemetry/process_metrics.h"
+#include "telemetry/self_metrics.h"
 
 namespace forebay::telemetry {
 namespace {

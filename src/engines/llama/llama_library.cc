@@ -68,4 +68,8 @@ std::vector<std::string> environment_findings() {
   return findings;
 }
 
+LlamaErrorLog* LlamaErrorLog::current() { return collecting; }
+LlamaErrorLog::Loan::Loan(LlamaErrorLog* log) { collecting = log; }
+LlamaErrorLog::Loan::~Loan() { collecting = nullptr; }
+
 }  // namespace forebay::engines

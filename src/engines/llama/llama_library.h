@@ -39,6 +39,17 @@ class LlamaErrorLog {
   std::string message(std::string_view otherwise) const;
   void take(ggml_log_level level, std::string_view text);
 
+  // The one that collects on this thread, or null.
+  static LlamaErrorLog* current();
+  // Lets it collect on the thread that computes for its owner.
+  class Loan {
+   public:
+    explicit Loan(LlamaErrorLog* log);
+    ~Loan();
+    Loan(const Loan&) = delete;
+    Loan& operator=(const Loan&) = delete;
+  };
+
  private:
   std::string errors_;
 };

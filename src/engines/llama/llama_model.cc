@@ -9,6 +9,7 @@
 #include "base/machine.h"
 #include "engines/errors.h"
 #include "engines/library_message.h"
+#include "engines/llama/compute_lane.h"
 #include "engines/llama/llama_backends.h"
 #include "engines/llama/llama_sampler.h"
 #include "engines/llama/llama_text_session.h"
@@ -17,6 +18,8 @@ namespace forebay::engines {
 
 namespace {
 constexpr std::uint32_t kSequenceTokensDefault = 4'096;
+constexpr std::uint32_t kPoolTokensDefault = 8'192;
+constexpr std::uint32_t kPoolPartTokens = 1'024;
 constexpr std::uint64_t kCellBytes = 2;  // of one number in K or V: F16
 
 // Called by the library with 0..1; false stops the load.
@@ -35,20 +38,28 @@ Result<LlamaModelPointer> load_file(const std::filesystem::path& path, llama_mod
   params.progress_callback = report_progress;
   params.progress_callback_user_data = &progress;
   const LlamaErrorLog log;
-  try {
-    LlamaModelPointer model(llama_model_load_from_file(path.c_str(), params));
-    if (model) return model;
-  } catch (const std::exception& error) {
-    return fail(kModelRefused, cleaned_library_message(error.what()));
-  }
+  LlamaModelPointer model;
+  std::optional<std::string> thrown;
+  run_on_passing_thread([&, collecting = LlamaErrorLog::current()] {
+    const LlamaErrorLog::Loan loan(collecting);
+    try {
+      model.reset(llama_model_load_from_file(path.c_str(), params));
+    } catch (const std::exception& error) {
+      thrown = cleaned_library_message(error.what());
+    }
+  });
+  if (model) return model;
+  if (thrown) return fail(kModelRefused, *thrown);
   if (stopped) return fail(kCancelledByCaller, "the load was stopped");
   return fail(kModelRefused, log.message("the library cannot load the file"));
 }
 
+// With one pool of cells a long text may use what the others leave: the pool holds one whole context, and a fair part for everybody.
 std::uint32_t context_tokens_of(const llama_model* model, const TextSessionOptions& options) {
   if (options.context_tokens != 0) return options.context_tokens;
   const auto trained = static_cast<std::uint32_t>(std::max(llama_model_n_ctx_train(model), 1));
-  return std::min(trained, kSequenceTokensDefault) * options.sequences_max;
+  if (!options.unified_cells) return std::min(trained, kSequenceTokensDefault) * options.sequences_max;
+  return std::max(std::min(trained, kPoolTokensDefault), std::min(trained, kPoolPartTokens) * options.sequences_max);
 }
 }  // namespace
 

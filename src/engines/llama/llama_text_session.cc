@@ -52,17 +52,25 @@ Result<> check_options(const LlamaModel& model, const TextSessionOptions& option
   }
   return {};
 }
+
+// One thread needs no team: it computes where it is called.
+std::shared_ptr<ComputeLane> lane_for(std::size_t threads) { return threads > 1 ? ComputeLane::take(threads) : nullptr; }
 }  // namespace
 
 Result<std::unique_ptr<TextSession>> LlamaTextSession::open(std::shared_ptr<LlamaModel> model, const TextSessionOptions& options) {
   TRY(check_options(*model, options));
   const LlamaErrorLog log;
   LlamaContextPointer context;
-  try {
-    context.reset(llama_init_from_model(model->library_model(), context_params(model->library_model(), options, model->threads())));
-  } catch (const std::exception& error) {
-    return fail(kSessionRefused, cleaned_library_message(error.what()));
-  }
+  std::optional<std::string> thrown;
+  run_on_passing_thread([&, collecting = LlamaErrorLog::current()] {
+    const LlamaErrorLog::Loan loan(collecting);
+    try {
+      context.reset(llama_init_from_model(model->library_model(), context_params(model->library_model(), options, model->threads())));
+    } catch (const std::exception& error) {
+      thrown = cleaned_library_message(error.what());
+    }
+  });
+  if (thrown) return fail(kSessionRefused, *thrown);
   if (!context) return fail(kSessionRefused, log.message("the library cannot open a context"));
   if (options.embeddings && llama_pooling_type(context.get()) == LLAMA_POOLING_TYPE_NONE) {
     return fail(kNoPooling, "the model gives one vector a token: choose how they become one");
@@ -77,6 +85,7 @@ LlamaTextSession::LlamaTextSession(std::shared_ptr<LlamaModel> model, LlamaConte
       unified_(options.unified_cells || options.embeddings),
       embeddings_(options.embeddings),
       ledger_(options.sequences_max),
+      lane_(lane_for(options.threads == 0 ? model_->threads() : options.threads)),
       seen_in_step_(options.sequences_max, 0) {
   const llama_model* library_model = model_->library_model();
   const llama_context* opened = context_.get();
@@ -165,14 +174,24 @@ std::int32_t LlamaTextSession::compute(const CancelToken& abort) {
   abort_ = &abort;
   const llama_batch batch = batch_.view();
   std::int32_t code = -100;
-  try {
-    code = memory_ == nullptr ? llama_encode(context_.get(), batch) : llama_decode(context_.get(), batch);
-  } catch (const std::exception& error) {
-    // Into the library's error log, where the caller looks for the reason.
-    ggml_log_callback callback = nullptr;
-    void* user_data = nullptr;
-    llama_log_get(&callback, &user_data);
-    if (callback != nullptr) callback(GGML_LOG_LEVEL_ERROR, error.what(), user_data);
+  const auto library_computes = [&] {
+    try {
+      code = memory_ == nullptr ? llama_encode(context_.get(), batch) : llama_decode(context_.get(), batch);
+    } catch (const std::exception& error) {
+      // Into the library's error log, where the caller looks for the reason.
+      ggml_log_callback callback = nullptr;
+      void* user_data = nullptr;
+      llama_log_get(&callback, &user_data);
+      if (callback != nullptr) callback(GGML_LOG_LEVEL_ERROR, error.what(), user_data);
+    }
+  };
+  if (lane_) {
+    lane_->run([&, log = LlamaErrorLog::current()] {
+      const LlamaErrorLog::Loan loan(log);
+      library_computes();
+    });
+  } else {
+    library_computes();
   }
   abort_ = nullptr;
   return code;

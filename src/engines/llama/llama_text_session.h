@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engines/llama/cell_ledger.h"
+#include "engines/llama/compute_lane.h"
 #include "engines/llama/llama_library.h"
 #include "engines/llama/llama_model.h"
 
@@ -63,6 +64,7 @@ class LlamaTextSession final : public TextSession {
   bool unified_;
   bool embeddings_;
   CellLedger ledger_;
+  std::shared_ptr<ComputeLane> lane_;  // null: computes on the caller's thread
   Batch batch_;
   std::vector<std::int32_t> logits_places_;  // of each slice in the last batch; -1: none
   std::vector<std::uint64_t> seen_in_step_;  // the number of the last step a sequence was in

@@ -242,7 +242,7 @@ TEST(LlamaTextSession, TellsWhatWasReallyOpened) {
   EXPECT_EQ(info.sequences_max, 2U);
   EXPECT_EQ(info.vocabulary_size, static_cast<std::uint32_t>(chat_model().tokenizer()->vocabulary_size()));
   EXPECT_EQ(info.sequence_tokens_max, chat_model().description().text->context_length);
-  EXPECT_GE(info.context_tokens, 2 * info.sequence_tokens_max);
+  EXPECT_GE(info.context_tokens, info.sequence_tokens_max);
   EXPECT_TRUE(info.can_trim);
   EXPECT_TRUE(info.can_share);
   const MemoryNeed need = chat_model().memory_need({.sequences_max = 2});
