@@ -63,7 +63,7 @@ SEEDS = Seeds()
 
 
 def one_stream(server):
-    report = load(server, "/v1/completions", SEEDS.bodies(3, 16, 160), concurrency=1, requests=3)
+    report = load(server, "/v1/completions", SEEDS.bodies(8, 16, 160), concurrency=1, requests=8)
     return {"one stream, tokens/s": report["generated_tokens_per_second"]}
 
 

@@ -79,7 +79,8 @@ class Load {
 };
 
 std::string Load::request_text(const std::string& body) const {
-  std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: {}:{}\r\n", options_.bodies.empty() ? "GET" : "POST", options_.path, options_.host, options_.port);
+  std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: {}:{}\r\n", options_.bodies.empty() ? "GET" : "POST", options_.path,
+                                 options_.host, options_.port);
   for (const auto& header : options_.headers) text += header + "\r\n";
   if (!options_.bodies.empty()) text += fmt::format("Content-Length: {}\r\n", body.size());
   return text + "\r\n" + body;
@@ -137,8 +138,10 @@ void Load::flush(Connection& connection) {
 
 void Load::note_events(Connection& connection, Instant now) {
   if (connection.parser.events() == connection.events_seen) return;
-  if (connection.events_seen == 0) first_events_.push_back(milliseconds(now - connection.sent_at));
-  else gaps_.push_back(milliseconds(now - connection.last_event_at));
+  if (connection.events_seen == 0)
+    first_events_.push_back(milliseconds(now - connection.sent_at));
+  else
+    gaps_.push_back(milliseconds(now - connection.last_event_at));
   connection.events_seen = connection.parser.events();
   connection.last_event_at = now;
 }
@@ -147,8 +150,10 @@ void Load::receive(Connection& connection) {
   char buffer[64 << 10];
   const ssize_t received = ::recv(connection.socket, buffer, sizeof buffer, 0);
   if (received <= 0) {
-    if (connection.busy) finish(connection, true);
-    else close(connection);
+    if (connection.busy)
+      finish(connection, true);
+    else
+      close(connection);
     return;
   }
   report_.bytes_received += static_cast<std::uint64_t>(received);
@@ -207,12 +212,14 @@ Result<LoadReport> Load::run() {
 }
 
 std::string json_of(const Percentiles& p) {
-  return fmt::format(R"({{"p50":{:.4f},"p90":{:.4f},"p99":{:.4f},"max":{:.4f},"mean":{:.4f},"count":{}}})", p.p50, p.p90, p.p99, p.max, p.mean, p.count);
+  return fmt::format(R"({{"p50":{:.4f},"p90":{:.4f},"p99":{:.4f},"max":{:.4f},"mean":{:.4f},"count":{}}})", p.p50, p.p90, p.p99, p.max,
+                     p.mean, p.count);
 }
 }  // namespace
 
 Result<LoadReport> run_load(const LoadOptions& options) {
-  if (options.requests == 0 && options.duration.count() == 0) return fail(kInternalError, "a load needs a number of requests or a duration");
+  if (options.requests == 0 && options.duration.count() == 0)
+    return fail(kInternalError, "a load needs a number of requests or a duration");
   return Load(options).run();
 }
 
@@ -221,8 +228,8 @@ std::string to_json(const LoadReport& report) {
   for (const auto& [status, count] : report.by_status) statuses += fmt::format("{}\"{}\":{}", statuses.empty() ? "" : ",", status, count);
   return fmt::format(
       R"({{"requests":{},"failed":{},"by_status":{{{}}},"seconds":{:.4f},"requests_per_second":{:.2f},"latency_ms":{},"first_event_ms":{},"gap_ms":{},"generated_tokens":{},"generated_tokens_per_second":{:.2f},"bytes_received":{}}})",
-      report.requests, report.failed, statuses, report.seconds, report.requests_per_second, json_of(report.latency), json_of(report.first_event),
-      json_of(report.gap), report.generated_tokens, report.generated_tokens_per_second, report.bytes_received);
+      report.requests, report.failed, statuses, report.seconds, report.requests_per_second, json_of(report.latency),
+      json_of(report.first_event), json_of(report.gap), report.generated_tokens, report.generated_tokens_per_second, report.bytes_received);
 }
 
 }  // namespace forebay::load

@@ -36,15 +36,15 @@ struct Percentiles {
 
 // Times in milliseconds.
 struct LoadReport {
-  std::uint64_t requests = 0;                        // answered
-  std::uint64_t failed = 0;                          // closed, timed out, unparsable
+  std::uint64_t requests = 0;  // answered
+  std::uint64_t failed = 0;    // closed, timed out, unparsable
   std::map<int, std::uint64_t> by_status;
-  double seconds = 0;                                // from the first request to the last answer
+  double seconds = 0;  // from the first request to the last answer
   double requests_per_second = 0;
   Percentiles latency;
-  Percentiles first_event;                           // streams: request sent to first event
-  Percentiles gap;                                   // streams: between events that arrived apart
-  std::uint64_t generated_tokens = 0;                // the answers' own "completion_tokens", summed
+  Percentiles first_event;             // streams: request sent to first event
+  Percentiles gap;                     // streams: between events that arrived apart
+  std::uint64_t generated_tokens = 0;  // the answers' own "completion_tokens", summed
   double generated_tokens_per_second = 0;
   std::uint64_t bytes_received = 0;
 };

@@ -9,8 +9,8 @@ namespace {
 constexpr std::size_t kLineMax = 64 << 10;
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() &&
-         std::ranges::equal(text.substr(0, prefix.size()), prefix, {}, [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return text.size() >= prefix.size() && std::ranges::equal(text.substr(0, prefix.size()), prefix, {},
+                                                            [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
 }
 
 template <class Number>
@@ -51,16 +51,24 @@ std::size_t ResponseParser::feed_line(std::string_view bytes) {
 void ResponseParser::end_line() {
   switch (state_) {
     case State::kHeaders:
-      if (!line_.empty()) read_header(line_);
-      else if (chunked_) state_ = State::kChunkSize;
-      else state_ = left_ == 0 ? State::kDone : State::kBody;
+      if (!line_.empty())
+        read_header(line_);
+      else if (chunked_)
+        state_ = State::kChunkSize;
+      else
+        state_ = left_ == 0 ? State::kDone : State::kBody;
       break;
-    case State::kChunkSize: read_chunk_size(); break;
-    case State::kChunkEnd: state_ = State::kChunkSize; break;
+    case State::kChunkSize:
+      read_chunk_size();
+      break;
+    case State::kChunkEnd:
+      state_ = State::kChunkSize;
+      break;
     case State::kTrailer:
       if (line_.empty()) state_ = State::kDone;
       break;
-    default: state_ = State::kBroken;
+    default:
+      state_ = State::kBroken;
   }
 }
 
@@ -79,8 +87,10 @@ void ResponseParser::read_header(std::string_view line) {
 }
 
 void ResponseParser::read_chunk_size() {
-  if (!read_number(line_, left_, 16)) state_ = State::kBroken;
-  else state_ = left_ == 0 ? State::kTrailer : State::kChunk;
+  if (!read_number(line_, left_, 16))
+    state_ = State::kBroken;
+  else
+    state_ = left_ == 0 ? State::kTrailer : State::kChunk;
 }
 
 void ResponseParser::take_body(std::string_view bytes) {

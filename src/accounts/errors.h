@@ -5,7 +5,8 @@
 
 namespace forebay::accounts {
 
-inline constexpr ErrorCode kKeyMissing{6000, "api_key_missing", ErrorKind::kUnauthenticated, "This server wants an API key and the request brings none.",
+inline constexpr ErrorCode kKeyMissing{6000, "api_key_missing", ErrorKind::kUnauthenticated,
+                                       "This server wants an API key and the request brings none.",
                                        "send \"Authorization: Bearer KEY\" or \"X-API-Key: KEY\""};
 inline constexpr ErrorCode kKeyWrong{6001, "api_key_wrong", ErrorKind::kUnauthenticated, "The API key is not one of this server's.",
                                      "check the key for missing characters; it is compared byte by byte"};

@@ -15,7 +15,8 @@ constexpr std::size_t kKeyCharactersMax = 512;
 std::string_view bearer_token(std::string_view authorization) {
   constexpr std::string_view kScheme = "bearer ";
   if (authorization.size() <= kScheme.size()) return {};
-  const bool is_bearer = std::ranges::equal(authorization.substr(0, kScheme.size()), kScheme, {}, [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  const bool is_bearer =
+      std::ranges::equal(authorization.substr(0, kScheme.size()), kScheme, {}, [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
   if (!is_bearer) return {};
   const auto start = authorization.find_first_not_of(' ', kScheme.size());
   return start == std::string_view::npos ? std::string_view() : authorization.substr(start);

@@ -23,7 +23,8 @@ std::string encode_base64(std::span<const std::byte> bytes) {
   std::size_t out = 0;
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::size_t left = bytes.size() - i;
-    const std::uint32_t group = std::to_integer<std::uint32_t>(bytes[i]) << 16 | (left > 1 ? std::to_integer<std::uint32_t>(bytes[i + 1]) << 8 : 0) |
+    const std::uint32_t group = std::to_integer<std::uint32_t>(bytes[i]) << 16 |
+                                (left > 1 ? std::to_integer<std::uint32_t>(bytes[i + 1]) << 8 : 0) |
                                 (left > 2 ? std::to_integer<std::uint32_t>(bytes[i + 2]) : 0);
     text[out++] = kAlphabet[group >> 18 & 63];
     text[out++] = kAlphabet[group >> 12 & 63];

@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-
 namespace forebay {
 
 std::string encode_base64(std::span<const std::byte> bytes);

@@ -50,10 +50,15 @@ class BoundedQueue {
 
   // No more pushes; what is queued can still be popped.
   void close() {
-    { auto state = state_.lock(); state->closed = true; }
+    {
+      auto state = state_.lock();
+      state->closed = true;
+    }
     changed_.notify_all();
   }
-  std::size_t size() const { return state_.read([](const State& now) { return now.items.size(); }); }
+  std::size_t size() const {
+    return state_.read([](const State& now) { return now.items.size(); });
+  }
   std::size_t entries_max() const { return entries_max_; }
 
  private:

@@ -52,8 +52,10 @@ TEST(ByteBudget, NeverOvershootsBetweenThreads) {
       threads.emplace_back([&, t] {
         std::vector<ByteBudget::Reservation> held;
         for (int i = 0; i < 5'000; ++i) {
-          if (auto got = budget.reserve(static_cast<std::size_t>(1 + (i * 7 + t) % 120), "work")) held.push_back(std::move(*got));
-          else ++refused;
+          if (auto got = budget.reserve(static_cast<std::size_t>(1 + (i * 7 + t) % 120), "work"))
+            held.push_back(std::move(*got));
+          else
+            ++refused;
           if (budget.bytes_held() > 300) overshot = true;
           if (held.size() > 6) held.erase(held.begin());
         }

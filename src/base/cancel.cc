@@ -33,12 +33,18 @@ struct CancelToken::State {
 
 std::string_view name_of(CancelReason reason) {
   switch (reason) {
-    case CancelReason::kNone: return "none";
-    case CancelReason::kClientGone: return "client_gone";
-    case CancelReason::kDeadline: return "deadline";
-    case CancelReason::kShutdown: return "shutdown";
-    case CancelReason::kSlowReader: return "slow_reader";
-    case CancelReason::kSuperseded: return "superseded";
+    case CancelReason::kNone:
+      return "none";
+    case CancelReason::kClientGone:
+      return "client_gone";
+    case CancelReason::kDeadline:
+      return "deadline";
+    case CancelReason::kShutdown:
+      return "shutdown";
+    case CancelReason::kSlowReader:
+      return "slow_reader";
+    case CancelReason::kSuperseded:
+      return "superseded";
   }
   return "none";
 }
@@ -62,9 +68,12 @@ void CancelToken::cancel(CancelReason reason) const {
 
 Error CancelToken::error() const {
   switch (reason()) {
-    case CancelReason::kDeadline: return {kDeadlinePassed, "the request did not finish before its deadline"};
-    case CancelReason::kShutdown: return {kShuttingDown, "the server is shutting down"};
-    default: return {kCancelledByCaller, "the request was cancelled: " + std::string(name_of(reason()))};
+    case CancelReason::kDeadline:
+      return {kDeadlinePassed, "the request did not finish before its deadline"};
+    case CancelReason::kShutdown:
+      return {kShuttingDown, "the server is shutting down"};
+    default:
+      return {kCancelledByCaller, "the request was cancelled: " + std::string(name_of(reason()))};
   }
 }
 

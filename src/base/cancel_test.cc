@@ -73,7 +73,9 @@ TEST(CancelToken, ForgetsSubscriptionsThatEnded) {
   const CancelToken token;
   int calls = 0;
   auto kept = token.on_cancel([&](CancelReason) { ++calls; });
-  { const auto ended = token.on_cancel([&](CancelReason) { calls += 100; }); }
+  {
+    const auto ended = token.on_cancel([&](CancelReason) { calls += 100; });
+  }
   auto moved = std::move(kept);
   auto replaced = token.on_cancel([&](CancelReason) { calls += 1'000; });
   replaced = token.on_cancel([&](CancelReason) { calls += 10; });

@@ -14,23 +14,40 @@ struct KindRow {
 // again, 77 no permission, 78 configuration).
 KindRow row_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kInvalidArgument: return {"invalid_argument", {400, 3, 64}};
-    case ErrorKind::kUnauthenticated: return {"unauthenticated", {401, 16, 77}};
-    case ErrorKind::kPermissionDenied: return {"permission_denied", {403, 7, 77}};
-    case ErrorKind::kNotFound: return {"not_found", {404, 5, 66}};
-    case ErrorKind::kMethodNotAllowed: return {"method_not_allowed", {405, 12, 64}};
-    case ErrorKind::kNotAcceptable: return {"not_acceptable", {406, 3, 64}};
-    case ErrorKind::kConflict: return {"conflict", {409, 9, 69}};
-    case ErrorKind::kTooLarge: return {"too_large", {413, 8, 65}};
-    case ErrorKind::kUnsupported: return {"unsupported", {415, 12, 65}};
-    case ErrorKind::kUnprocessable: return {"unprocessable", {422, 3, 65}};
-    case ErrorKind::kRateLimited: return {"rate_limited", {429, 8, 75}};
-    case ErrorKind::kCancelled: return {"cancelled", {499, 1, 130}};
-    case ErrorKind::kInternal: return {"internal", {500, 13, 70}};
-    case ErrorKind::kNotImplemented: return {"not_implemented", {501, 12, 69}};
-    case ErrorKind::kUnavailable: return {"unavailable", {503, 14, 75}};
-    case ErrorKind::kDeadlineExceeded: return {"deadline_exceeded", {504, 4, 75}};
-    case ErrorKind::kDataLoss: return {"data_loss", {422, 15, 65}};
+    case ErrorKind::kInvalidArgument:
+      return {"invalid_argument", {400, 3, 64}};
+    case ErrorKind::kUnauthenticated:
+      return {"unauthenticated", {401, 16, 77}};
+    case ErrorKind::kPermissionDenied:
+      return {"permission_denied", {403, 7, 77}};
+    case ErrorKind::kNotFound:
+      return {"not_found", {404, 5, 66}};
+    case ErrorKind::kMethodNotAllowed:
+      return {"method_not_allowed", {405, 12, 64}};
+    case ErrorKind::kNotAcceptable:
+      return {"not_acceptable", {406, 3, 64}};
+    case ErrorKind::kConflict:
+      return {"conflict", {409, 9, 69}};
+    case ErrorKind::kTooLarge:
+      return {"too_large", {413, 8, 65}};
+    case ErrorKind::kUnsupported:
+      return {"unsupported", {415, 12, 65}};
+    case ErrorKind::kUnprocessable:
+      return {"unprocessable", {422, 3, 65}};
+    case ErrorKind::kRateLimited:
+      return {"rate_limited", {429, 8, 75}};
+    case ErrorKind::kCancelled:
+      return {"cancelled", {499, 1, 130}};
+    case ErrorKind::kInternal:
+      return {"internal", {500, 13, 70}};
+    case ErrorKind::kNotImplemented:
+      return {"not_implemented", {501, 12, 69}};
+    case ErrorKind::kUnavailable:
+      return {"unavailable", {503, 14, 75}};
+    case ErrorKind::kDeadlineExceeded:
+      return {"deadline_exceeded", {504, 4, 75}};
+    case ErrorKind::kDataLoss:
+      return {"data_loss", {422, 15, 65}};
   }
   return {"internal", {500, 13, 70}};
 }

@@ -15,23 +15,23 @@ namespace forebay {
 
 // The kinds of failure every boundary can express. HTTP status, gRPC code and exit status follow from the kind.
 enum class ErrorKind : std::uint8_t {
-  kInvalidArgument,    // 400: the request is wrong and will stay wrong
-  kUnauthenticated,    // 401
-  kPermissionDenied,   // 403
-  kNotFound,           // 404
-  kMethodNotAllowed,   // 405
-  kNotAcceptable,      // 406
-  kConflict,           // 409: not in this state
-  kTooLarge,           // 413
-  kUnsupported,        // 415: this kind of body or file is not understood
-  kUnprocessable,      // 422: well-formed, but the model cannot take it
-  kRateLimited,        // 429: the client's own limit
-  kCancelled,          // 499: the caller went away
-  kInternal,           // 500: our bug, or an engine's
-  kNotImplemented,     // 501
-  kUnavailable,        // 503: the server's limit, or not ready yet
-  kDeadlineExceeded,   // 504
-  kDataLoss,           // a file is damaged: 422 over HTTP, exit 65
+  kInvalidArgument,   // 400: the request is wrong and will stay wrong
+  kUnauthenticated,   // 401
+  kPermissionDenied,  // 403
+  kNotFound,          // 404
+  kMethodNotAllowed,  // 405
+  kNotAcceptable,     // 406
+  kConflict,          // 409: not in this state
+  kTooLarge,          // 413
+  kUnsupported,       // 415: this kind of body or file is not understood
+  kUnprocessable,     // 422: well-formed, but the model cannot take it
+  kRateLimited,       // 429: the client's own limit
+  kCancelled,         // 499: the caller went away
+  kInternal,          // 500: our bug, or an engine's
+  kNotImplemented,    // 501
+  kUnavailable,       // 503: the server's limit, or not ready yet
+  kDeadlineExceeded,  // 504
+  kDataLoss,          // a file is damaged: 422 over HTTP, exit 65
 };
 
 struct KindMapping {
@@ -44,12 +44,12 @@ std::string_view name_of(ErrorKind kind);
 
 // One stable code. Each room lists its own in its errors.h, within its range; cli composes them into one catalogue.
 struct ErrorCode {
-  std::uint16_t number;       // FB1042 is 1042
-  std::string_view name;      // gguf_tensor_out_of_bounds
+  std::uint16_t number;   // FB1042 is 1042
+  std::string_view name;  // gguf_tensor_out_of_bounds
   ErrorKind kind;
-  std::string_view meaning;   // one sentence for `forebay explain`
-  std::string_view hint;      // what the reader can do about it
-  std::string id() const;     // "FB1042"
+  std::string_view meaning;  // one sentence for `forebay explain`
+  std::string_view hint;     // what the reader can do about it
+  std::string id() const;    // "FB1042"
   bool operator==(const ErrorCode& other) const { return number == other.number; }
 };
 

@@ -18,16 +18,23 @@ struct Row {
   int grpc_code;
   int exit_status;
 };
-constexpr Row kTable[] = {
-    {ErrorKind::kInvalidArgument, "invalid_argument", 400, 3, 64},  {ErrorKind::kUnauthenticated, "unauthenticated", 401, 16, 77},
-    {ErrorKind::kPermissionDenied, "permission_denied", 403, 7, 77}, {ErrorKind::kNotFound, "not_found", 404, 5, 66},
-    {ErrorKind::kMethodNotAllowed, "method_not_allowed", 405, 12, 64}, {ErrorKind::kNotAcceptable, "not_acceptable", 406, 3, 64},
-    {ErrorKind::kConflict, "conflict", 409, 9, 69},                 {ErrorKind::kTooLarge, "too_large", 413, 8, 65},
-    {ErrorKind::kUnsupported, "unsupported", 415, 12, 65},          {ErrorKind::kUnprocessable, "unprocessable", 422, 3, 65},
-    {ErrorKind::kRateLimited, "rate_limited", 429, 8, 75},          {ErrorKind::kCancelled, "cancelled", 499, 1, 130},
-    {ErrorKind::kInternal, "internal", 500, 13, 70},                {ErrorKind::kNotImplemented, "not_implemented", 501, 12, 69},
-    {ErrorKind::kUnavailable, "unavailable", 503, 14, 75},          {ErrorKind::kDeadlineExceeded, "deadline_exceeded", 504, 4, 75},
-    {ErrorKind::kDataLoss, "data_loss", 422, 15, 65}};
+constexpr Row kTable[] = {{ErrorKind::kInvalidArgument, "invalid_argument", 400, 3, 64},
+                          {ErrorKind::kUnauthenticated, "unauthenticated", 401, 16, 77},
+                          {ErrorKind::kPermissionDenied, "permission_denied", 403, 7, 77},
+                          {ErrorKind::kNotFound, "not_found", 404, 5, 66},
+                          {ErrorKind::kMethodNotAllowed, "method_not_allowed", 405, 12, 64},
+                          {ErrorKind::kNotAcceptable, "not_acceptable", 406, 3, 64},
+                          {ErrorKind::kConflict, "conflict", 409, 9, 69},
+                          {ErrorKind::kTooLarge, "too_large", 413, 8, 65},
+                          {ErrorKind::kUnsupported, "unsupported", 415, 12, 65},
+                          {ErrorKind::kUnprocessable, "unprocessable", 422, 3, 65},
+                          {ErrorKind::kRateLimited, "rate_limited", 429, 8, 75},
+                          {ErrorKind::kCancelled, "cancelled", 499, 1, 130},
+                          {ErrorKind::kInternal, "internal", 500, 13, 70},
+                          {ErrorKind::kNotImplemented, "not_implemented", 501, 12, 69},
+                          {ErrorKind::kUnavailable, "unavailable", 503, 14, 75},
+                          {ErrorKind::kDeadlineExceeded, "deadline_exceeded", 504, 4, 75},
+                          {ErrorKind::kDataLoss, "data_loss", 422, 15, 65}};
 
 TEST(ErrorKinds, MapToHttpGrpcAndExitStatus) {
   for (const Row& row : kTable) {
@@ -62,7 +69,8 @@ TEST(Error, ShowsItsCodeItsNameAndItsMessage) {
 }
 
 TEST(Error, CarriesAHintAFieldAndAWaitOfItsOwn) {
-  const Error error = Error(kQueueFull, "full").with_hint("later").with_field("messages[2]").with_retry_after(std::chrono::milliseconds(1'500));
+  const Error error =
+      Error(kQueueFull, "full").with_hint("later").with_field("messages[2]").with_retry_after(std::chrono::milliseconds(1'500));
   EXPECT_EQ(error.hint(), "later");
   EXPECT_EQ(error.field(), "messages[2]");
   EXPECT_EQ(error.retry_after(), std::chrono::milliseconds(1'500));

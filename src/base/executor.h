@@ -19,7 +19,7 @@ class Executor {
 };
 
 struct ThreadPoolOptions {
-  std::string name;               // of the threads, at most 12 characters are visible
+  std::string name;  // of the threads, at most 12 characters are visible
   std::size_t threads = 2;
   std::size_t queue_tasks_max = 1024;
 };

@@ -47,15 +47,22 @@ class Gate {
     ++state->inside;
     return Pass(this);
   }
-  void close() { auto state = state_.lock(); state->closed = true; }
+  void close() {
+    auto state = state_.lock();
+    state->closed = true;
+  }
   // Closes and waits until nobody is inside; false when `until` came first.
   bool close_and_wait_until(Instant until) {
     auto state = state_.lock();
     state->closed = true;
     return state.wait_until(left_, until, [](const State& now) { return now.inside == 0; });
   }
-  std::size_t inside() const { return state_.read([](const State& now) { return now.inside; }); }
-  bool closed() const { return state_.read([](const State& now) { return now.closed; }); }
+  std::size_t inside() const {
+    return state_.read([](const State& now) { return now.inside; });
+  }
+  bool closed() const {
+    return state_.read([](const State& now) { return now.closed; });
+  }
 
  private:
   struct State {

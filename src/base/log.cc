@@ -16,11 +16,16 @@ std::atomic<Format> format_now{Format::kConsole};
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::kDebug: return spdlog::level::debug;
-    case Level::kInfo: return spdlog::level::info;
-    case Level::kWarning: return spdlog::level::warn;
-    case Level::kError: return spdlog::level::err;
-    case Level::kOff: return spdlog::level::off;
+    case Level::kDebug:
+      return spdlog::level::debug;
+    case Level::kInfo:
+      return spdlog::level::info;
+    case Level::kWarning:
+      return spdlog::level::warn;
+    case Level::kError:
+      return spdlog::level::err;
+    case Level::kOff:
+      return spdlog::level::off;
   }
   return spdlog::level::info;
 }
@@ -49,9 +54,12 @@ bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x
 
 // A line end or an escape sequence from outside must not look like a line or a colour of ours.
 void append_escaped(std::string& out, char c) {
-  if (c == '\n') out += "\\n";
-  else if (is_control(c)) fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-  else out += c;
+  if (c == '\n')
+    out += "\\n";
+  else if (is_control(c))
+    fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+  else
+    out += c;
 }
 
 void append_json_string(std::string& out, std::string_view text) {
@@ -83,8 +91,10 @@ std::string render(Format format, std::string_view level, std::string_view messa
     } else {
       line += fmt::format("  {}=", key);
       const bool plain = std::ranges::none_of(shown, [](char c) { return c == ' ' || c == '"' || is_control(c); });
-      if (plain && !shown.empty()) line += shown;
-      else append_json_string(line, shown);
+      if (plain && !shown.empty())
+        line += shown;
+      else
+        append_json_string(line, shown);
     }
   }
   if (format == Format::kJson) line += '}';
@@ -101,11 +111,16 @@ void set_level(Level level) { logger().set_level(to_spdlog(level)); }
 
 Level level() {
   switch (logger().level()) {
-    case spdlog::level::debug: return Level::kDebug;
-    case spdlog::level::info: return Level::kInfo;
-    case spdlog::level::warn: return Level::kWarning;
-    case spdlog::level::err: return Level::kError;
-    default: return Level::kOff;
+    case spdlog::level::debug:
+      return Level::kDebug;
+    case spdlog::level::info:
+      return Level::kInfo;
+    case spdlog::level::warn:
+      return Level::kWarning;
+    case spdlog::level::err:
+      return Level::kError;
+    default:
+      return Level::kOff;
   }
 }
 

@@ -18,7 +18,8 @@ TEST(Log, WritesOneJsonObjectALine) {
 }
 
 TEST(Log, WritesFieldsForPeople) {
-  EXPECT_EQ(render(Format::kConsole, "info", "loaded", {{"model", "m"}, {"text", "a b"}, {"none", ""}}), "loaded  model=m  text=\"a b\"  none=\"\"");
+  EXPECT_EQ(render(Format::kConsole, "info", "loaded", {{"model", "m"}, {"text", "a b"}, {"none", ""}}),
+            "loaded  model=m  text=\"a b\"  none=\"\"");
 }
 
 TEST(Log, EscapesWhatCouldForgeALineOrColourTheTerminal) {

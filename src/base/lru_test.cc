@@ -66,7 +66,9 @@ struct NaiveCache {
     std::rotate(entries.begin(), found, found + 1);
     return &entries.front().value;
   }
-  bool erase(int key) { return std::erase_if(entries, [&](const Entry& entry) { return entry.key == key; }) > 0; }
+  bool erase(int key) {
+    return std::erase_if(entries, [&](const Entry& entry) { return entry.key == key; }) > 0;
+  }
   bool insert(int key, int value, std::size_t size) {
     erase(key);
     if (size > limits.bytes_max || limits.entries_max == 0) return false;

@@ -31,7 +31,8 @@ std::size_t usable_cores() {
   auto quota_file = cgroup_file("cpu.max");
   double quota = 0;
   double period = 0;
-  if (quota_file >> quota >> period && period > 0) cores = std::min(cores, static_cast<std::size_t>(std::max(1.0, std::floor(quota / period))));
+  if (quota_file >> quota >> period && period > 0)
+    cores = std::min(cores, static_cast<std::size_t>(std::max(1.0, std::floor(quota / period))));
   return cores;
 }
 

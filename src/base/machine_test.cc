@@ -30,7 +30,7 @@ TEST(Machine, KnowsTheAffinityMask) {
 }
 
 TEST(Machine, AllowsSomeMemoryAndNoMoreThanThereIs) {
-  struct sysinfo info {};
+  struct sysinfo info{};
   ASSERT_EQ(::sysinfo(&info), 0);
   EXPECT_GT(usable_memory_bytes(), 1u << 20);
   EXPECT_LE(usable_memory_bytes(), std::uint64_t{info.totalram} * info.mem_unit);

@@ -41,11 +41,12 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path, std::size
   // O_NONBLOCK: opening a pipe must not wait for its writer.
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.number() < 0) return fail(open_error(path, errno));
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.number(), &status) != 0) return fail(open_error(path, errno));
   if (!S_ISREG(status.st_mode)) return fail(kFileNotRegular, fmt::format("'{}' is not a regular file", path.string()));
   const auto size = static_cast<std::size_t>(status.st_size);
-  if (size > bytes_max) return fail(kFileTooLarge, fmt::format("'{}' has {} bytes; at most {} are allowed", path.string(), size, bytes_max));
+  if (size > bytes_max)
+    return fail(kFileTooLarge, fmt::format("'{}' has {} bytes; at most {} are allowed", path.string(), size, bytes_max));
   if (size == 0) return MappedFile(std::span<const std::byte>());
   void* start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
   if (start == MAP_FAILED) return fail(open_error(path, errno));

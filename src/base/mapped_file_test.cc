@@ -14,7 +14,9 @@ namespace {
 
 class MappedFileTest : public testing::Test {
  protected:
-  MappedFileTest() : folder_(std::filesystem::temp_directory_path() / make_id("forebay-test")) { std::filesystem::create_directory(folder_); }
+  MappedFileTest() : folder_(std::filesystem::temp_directory_path() / make_id("forebay-test")) {
+    std::filesystem::create_directory(folder_);
+  }
   ~MappedFileTest() override { std::filesystem::remove_all(folder_); }
 
   std::filesystem::path file(const std::string& name, std::string_view content) const {

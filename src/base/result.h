@@ -21,15 +21,15 @@ inline std::unexpected<Error> fail(Error error) { return std::unexpected(std::mo
 
 #define FOREBAY_CAT_(a, b) a##b
 #define FOREBAY_CAT(a, b) FOREBAY_CAT_(a, b)
-#define FOREBAY_TRY_(ret, result, expr, ...)                                                                  \
-  if (auto result = (expr); !result) {                                                                        \
-    ret std::unexpected(::forebay::annotate(std::move(result).error() __VA_OPT__(, ) __VA_ARGS__));           \
+#define FOREBAY_TRY_(ret, result, expr, ...)                                                        \
+  if (auto result = (expr); !result) {                                                              \
+    ret std::unexpected(::forebay::annotate(std::move(result).error() __VA_OPT__(, ) __VA_ARGS__)); \
   }
-#define FOREBAY_TRY_ASSIGN_(ret, result, decl, expr, ...)                                                     \
-  auto result = (expr);                                                                                       \
-  if (!result) {                                                                                              \
-    ret std::unexpected(::forebay::annotate(std::move(result).error() __VA_OPT__(, ) __VA_ARGS__));           \
-  }                                                                                                           \
+#define FOREBAY_TRY_ASSIGN_(ret, result, decl, expr, ...)                                           \
+  auto result = (expr);                                                                             \
+  if (!result) {                                                                                    \
+    ret std::unexpected(::forebay::annotate(std::move(result).error() __VA_OPT__(, ) __VA_ARGS__)); \
+  }                                                                                                 \
   decl = *std::move(result)
 #define TRY(expr, ...) FOREBAY_TRY_(return, FOREBAY_CAT(try_, __COUNTER__), expr __VA_OPT__(, ) __VA_ARGS__)
 #define TRY_ASSIGN(decl, expr, ...) FOREBAY_TRY_ASSIGN_(return, FOREBAY_CAT(try_, __COUNTER__), decl, expr __VA_OPT__(, ) __VA_ARGS__)

@@ -22,7 +22,9 @@ class Synchronized {
     T* operator->() && = delete;
     // Waits on `changed` until `ready(value)`; the lock is released meanwhile.
     template <class Ready>
-    void wait(std::condition_variable& changed, Ready ready) { changed.wait(lock_, [&] { return ready(*value_); }); }
+    void wait(std::condition_variable& changed, Ready ready) {
+      changed.wait(lock_, [&] { return ready(*value_); });
+    }
     template <class Time, class Ready>
     bool wait_until(std::condition_variable& changed, Time until, Ready ready) {
       return changed.wait_until(lock_, until, [&] { return ready(*value_); });

@@ -17,7 +17,10 @@ concept DereferencesATemporaryLock = requires(Synchronized<T>& guarded) { *guard
 template <class T>
 concept ReachesThroughATemporaryLock = requires(Synchronized<T>& guarded) { guarded.lock()->size(); };
 template <class T>
-concept DereferencesANamedLock = requires(Synchronized<T>::Locked& locked) { *locked; locked->size(); };
+concept DereferencesANamedLock = requires(Synchronized<T>::Locked& locked) {
+  *locked;
+  locked->size();
+};
 
 // A temporary lock is gone before its value is used, so this must not compile; with a name it must.
 static_assert(!DereferencesATemporaryLock<std::vector<int>> && !ReachesThroughATemporaryLock<std::vector<int>>);

@@ -20,10 +20,10 @@ struct ServeOptions {
   http::HttpOptions http;
   accounts::AccountsOptions accounts;
   models::ModelsOptions models;
-  std::uint64_t memory_budget_bytes = 0;              // 0: 80 % of what the machine allows
+  std::uint64_t memory_budget_bytes = 0;  // 0: 80 % of what the machine allows
   std::chrono::milliseconds drain_timeout{30'000};
-  std::uint32_t background_threads = 2;               // loads
-  std::uint32_t request_threads = 2;                  // templates, tokenizing, decoding images
+  std::uint32_t background_threads = 2;  // loads
+  std::uint32_t request_threads = 2;     // templates, tokenizing, decoding images
   std::vector<models::ModelSource> sources;
 };
 

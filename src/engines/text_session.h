@@ -21,7 +21,7 @@ enum class Pooling : std::uint8_t { kFromFile, kNone, kMean, kCls, kLast, kRank 
 
 struct TextSessionOptions {
   std::uint32_t context_tokens = 0;     // KV cells in all; 0: one trained context (at most 8,192) and at least 1,024 a
-                                          // sequence; not unified: the trained length of each, at most 4,096
+                                        // sequence; not unified: the trained length of each, at most 4,096
   std::uint32_t sequences_max = 8;      // at most 256 (libllama)
   std::uint32_t step_tokens_max = 512;  // of one step over all sequences
   bool unified_cells = true;            // one pool of cells; prefixes are shared for free. Else every sequence has its own part.

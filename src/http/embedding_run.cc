@@ -128,17 +128,16 @@ Result<> start(const ExchangePtr& exchange, EmbeddingOrder order, std::function<
   scheduling::EmbeddingRequest request{.ticket = exchange->ticket(), .texts = {}};
   TRY_ASSIGN(request.texts, tokenized(*model, order));
   exchange->keep(model);
-  auto submitted = model->embedding->submit(
-      std::move(request),
-      [exchange, name = model->name, dimensions = order.dimensions, to_json = std::move(to_json)](Result<scheduling::EmbeddingAnswer> answer) mutable {
-        // On the engine's thread: numbers become text elsewhere.
-        if (!answer) return exchange->refuse(answer.error());
-        exchange->on_pool(
-            [exchange, name = std::move(name), dimensions, to_json = std::move(to_json), answer = *std::move(answer)]() mutable {
-              shorten(answer.vectors, dimensions);
-              exchange->answer_json(to_json({std::move(name), std::move(answer.vectors), answer.tokens, answer.queued, answer.inference}));
-            });
-      });
+  auto submitted = model->embedding->submit(std::move(request), [exchange, name = model->name, dimensions = order.dimensions,
+                                                                 to_json = std::move(to_json)](
+                                                                    Result<scheduling::EmbeddingAnswer> answer) mutable {
+    // On the engine's thread: numbers become text elsewhere.
+    if (!answer) return exchange->refuse(answer.error());
+    exchange->on_pool([exchange, name = std::move(name), dimensions, to_json = std::move(to_json), answer = *std::move(answer)]() mutable {
+      shorten(answer.vectors, dimensions);
+      exchange->answer_json(to_json({std::move(name), std::move(answer.vectors), answer.tokens, answer.queued, answer.inference}));
+    });
+  });
   if (!submitted) return fail(std::move(submitted).error());
   return {};
 }

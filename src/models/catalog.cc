@@ -27,7 +27,9 @@ struct Entry {
 // Versions are numbers where they look like numbers: 10 comes after 9.
 struct VersionOrder {
   bool operator()(const std::string& a, const std::string& b) const {
-    const auto digits = [](const std::string& text) { return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }); };
+    const auto digits = [](const std::string& text) {
+      return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+    };
     if (digits(a) && digits(b) && a.size() != b.size()) return a.size() < b.size();
     return a < b;
   }
@@ -41,7 +43,8 @@ std::unexpected<Error> not_ready(const Entry& entry) {
   if (entry.state == ModelState::kFailed) {
     return fail(Error(kModelLoadFailed, fmt::format("model '{}' could not be loaded: {}", entry.source.name, entry.error->message())));
   }
-  return fail(Error(kModelNotReady, fmt::format("model '{}' is {}", entry.source.name, name_of(entry.state))).with_retry_after(kLoadingRetryAfter));
+  return fail(
+      Error(kModelNotReady, fmt::format("model '{}' is {}", entry.source.name, name_of(entry.state))).with_retry_after(kLoadingRetryAfter));
 }
 
 // The newest ready version; else the newest, for its reason.
@@ -56,7 +59,8 @@ std::unexpected<Error> unknown_model(const Table& table, std::string_view name) 
   std::vector<std::string> names;
   for (const auto& [known, versions] : table) names.push_back(known);
   Error error(kModelNotFound, fmt::format("no model named '{}'", name.substr(0, 128)));
-  if (auto meant = nearest(name, names)) return fail(std::move(error).with_hint(fmt::format("did you mean '{}'? GET /v1/models lists the names", *meant)));
+  if (auto meant = nearest(name, names))
+    return fail(std::move(error).with_hint(fmt::format("did you mean '{}'? GET /v1/models lists the names", *meant)));
   return fail(std::move(error));
 }
 
@@ -66,16 +70,21 @@ Result<Lease> only_model(const Table& table, std::optional<formats::Task> task) 
   const Entry* pending = nullptr;
   for (const auto& [name, versions] : table) {
     auto model = latest(versions);
-    if (!model) pending = &versions.rbegin()->second;
-    else if (!task || (*model)->description.task == *task) candidates.push_back(*std::move(model));
+    if (!model)
+      pending = &versions.rbegin()->second;
+    else if (!task || (*model)->description.task == *task)
+      candidates.push_back(*std::move(model));
   }
   if (candidates.size() == 1) return candidates.front();
-  if (candidates.size() > 1) return fail(Error(kModelNameNeeded, fmt::format("{} models could answer; name one", candidates.size())).with_field("model"));
+  if (candidates.size() > 1)
+    return fail(Error(kModelNameNeeded, fmt::format("{} models could answer; name one", candidates.size())).with_field("model"));
   if (pending != nullptr) return not_ready(*pending);
   return fail(kModelNotFound, task ? fmt::format("no model for {} is served", name_of(*task)) : "no model is served");
 }
 bool all_of_entries(const Table& table, bool (*holds)(const Entry&)) {
-  return std::ranges::all_of(table, [&](const auto& named) { return std::ranges::all_of(named.second, [&](const auto& version) { return holds(version.second); }); });
+  return std::ranges::all_of(table, [&](const auto& named) {
+    return std::ranges::all_of(named.second, [&](const auto& version) { return holds(version.second); });
+  });
 }
 }  // namespace
 
@@ -93,16 +102,19 @@ struct Catalog::State {
 
 std::string_view name_of(ModelState state) {
   switch (state) {
-    case ModelState::kQueued: return "queued";
-    case ModelState::kLoading: return "loading";
-    case ModelState::kReady: return "ready";
-    case ModelState::kFailed: return "failed";
+    case ModelState::kQueued:
+      return "queued";
+    case ModelState::kLoading:
+      return "loading";
+    case ModelState::kReady:
+      return "ready";
+    case ModelState::kFailed:
+      return "failed";
   }
   return "failed";
 }
 
-Catalog::Catalog(ModelsOptions options, Context context)
-    : state_(std::make_unique<State>(std::move(options), std::move(context))) {}
+Catalog::Catalog(ModelsOptions options, Context context) : state_(std::make_unique<State>(std::move(options), std::move(context))) {}
 
 Catalog::~Catalog() {
   shut_down();
@@ -118,14 +130,14 @@ void Catalog::State::set(const ModelSource& source, const std::function<void(Ent
 
 void Catalog::State::load(const ModelSource& source) {
   set(source, [](Entry& entry) { entry.state = ModelState::kLoading; });
-  auto loaded = load_model(source, options,
-                           {.engines = context.engines,
-                            .clock = context.clock,
-                            .budget = context.budget,
-                            .metrics = context.metrics,
-                            .progress = [this](float) { return !stopping.load(); }});
+  auto loaded = load_model(
+      source, options,
+      {.engines = context.engines, .clock = context.clock, .budget = context.budget, .metrics = context.metrics, .progress = [this](float) {
+         return !stopping.load();
+       }});
   if (!loaded) {
-    log::error("model could not be loaded", {{"model", source.name}, {"version", source.version}, {"error", loaded.error().to_log_string()}});
+    log::error("model could not be loaded",
+               {{"model", source.name}, {"version", source.version}, {"error", loaded.error().to_log_string()}});
     set(source, [&](Entry& entry) {
       entry.state = ModelState::kFailed;
       entry.error = loaded.error();
@@ -150,7 +162,8 @@ Result<> Catalog::add(std::vector<ModelSource> sources) {
     auto table = state_->table.lock();
     std::size_t count = 0;
     for (const auto& [name, versions] : *table) count += versions.size();
-    if (count + sources.size() > state_->options.models_max) return fail(kTooManyModels, fmt::format("more than {} models", state_->options.models_max));
+    if (count + sources.size() > state_->options.models_max)
+      return fail(kTooManyModels, fmt::format("more than {} models", state_->options.models_max));
     for (std::size_t i = 0; i < sources.size(); ++i) {
       const auto twin = [&](const ModelSource& other) { return other.name == sources[i].name && other.version == sources[i].version; };
       const auto known = table->find(sources[i].name);
@@ -159,7 +172,8 @@ Result<> Catalog::add(std::vector<ModelSource> sources) {
         return fail(kDuplicateModel, fmt::format("model '{}' version {} is given twice", sources[i].name, sources[i].version));
       }
     }
-    for (const auto& source : sources) (*table)[source.name].emplace(source.version, Entry{.source = source, .since = state_->context.clock->wall()});
+    for (const auto& source : sources)
+      (*table)[source.name].emplace(source.version, Entry{.source = source, .since = state_->context.clock->wall()});
   }
   for (const auto& source : sources) {
     TRY_ASSIGN(auto pass, state_->loads.enter());
@@ -189,12 +203,15 @@ Result<Lease> Catalog::lease(std::string_view name, std::string_view version, st
     model = latest(found->second);
   } else {
     const auto entry = found->second.find(std::string(version));
-    if (entry == found->second.end()) return fail(kVersionNotFound, fmt::format("model '{}' has no version '{}'", name, version.substr(0, 64)));
+    if (entry == found->second.end())
+      return fail(kVersionNotFound, fmt::format("model '{}' has no version '{}'", name, version.substr(0, 64)));
     if (entry->second.state != ModelState::kReady) return not_ready(entry->second);
     model = entry->second.model;
   }
   if (model && task && (*model)->description.task != *task) {
-    return fail(Error(kWrongTask, fmt::format("model '{}' is for {}, not for {}", name, name_of((*model)->description.task), name_of(*task))).with_field("model"));
+    return fail(
+        Error(kWrongTask, fmt::format("model '{}' is for {}, not for {}", name, name_of((*model)->description.task), name_of(*task)))
+            .with_field("model"));
   }
   return model;
 }
@@ -210,12 +227,14 @@ std::vector<ModelStatus> Catalog::list() const {
 }
 
 bool Catalog::all_ready() const {
-  return state_->table.read([](const Table& table) { return all_of_entries(table, [](const Entry& entry) { return entry.state == ModelState::kReady; }); });
+  return state_->table.read(
+      [](const Table& table) { return all_of_entries(table, [](const Entry& entry) { return entry.state == ModelState::kReady; }); });
 }
 
 bool Catalog::State::settled() const {
   return table.read([](const Table& entries) {
-    return all_of_entries(entries, [](const Entry& entry) { return entry.state == ModelState::kReady || entry.state == ModelState::kFailed; });
+    return all_of_entries(entries,
+                          [](const Entry& entry) { return entry.state == ModelState::kReady || entry.state == ModelState::kFailed; });
   });
 }
 

@@ -35,9 +35,9 @@ struct ModelStatus {
   std::string name;
   std::string version;
   ModelState state = ModelState::kQueued;
-  std::optional<Error> error;                 // kFailed
+  std::optional<Error> error;  // kFailed
   std::chrono::system_clock::time_point since;
-  std::shared_ptr<const ServedModel> model;   // kReady
+  std::shared_ptr<const ServedModel> model;  // kReady
 };
 
 // The right to use one version: keeps it loaded while held. Cheap to copy; hold it for one request.
@@ -50,8 +50,8 @@ class Catalog {
     const Clock* clock = nullptr;
     ByteBudget* budget = nullptr;
     telemetry::ServingMetrics* metrics = nullptr;
-    Executor* background = nullptr;           // loads run here
-    std::function<void()> settled;            // called on it whenever the last load in progress has ended; may be empty
+    Executor* background = nullptr;  // loads run here
+    std::function<void()> settled;   // called on it whenever the last load in progress has ended; may be empty
   };
   Catalog(ModelsOptions options, Context context);
   // Waits for loads in progress, then releases every model.

@@ -25,11 +25,10 @@ class CatalogTest : public testing::Test {
     budget_ = std::make_unique<ByteBudget>(budget_bytes);
     auto engine = std::make_unique<engines::FakeEngine>();
     control_ = &engine->control();
-    Catalog::Context context{.clock = &clock_,
-                             .budget = budget_.get(),
-                             .metrics = &serving_metrics_,
-                             .background = &background_,
-                             .settled = [this] { ++settled_; }};
+    Catalog::Context context{
+        .clock = &clock_, .budget = budget_.get(), .metrics = &serving_metrics_, .background = &background_, .settled = [this] {
+          ++settled_;
+        }};
     context.engines.push_back(std::move(engine));
     catalog_ = std::make_unique<Catalog>(options, std::move(context));
     return *catalog_;

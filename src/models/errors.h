@@ -13,7 +13,8 @@ inline constexpr ErrorCode kModelNotReady{5002, "model_not_ready", ErrorKind::kU
                                           "GET /readyz answers 200 once every model is loaded and warm"};
 inline constexpr ErrorCode kModelLoadFailed{5003, "model_load_failed", ErrorKind::kUnavailable, "The model could not be loaded.",
                                             "`forebay inspect FILE` says what is wrong with the file"};
-inline constexpr ErrorCode kModelNameNeeded{5004, "model_name_needed", ErrorKind::kInvalidArgument, "Several models are served and the request names none.",
+inline constexpr ErrorCode kModelNameNeeded{5004, "model_name_needed", ErrorKind::kInvalidArgument,
+                                            "Several models are served and the request names none.",
                                             "set \"model\" to one of the names of GET /v1/models"};
 inline constexpr ErrorCode kWrongTask{5005, "wrong_task", ErrorKind::kUnprocessable, "The model does another kind of work than this route.",
                                       "GET /v1/models shows each model's task"};
@@ -26,13 +27,13 @@ inline constexpr ErrorCode kRepositoryEmpty{5008, "repository_empty", ErrorKind:
 inline constexpr ErrorCode kTooManyModels{5009, "too_many_models", ErrorKind::kTooLarge, "There are more models than models.models_max.",
                                           "raise models.models_max"};
 
-inline constexpr ErrorCode kNoEngine{5010, "engine_not_in_build", ErrorKind::kNotImplemented, "The file was read, but no engine of this build runs it.",
-                                     "`forebay devices` lists the engines"};
-inline constexpr ErrorCode kModelHasNoWeights{5011, "model_has_no_weights", ErrorKind::kUnprocessable, "The file holds a tokenizer only and cannot be served.",
-                                              "use the full model file"};
+inline constexpr ErrorCode kNoEngine{5010, "engine_not_in_build", ErrorKind::kNotImplemented,
+                                     "The file was read, but no engine of this build runs it.", "`forebay devices` lists the engines"};
+inline constexpr ErrorCode kModelHasNoWeights{5011, "model_has_no_weights", ErrorKind::kUnprocessable,
+                                              "The file holds a tokenizer only and cannot be served.", "use the full model file"};
 
-inline constexpr const ErrorCode* kModelsErrors[] = {&kModelNotFound,   &kVersionNotFound, &kModelNotReady, &kModelLoadFailed, &kModelNameNeeded,
-                                                     &kWrongTask,       &kDuplicateModel,  &kBadModelName,  &kRepositoryEmpty, &kTooManyModels,
-                                                     &kNoEngine,        &kModelHasNoWeights};
+inline constexpr const ErrorCode* kModelsErrors[] = {&kModelNotFound,   &kVersionNotFound, &kModelNotReady,  &kModelLoadFailed,
+                                                     &kModelNameNeeded, &kWrongTask,       &kDuplicateModel, &kBadModelName,
+                                                     &kRepositoryEmpty, &kTooManyModels,   &kNoEngine,       &kModelHasNoWeights};
 
 }  // namespace forebay::models

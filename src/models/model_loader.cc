@@ -28,7 +28,9 @@ engines::TextSessionOptions session_options(const ModelsOptions& options, Task t
   return session;
 }
 
-std::uint32_t workers_of(const ModelsOptions& options, Task task) { return task == Task::kTextGeneration ? std::max(1U, options.generation.workers) : 1; }
+std::uint32_t workers_of(const ModelsOptions& options, Task task) {
+  return task == Task::kTextGeneration ? std::max(1U, options.generation.workers) : 1;
+}
 
 Result<> open_runner(ServedModel& model, const ModelsOptions& options, const scheduling::RunnerContext& context) {
   switch (model.description.task) {
@@ -131,7 +133,8 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
   auto model = std::make_shared<ServedModel>();
   model->name = source.name;
   model->version = source.version;
-  TRY_ASSIGN(model->description, formats::read_model(source.path, {.file_bytes_max = options.file_bytes_max}), "reading model " + source.name);
+  TRY_ASSIGN(model->description, formats::read_model(source.path, {.file_bytes_max = options.file_bytes_max}),
+             "reading model " + source.name);
   const auto& description = model->description;
   if (description.text && !description.text->has_tensors) return fail(kModelHasNoWeights, fmt::format("'{}' has no weights", source.name));
 
@@ -140,9 +143,10 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
 
   // What the file declares is held before it is loaded, so that a model which does not fit is refused and not half loaded.
   TRY_ASSIGN(model->memory, context.budget->reserve(description.weight_bytes, fmt::format("model '{}'", source.name)));
-  TRY_ASSIGN(model->loaded,
-             (*engine)->load(source.path, description, {.backend = options.backend, .threads = options.threads, .progress = context.progress}),
-             "loading model " + source.name);
+  TRY_ASSIGN(
+      model->loaded,
+      (*engine)->load(source.path, description, {.backend = options.backend, .threads = options.threads, .progress = context.progress}),
+      "loading model " + source.name);
   const auto session = session_options(options, description.task);
   const auto need = model->loaded->memory_need(session);
   model->memory = {};

@@ -70,7 +70,8 @@ class Lister {
   RepositoryListing take() && { return std::move(listing_); }
 
  private:
-  Result<> add_only_file(const std::string& name, const std::string& version, const fs::path& folder, const std::vector<fs::path>& entries) {
+  Result<> add_only_file(const std::string& name, const std::string& version, const fs::path& folder,
+                         const std::vector<fs::path>& entries) {
     std::vector<fs::path> files;
     std::ranges::copy_if(entries, std::back_inserter(files), has_model_extension);
     if (files.empty()) return ignore(folder, "no model file in it");
@@ -114,7 +115,8 @@ Result<ModelSource> source_of(std::string_view argument) {
   } else {
     source.path = argument;
     source.name = source.path.stem().string();
-    if (source.name == "model" && source.path.has_parent_path()) source.name = fs::absolute(source.path, error).parent_path().filename().string();
+    if (source.name == "model" && source.path.has_parent_path())
+      source.name = fs::absolute(source.path, error).parent_path().filename().string();
   }
   if (!is_model_name(source.name)) return fail(kBadModelName, fmt::format("'{}' cannot be a model name", source.name));
   if (!fs::exists(source.path, error)) return fail(kFileNotFound, fmt::format("no such file: '{}'", source.path.string()));

@@ -14,7 +14,7 @@ namespace forebay::models {
 struct ModelSource {
   std::string name;
   std::string version = "1";
-  std::filesystem::path path;   // a file
+  std::filesystem::path path;  // a file
 };
 
 struct RepositoryListing {

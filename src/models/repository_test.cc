@@ -1,7 +1,6 @@
 #include "models/repository.h"
 
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <fstream>

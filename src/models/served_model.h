@@ -20,7 +20,7 @@ struct ServedModel {
   std::string name;
   std::string version;
   formats::ModelDescription description;
-  std::string backend;                               // as chosen, for info and metrics
+  std::string backend;  // as chosen, for info and metrics
   std::vector<std::string> backend_passed_over;
   std::chrono::system_clock::time_point loaded_at;
   std::chrono::milliseconds load_time{0};
@@ -31,9 +31,9 @@ struct ServedModel {
 
   // Text models.
   const text::Tokenizer* tokenizer = nullptr;
-  std::optional<text::ChatTemplate> chat_template;   // the model's own, or ChatML announced by a warning
-  std::optional<Error> chat_template_error;          // why there is none
-  std::uint32_t sequence_tokens_max = 0;             // prompt and generation together; of an embedding: one text
+  std::optional<text::ChatTemplate> chat_template;  // the model's own, or ChatML announced by a warning
+  std::optional<Error> chat_template_error;         // why there is none
+  std::uint32_t sequence_tokens_max = 0;            // prompt and generation together; of an embedding: one text
 
   // Exactly one is set, by description.task.
   std::unique_ptr<scheduling::GenerationRunner> generation;

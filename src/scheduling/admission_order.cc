@@ -1,9 +1,9 @@
 #include "scheduling/admission_order.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-
-#include <fmt/format.h>
 
 #include "base/errors.h"
 #include "scheduling/errors.h"
@@ -134,7 +134,8 @@ void AdmissionOrder::promote(Instant now) {
 
 Error AdmissionOrder::overloaded() const {
   const auto measured = rate_.time_for(entries_.size() - open_at_);
-  const Duration wait = std::clamp<Duration>(measured.value_or(kRetryUnknown), kRetryMin, std::max<Duration>(kRetryMin, options_.queue_wait_max));
+  const Duration wait =
+      std::clamp<Duration>(measured.value_or(kRetryUnknown), kRetryMin, std::max<Duration>(kRetryMin, options_.queue_wait_max));
   return Error(kOverloaded, fmt::format("{} requests are waiting, and the queue takes {}", entries_.size(), full_at_))
       .with_retry_after(std::chrono::ceil<std::chrono::milliseconds>(wait));
 }

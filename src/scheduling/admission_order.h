@@ -27,8 +27,8 @@ class AdmissionOrder {
   struct Entry {
     Ticket ticket;
     Instant arrived;
-    Instant deadline;        // the ticket's; queue_wait_max from the arrival when it has none
-    Priority level;          // the ticket's, raised by ageing
+    Instant deadline;  // the ticket's; queue_wait_max from the arrival when it has none
+    Priority level;    // the ticket's, raised by ageing
   };
 
   explicit AdmissionOrder(const AdmissionOptions& options);
@@ -59,7 +59,7 @@ class AdmissionOrder {
     std::set<Id> ids;
   };
   struct Level {
-    std::list<Line> turns;  // the front is next
+    std::list<Line> turns;                                                      // the front is next
     std::unordered_map<std::string_view, std::list<Line>::iterator> by_client;  // keys point into `turns`
   };
   using Timers = std::set<std::pair<Instant, Id>>;

@@ -167,8 +167,12 @@ class NaiveQueue {
 };
 
 Waiting random_waiting(int work, Instant now) {
-  return {work, *rc::gen::element(Priority::kHigh, Priority::kNormal, Priority::kLow), *rc::gen::element<std::string>("a", "b", "c"), now,
-          now + milliseconds(*rc::gen::inRange(1, 300)), {}};
+  return {work,
+          *rc::gen::element(Priority::kHigh, Priority::kNormal, Priority::kLow),
+          *rc::gen::element<std::string>("a", "b", "c"),
+          now,
+          now + milliseconds(*rc::gen::inRange(1, 300)),
+          {}};
 }
 
 TEST(Property06, WhatIsTakenIsOfTheMostUrgentLevelAndTheOldestOfItsClientThere) {
@@ -243,8 +247,10 @@ TEST(Property08, NothingIsGivenOutToBeComputedAfterItsDeadlineAndEveryExpiredOne
       if (*rc::gen::arbitrary<bool>()) {
         Waiting one = random_waiting(step, clock.now());
         Ticket ticket{.client = one.client, .priority = one.priority, .cancel = one.cancel};
-        if (*rc::gen::arbitrary<bool>()) ticket.deadline = one.deadline;
-        else one.deadline = clock.now() + options.queue_wait_max;
+        if (*rc::gen::arbitrary<bool>())
+          ticket.deadline = one.deadline;
+        else
+          one.deadline = clock.now() + options.queue_wait_max;
         if (queue.push(ticket, int(step), clock.now())) waiting.emplace(step, one);
       } else if (!waiting.empty() && *rc::gen::inRange(0, 4) == 0) {
         waiting.begin()->second.cancel.cancel(CancelReason::kClientGone);
@@ -274,7 +280,9 @@ TEST(Property01, EveryLivingRequestIsAcceptedWhileThereIsRoomAndLeavesExactlyOnc
       if (*rc::gen::arbitrary<bool>()) {
         const bool was_accepting = queue.accepting();
         const Waiting one = random_waiting(step, clock.now());
-        const bool accepted = queue.push(Ticket{.client = one.client, .priority = one.priority, .deadline = one.deadline}, int(step), clock.now()).has_value();
+        const bool accepted =
+            queue.push(Ticket{.client = one.client, .priority = one.priority, .deadline = one.deadline}, int(step), clock.now())
+                .has_value();
         RC_ASSERT(accepted == was_accepting);
         if (accepted) inside.insert(step);
       } else if (auto taken = queue.take(clock.now())) {

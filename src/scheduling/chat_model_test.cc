@@ -2,9 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <iterator>
-
 #include <glaze/glaze.hpp>
+#include <iterator>
 
 #include "base/mapped_file.h"
 #include "engines/testing/model_files.h"

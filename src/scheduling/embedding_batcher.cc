@@ -1,9 +1,9 @@
 #include "scheduling/embedding_batcher.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
-
-#include <fmt/format.h>
 
 #include "base/errors.h"
 #include "scheduling/errors.h"
@@ -40,8 +40,10 @@ bool EmbeddingBatcher::leave(Instant now) {
   bool any = false;
   for (Active& active : active_) {
     const Ticket& ticket = active.taken.ticket;
-    if (ticket.cancel.cancelled()) end(active, fail(ticket.cancel.error()));
-    else if (ticket.deadline && *ticket.deadline <= now) end(active, fail(kDeadlinePassed, "the deadline passed while the texts were being embedded"));
+    if (ticket.cancel.cancelled())
+      end(active, fail(ticket.cancel.error()));
+    else if (ticket.deadline && *ticket.deadline <= now)
+      end(active, fail(kDeadlinePassed, "the deadline passed while the texts were being embedded"));
     any |= active.ended;
   }
   if (any) remove_ended();
@@ -176,8 +178,10 @@ void EmbeddingBatcher::end(Active& active, Result<EmbeddingAnswer> answer) {
   if (active.ended) return;
   active.ended = true;
   auto& counters = *surroundings_.counters;
-  if (answer) ++counters.finished;
-  else ++(active.taken.ticket.cancel.cancelled() ? counters.cancelled : counters.failed);
+  if (answer)
+    ++counters.finished;
+  else
+    ++(active.taken.ticket.cancel.cancelled() ? counters.cancelled : counters.failed);
   active.taken.work.done(std::move(answer));
 }
 

@@ -1,7 +1,7 @@
-// Embeds the texts of many requests in shared batches, by a budget of tokens and without a timer. Requests take turns: each batch begins with
-// the longest text of the next request and is filled with the texts nearest to it in length, whoever they belong to, because
-// engines that pad pay for the longest. A text that fails alone fails its own request only.
-// Threads: confined to its engine thread, which is that of the first run_once(); destroy it there. Owner: EmbeddingRunner.
+// Embeds the texts of many requests in shared batches, by a budget of tokens and without a timer. Requests take turns: each batch begins
+// with the longest text of the next request and is filled with the texts nearest to it in length, whoever they belong to, because engines
+// that pad pay for the longest. A text that fails alone fails its own request only. Threads: confined to its engine thread, which is that
+// of the first run_once(); destroy it there. Owner: EmbeddingRunner.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,8 @@ struct EmbeddingSurroundings {
 
 class EmbeddingBatcher {
  public:
-  EmbeddingBatcher(std::unique_ptr<engines::TextSession> session, const EmbeddingOptions& options, const EmbeddingSurroundings& surroundings);
+  EmbeddingBatcher(std::unique_ptr<engines::TextSession> session, const EmbeddingOptions& options,
+                   const EmbeddingSurroundings& surroundings);
   ~EmbeddingBatcher();
 
   // One batch. False when there was nothing to do: wait for a change of the queue.

@@ -27,15 +27,19 @@ class EmbeddingFixture {
   void submit(Texts texts, Ticket ticket = {}) {
     const std::size_t index = answers.size();
     answers.emplace_back();
-    EmbeddingWork work{{.texts = std::move(texts)}, [this, index](Result<EmbeddingAnswer> answer) {
+    EmbeddingWork work{{.texts = std::move(texts)},
+                       [this, index](Result<EmbeddingAnswer> answer) {
                          EXPECT_FALSE(answers[index].has_value()) << "answered twice";
                          answers[index] = std::move(answer);
-                       }, index + 1, {}};
+                       },
+                       index + 1,
+                       {}};
     work.on_cancel = ticket.cancel.on_cancel([this, index](CancelReason) { watch.note_cancelled(index + 1); });
     ASSERT_TRUE(queue.push(std::move(ticket), std::move(work), clock.now()).has_value());
   }
   void run() {
-    while (batcher->run_once()) {}
+    while (batcher->run_once()) {
+    }
   }
 
  private:
@@ -136,7 +140,8 @@ TEST(Property05, EveryTextGetsItsOwnVectorWhateverItIsBatchedWith) {
     for (int i = 0; i < requests; ++i) {
       Texts texts;
       const int count = *rc::gen::inRange(1, 6);
-      for (int k = 0; k < count; ++k) texts.push_back(*rc::gen::container<std::vector<Token>>(*rc::gen::inRange<std::size_t>(1, 21), rc::gen::inRange(0, 200)));
+      for (int k = 0; k < count; ++k)
+        texts.push_back(*rc::gen::container<std::vector<Token>>(*rc::gen::inRange<std::size_t>(1, 21), rc::gen::inRange(0, 200)));
       sent.push_back(texts);
       fixture.submit(texts);
       if (*rc::gen::arbitrary<bool>()) fixture.batcher->run_once();

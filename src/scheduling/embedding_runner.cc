@@ -1,7 +1,7 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <thread>
-
-#include <fmt/format.h>
 
 #include "base/errors.h"
 #include "base/executor.h"
@@ -49,8 +49,8 @@ std::size_t longest_text(const engines::TextSessionInfo& info) {
   return info.sequence_tokens_max > 0 ? std::min(info.step_tokens_max, info.sequence_tokens_max) : info.step_tokens_max;
 }
 
-BatchingEmbeddingRunner::BatchingEmbeddingRunner(std::shared_ptr<engines::LoadedModel> model, const EmbeddingOptions& options, RunnerContext context,
-                                                 std::unique_ptr<engines::TextSession> session)
+BatchingEmbeddingRunner::BatchingEmbeddingRunner(std::shared_ptr<engines::LoadedModel> model, const EmbeddingOptions& options,
+                                                 RunnerContext context, std::unique_ptr<engines::TextSession> session)
     : model_(std::move(model)),
       options_(options),
       context_(context),
@@ -58,7 +58,8 @@ BatchingEmbeddingRunner::BatchingEmbeddingRunner(std::shared_ptr<engines::Loaded
       text_tokens_max_(longest_text(info_)),
       queue_(options.admission) {
   if (context_.metrics == nullptr) context_.metrics = const_cast<telemetry::ModelMetrics*>(&uncounted_);
-  batcher_ = std::make_unique<EmbeddingBatcher>(std::move(session), options_, EmbeddingSurroundings{context_, &queue_, &step_watch_, &counters_});
+  batcher_ =
+      std::make_unique<EmbeddingBatcher>(std::move(session), options_, EmbeddingSurroundings{context_, &queue_, &step_watch_, &counters_});
   thread_ = std::thread([this] { work(); });
   watch_.emplace(queue_, *context_.clock, [this](auto dead) { answer_dead(std::move(dead)); });
 }
@@ -94,8 +95,9 @@ void BatchingEmbeddingRunner::answer_dead(AdmissionQueue<EmbeddingWork>::Taken d
 Result<> BatchingEmbeddingRunner::check(const EmbeddingRequest& request) const {
   if (request.texts.empty()) return fail(Error(kTextsEmpty, "there is no text to embed").with_field("input"));
   if (request.texts.size() > options_.request_texts_max) {
-    return fail(Error(kTooManyTexts, fmt::format("{} texts in one request, at most {} are taken", request.texts.size(), options_.request_texts_max))
-                    .with_field("input"));
+    return fail(
+        Error(kTooManyTexts, fmt::format("{} texts in one request, at most {} are taken", request.texts.size(), options_.request_texts_max))
+            .with_field("input"));
   }
   for (std::size_t i = 0; i < request.texts.size(); ++i) TRY(check_text(request.texts[i], i));
   return {};
@@ -105,12 +107,15 @@ Result<> BatchingEmbeddingRunner::check_text(const std::vector<Token>& text, std
   const auto field = fmt::format("input[{}]", index);
   if (text.empty()) return fail(Error(kTextsEmpty, fmt::format("text {} has no token", index)).with_field(field));
   if (text.size() > text_tokens_max_) {
-    return fail(Error(kTextTooLongToEmbed, fmt::format("text {} has {} tokens, the model takes {}", index, text.size(), text_tokens_max_)).with_field(field));
+    return fail(Error(kTextTooLongToEmbed, fmt::format("text {} has {} tokens, the model takes {}", index, text.size(), text_tokens_max_))
+                    .with_field(field));
   }
   if (info_.vocabulary_size == 0) return {};
-  const auto unknown = std::ranges::find_if(text, [&](Token token) { return token < 0 || static_cast<std::uint32_t>(token) >= info_.vocabulary_size; });
+  const auto unknown =
+      std::ranges::find_if(text, [&](Token token) { return token < 0 || static_cast<std::uint32_t>(token) >= info_.vocabulary_size; });
   if (unknown == text.end()) return {};
-  return fail(Error(kPromptTokenInvalid, fmt::format("token {} is not in the vocabulary of {}", *unknown, info_.vocabulary_size)).with_field(field));
+  return fail(Error(kPromptTokenInvalid, fmt::format("token {} is not in the vocabulary of {}", *unknown, info_.vocabulary_size))
+                  .with_field(field));
 }
 
 Result<> BatchingEmbeddingRunner::submit(EmbeddingRequest request, Done done) {
@@ -121,7 +126,8 @@ Result<> BatchingEmbeddingRunner::submit(EmbeddingRequest request, Done done) {
     queue_.note_cancelled();
     step_watch_.note_cancelled(serial);
   });
-  const auto queued = queue_.push(std::move(ticket), EmbeddingWork{std::move(request), std::move(done), serial, std::move(on_cancel)}, context_.clock->now());
+  const auto queued = queue_.push(std::move(ticket), EmbeddingWork{std::move(request), std::move(done), serial, std::move(on_cancel)},
+                                  context_.clock->now());
   if (!queued) {
     ++counters_.refused;
     context_.metrics->refused.increment();

@@ -5,15 +5,17 @@
 
 namespace forebay::scheduling {
 
-inline constexpr ErrorCode kOverloaded{4000, "overloaded", ErrorKind::kUnavailable, "More requests wait for this model than its queue takes.",
-                                       "try again after the time in Retry-After; raise queue_requests_max or add workers if it happens often"};
+inline constexpr ErrorCode kOverloaded{
+    4000, "overloaded", ErrorKind::kUnavailable, "More requests wait for this model than its queue takes.",
+    "try again after the time in Retry-After; raise queue_requests_max or add workers if it happens often"};
 inline constexpr ErrorCode kPromptTooLong{4001, "prompt_too_long", ErrorKind::kInvalidArgument,
                                           "The prompt leaves no room in the model's context for an answer.",
                                           "shorten the prompt, or serve the model with a larger context"};
 inline constexpr ErrorCode kPromptEmpty{4002, "prompt_empty", ErrorKind::kInvalidArgument, "The prompt has no token.",
                                         "send at least one character, or a model whose tokenizer adds a start token"};
 inline constexpr ErrorCode kPromptTokenInvalid{4003, "prompt_token_invalid", ErrorKind::kInvalidArgument,
-                                               "A token id is not in the model's vocabulary.", "send ids from 0 up to the vocabulary's size"};
+                                               "A token id is not in the model's vocabulary.",
+                                               "send ids from 0 up to the vocabulary's size"};
 inline constexpr ErrorCode kTokenLimitsInvalid{4004, "token_limits_invalid", ErrorKind::kInvalidArgument,
                                                "The smallest number of tokens exceeds the largest.", "make min_tokens at most max_tokens"};
 inline constexpr ErrorCode kStopInvalid{4005, "stop_invalid", ErrorKind::kInvalidArgument,
@@ -27,14 +29,17 @@ inline constexpr ErrorCode kSlowReader{4007, "slow_reader", ErrorKind::kCancelle
 inline constexpr ErrorCode kContextFull{4008, "context_full", ErrorKind::kUnprocessable,
                                         "The prompt does not fit the cells that the model was opened with.",
                                         "shorten the prompt, or serve the model with a larger context"};
-inline constexpr ErrorCode kTextsEmpty{4010, "texts_empty", ErrorKind::kInvalidArgument, "There is no text to embed, or one of them is empty.",
+inline constexpr ErrorCode kTextsEmpty{4010, "texts_empty", ErrorKind::kInvalidArgument,
+                                       "There is no text to embed, or one of them is empty.",
                                        "send at least one text, each with at least one token"};
 inline constexpr ErrorCode kTooManyTexts{4011, "too_many_texts", ErrorKind::kTooLarge, "One request carries more texts than the limit.",
                                          "split the request, or raise request_texts_max"};
 inline constexpr ErrorCode kTextTooLongToEmbed{4012, "text_too_long_to_embed", ErrorKind::kInvalidArgument,
-                                        "A text has more tokens than the model can embed at once.", "shorten the text, or split it into parts"};
+                                               "A text has more tokens than the model can embed at once.",
+                                               "shorten the text, or split it into parts"};
 inline constexpr ErrorCode kSchedulingOptionInvalid{4020, "scheduling_option_invalid", ErrorKind::kInvalidArgument,
-                                                    "A scheduling setting is out of its range.", "see the setting's range in the configuration reference"};
+                                                    "A scheduling setting is out of its range.",
+                                                    "see the setting's range in the configuration reference"};
 inline constexpr ErrorCode kModelHasNoTokenizer{4021, "model_has_no_tokenizer", ErrorKind::kUnprocessable,
                                                 "The model was asked for text but its file has no tokenizer.",
                                                 "serve a file that carries its tokenizer"};
@@ -42,8 +47,20 @@ inline constexpr ErrorCode kAnswerShapeWrong{4022, "answer_shape_wrong", ErrorKi
                                              "The engine answered with another number of rows or vectors than it was given.",
                                              "report it with the model's file and its description"};
 
-inline constexpr const ErrorCode* kSchedulingErrors[] = {
-    &kOverloaded,  &kPromptTooLong, &kPromptEmpty,  &kPromptTokenInvalid, &kTokenLimitsInvalid,      &kStopInvalid,         &kLogprobsInvalid, &kSlowReader,
-    &kContextFull, &kTextsEmpty,    &kTooManyTexts, &kTextTooLongToEmbed,        &kSchedulingOptionInvalid, &kModelHasNoTokenizer, &kAnswerShapeWrong};
+inline constexpr const ErrorCode* kSchedulingErrors[] = {&kOverloaded,
+                                                         &kPromptTooLong,
+                                                         &kPromptEmpty,
+                                                         &kPromptTokenInvalid,
+                                                         &kTokenLimitsInvalid,
+                                                         &kStopInvalid,
+                                                         &kLogprobsInvalid,
+                                                         &kSlowReader,
+                                                         &kContextFull,
+                                                         &kTextsEmpty,
+                                                         &kTooManyTexts,
+                                                         &kTextTooLongToEmbed,
+                                                         &kSchedulingOptionInvalid,
+                                                         &kModelHasNoTokenizer,
+                                                         &kAnswerShapeWrong};
 
 }  // namespace forebay::scheduling

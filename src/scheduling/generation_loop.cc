@@ -88,13 +88,18 @@ void GenerationLoop::remove_ended() {
 
 void GenerationLoop::release(Sequence& sequence) {
   auto& counters = *surroundings_.counters;
-  if (sequence.finish_reason() == FinishReason::kCancelled || sequence.ticket().cancel.cancelled()) ++counters.cancelled;
-  else if (sequence.finish_reason() == FinishReason::kError) ++counters.failed;
-  else ++counters.finished;
+  if (sequence.finish_reason() == FinishReason::kCancelled || sequence.ticket().cancel.cancelled())
+    ++counters.cancelled;
+  else if (sequence.finish_reason() == FinishReason::kError)
+    ++counters.failed;
+  else
+    ++counters.finished;
   if (sequence.slot < 0) return;
   // What it held may be the beginning of the next request; after a failure nobody vouches for it.
-  if (sequence.finish_reason() != FinishReason::kError) slots_.release_holding(sequence.slot, sequence.tokens().first(sequence.computed));
-  else slots_.release_empty(sequence.slot);
+  if (sequence.finish_reason() != FinishReason::kError)
+    slots_.release_holding(sequence.slot, sequence.tokens().first(sequence.computed));
+  else
+    slots_.release_empty(sequence.slot);
   sequence.slot = -1;
 }
 
@@ -146,9 +151,12 @@ bool GenerationLoop::restore(const Sequence& sequence) {
 bool GenerationLoop::join_next(Instant now) {
   if (surroundings_.queue->size() == 0 || !slots_.any_free()) return false;
   auto taken = surroundings_.queue->with([&](AdmissionQueue<GenerationWork>& queue) {
-    return queue.take_first(now, [&](const GenerationWork& work) {
-      return fits(work.request.prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead));
-    }, 1);
+    return queue.take_first(
+        now,
+        [&](const GenerationWork& work) {
+          return fits(work.request.prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead));
+        },
+        1);
   });
   if (!taken) return false;
   const auto& metrics = *surroundings_.context.metrics;
@@ -230,8 +238,10 @@ void GenerationLoop::after_failure(const Error& error) {
   const auto members = builder_.members();
   for (Sequence* sequence : members) {
     resync(*sequence);
-    if (members.size() == 1) sequence->fail(error, clock_.now());
-    else sequence->suspect = true;
+    if (members.size() == 1)
+      sequence->fail(error, clock_.now());
+    else
+      sequence->suspect = true;
   }
   remove_ended();
 }
@@ -242,8 +252,10 @@ void GenerationLoop::make_room() {
   if (slots_.give_up_one()) return;
   if (running_.size() > 1) return park(*least_important());
   Sequence& sequence = *running_.front();
-  if (sequence.generated() > 0) sequence.finish(FinishReason::kLength, clock_.now());
-  else sequence.fail(Error(kContextFull, "the prompt does not fit the cells this model was opened with"), clock_.now());
+  if (sequence.generated() > 0)
+    sequence.finish(FinishReason::kLength, clock_.now());
+  else
+    sequence.fail(Error(kContextFull, "the prompt does not fit the cells this model was opened with"), clock_.now());
   remove_ended();
 }
 

@@ -51,7 +51,8 @@ class GenerationLoop {
   // Tokens a running sequence is expected to add soon: room for so many is kept free for each before another one joins.
   static constexpr std::size_t kCellsAhead = 128;
 
-  GenerationLoop(std::unique_ptr<engines::TextSession> session, const GenerationOptions& options, const GenerationSurroundings& surroundings);
+  GenerationLoop(std::unique_ptr<engines::TextSession> session, const GenerationOptions& options,
+                 const GenerationSurroundings& surroundings);
   ~GenerationLoop();
 
   // One step. False when there was nothing to do: wait for a change of the queue.

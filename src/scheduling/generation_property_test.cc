@@ -141,7 +141,8 @@ TEST(Property21, EveryRequestIsAnsweredOnceWhateverHappensToTheOthers) {
     const int actions = *rc::gen::inRange(1, 60);
     for (int i = 0; i < actions; ++i) {
       const int action = *rc::gen::inRange(0, 10);
-      if (action < 3) asked.push_back(submit_random(fixture));
+      if (action < 3)
+        asked.push_back(submit_random(fixture));
       else if (action < 4 && !asked.empty()) {
         Asked& one = asked[*rc::gen::inRange<std::size_t>(0, asked.size())];
         one.cancelled = true;

@@ -1,7 +1,7 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <thread>
-
-#include <fmt/format.h>
 
 #include "base/executor.h"
 #include "scheduling/errors.h"
@@ -24,7 +24,8 @@ struct GenerationWorker {
 class LoopGenerationRunner final : public GenerationRunner {
  public:
   using Sessions = std::vector<std::unique_ptr<engines::TextSession>>;
-  LoopGenerationRunner(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options, RunnerContext context, Sessions sessions);
+  LoopGenerationRunner(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options, RunnerContext context,
+                       Sessions sessions);
   ~LoopGenerationRunner() override;
   Result<std::shared_ptr<TokenChannel>> submit(GenerationRequest request) override;
   const engines::TextSessionInfo& session_info() const override { return info_; }
@@ -58,8 +59,8 @@ std::vector<Token> end_tokens_of(const text::Tokenizer& tokenizer) {
   return tokens;
 }
 
-LoopGenerationRunner::LoopGenerationRunner(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options, RunnerContext context,
-                                           Sessions sessions)
+LoopGenerationRunner::LoopGenerationRunner(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options,
+                                           RunnerContext context, Sessions sessions)
     : model_(std::move(model)),
       options_(options),
       context_(context),
@@ -112,27 +113,33 @@ void LoopGenerationRunner::answer_dead(AdmissionQueue<GenerationWork>::Taken dea
 Result<> LoopGenerationRunner::check(const GenerationRequest& request) const {
   if (request.prompt.empty()) return fail(Error(kPromptEmpty, "the prompt has no token").with_field("prompt"));
   if (request.prompt.size() >= info_.sequence_tokens_max) {
-    return fail(Error(kPromptTooLong, fmt::format("the prompt has {} tokens, and the model's context of {} leaves room for {}", request.prompt.size(),
-                                                  info_.sequence_tokens_max, info_.sequence_tokens_max - 1))
+    return fail(Error(kPromptTooLong, fmt::format("the prompt has {} tokens, and the model's context of {} leaves room for {}",
+                                                  request.prompt.size(), info_.sequence_tokens_max, info_.sequence_tokens_max - 1))
                     .with_field("prompt"));
   }
-  const auto unknown = std::ranges::find_if(request.prompt, [&](Token token) { return token < 0 || static_cast<std::uint32_t>(token) >= info_.vocabulary_size; });
+  const auto unknown = std::ranges::find_if(
+      request.prompt, [&](Token token) { return token < 0 || static_cast<std::uint32_t>(token) >= info_.vocabulary_size; });
   if (unknown != request.prompt.end()) {
-    return fail(Error(kPromptTokenInvalid, fmt::format("token {} is not in the vocabulary of {}", *unknown, info_.vocabulary_size)).with_field("prompt"));
+    return fail(Error(kPromptTokenInvalid, fmt::format("token {} is not in the vocabulary of {}", *unknown, info_.vocabulary_size))
+                    .with_field("prompt"));
   }
   if (request.tokens_max > 0 && request.tokens_min > request.tokens_max) {
-    return fail(Error(kTokenLimitsInvalid, fmt::format("at least {} and at most {} tokens are asked for", request.tokens_min, request.tokens_max))
-                    .with_field("min_tokens"));
+    return fail(
+        Error(kTokenLimitsInvalid, fmt::format("at least {} and at most {} tokens are asked for", request.tokens_min, request.tokens_max))
+            .with_field("min_tokens"));
   }
   if (request.logprobs > kLogprobsMax) {
-    return fail(Error(kLogprobsInvalid, fmt::format("{} alternatives a token are asked for, at most {} are given", request.logprobs, kLogprobsMax))
-                    .with_field("logprobs"));
+    return fail(
+        Error(kLogprobsInvalid, fmt::format("{} alternatives a token are asked for, at most {} are given", request.logprobs, kLogprobsMax))
+            .with_field("logprobs"));
   }
   const text::StreamTextLimits limits;
   const bool too_many = request.stop_strings.size() > limits.stop_strings_max || request.stop_tokens.size() > limits.stop_strings_max;
-  const bool any_wrong = std::ranges::any_of(request.stop_strings, [&](const auto& stop) { return stop.empty() || stop.size() > limits.stop_string_bytes_max; });
+  const bool any_wrong = std::ranges::any_of(request.stop_strings,
+                                             [&](const auto& stop) { return stop.empty() || stop.size() > limits.stop_string_bytes_max; });
   if (too_many || any_wrong) {
-    return fail(Error(kStopInvalid, fmt::format("at most {} stop strings of 1 to {} bytes are taken", limits.stop_strings_max, limits.stop_string_bytes_max))
+    return fail(Error(kStopInvalid, fmt::format("at most {} stop strings of 1 to {} bytes are taken", limits.stop_strings_max,
+                                                limits.stop_string_bytes_max))
                     .with_field("stop"));
   }
   return {};
@@ -193,18 +200,19 @@ RunnerStats LoopGenerationRunner::stats() const {
 
 }  // namespace
 
-Result<std::unique_ptr<GenerationRunner>> GenerationRunner::open(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options,
-                                                                 RunnerContext context) {
+Result<std::unique_ptr<GenerationRunner>> GenerationRunner::open(std::shared_ptr<engines::LoadedModel> model,
+                                                                 const GenerationOptions& options, RunnerContext context) {
   TRY(check(options));
   if (model->tokenizer() == nullptr) return fail(kModelHasNoTokenizer, "the model has no tokenizer, so it cannot generate text");
   LoopGenerationRunner::Sessions sessions;
   const std::size_t threads = options.threads > 0 ? options.threads : std::max<std::size_t>(1, usable_cores() / options.workers);
   for (std::uint32_t i = 0; i < options.workers; ++i) {
-    TRY_ASSIGN(auto session, model->open_text_session({.context_tokens = options.context_tokens,
-                                                       .sequences_max = options.sequences_max,
-                                                       .step_tokens_max = options.step_tokens_max,
-                                                       .unified_cells = options.unified_cells,
-                                                       .threads = threads}),
+    TRY_ASSIGN(auto session,
+               model->open_text_session({.context_tokens = options.context_tokens,
+                                         .sequences_max = options.sequences_max,
+                                         .step_tokens_max = options.step_tokens_max,
+                                         .unified_cells = options.unified_cells,
+                                         .threads = threads}),
                fmt::format("opening worker {}", i));
     sessions.push_back(std::move(session));
   }

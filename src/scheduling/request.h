@@ -25,7 +25,7 @@ std::optional<Priority> priority_named(std::string_view name);
 // Who waits, how urgently, until when. The same for every kind of work.
 struct Ticket {
   std::string request_id;
-  std::string client;                 // fairness is between clients; "" when unknown
+  std::string client;  // fairness is between clients; "" when unknown
   Priority priority = Priority::kNormal;
   std::optional<Instant> deadline;
   CancelToken cancel;
@@ -33,14 +33,14 @@ struct Ticket {
 
 struct GenerationRequest {
   Ticket ticket;
-  std::vector<Token> prompt;                 // at least one token
+  std::vector<Token> prompt;  // at least one token
   engines::SamplingOptions sampling;
-  std::uint32_t tokens_max = 0;              // 0: what the context leaves
-  std::uint32_t tokens_min = 0;              // end tokens are not chosen before
+  std::uint32_t tokens_max = 0;  // 0: what the context leaves
+  std::uint32_t tokens_min = 0;  // end tokens are not chosen before
   std::vector<std::string> stop_strings;
   std::vector<Token> stop_tokens;
   bool ignore_end_token = false;
-  std::uint32_t logprobs = 0;                // alternatives a token, at most 20
+  std::uint32_t logprobs = 0;  // alternatives a token, at most 20
   bool wants_logprobs = false;
 };
 
@@ -65,25 +65,25 @@ struct GenerationUsage {
 // One event of a stream. Exactly one kFinished or kFailed ends it, and nothing follows.
 struct TokenEvent {
   enum class Kind : std::uint8_t { kToken, kFinished, kFailed } kind = Kind::kToken;
-  std::string text;                           // kToken and kFinished: text that is now certain; may be empty
-  Token token = -1;                           // kToken
-  std::optional<TokenLogprob> logprob;        // kToken, when asked
+  std::string text;                     // kToken and kFinished: text that is now certain; may be empty
+  Token token = -1;                     // kToken
+  std::optional<TokenLogprob> logprob;  // kToken, when asked
   std::vector<TokenLogprob> alternatives;
   FinishReason finish_reason = FinishReason::kStop;
-  std::optional<std::string> stop_string;     // the one that was met
-  GenerationUsage usage;                      // kFinished
-  std::uint32_t seed = 0;                     // kFinished
-  std::optional<Error> error;                 // kFailed
+  std::optional<std::string> stop_string;  // the one that was met
+  GenerationUsage usage;                   // kFinished
+  std::uint32_t seed = 0;                  // kFinished
+  std::optional<Error> error;              // kFailed
 };
 
 struct TensorRequest {
   Ticket ticket;
   tensors::NamedTensors inputs;
-  std::vector<std::string> outputs;           // empty: all
+  std::vector<std::string> outputs;  // empty: all
 };
 struct TensorAnswer {
   tensors::NamedTensors outputs;
-  std::uint32_t batch_rows = 1;               // rows of the run it was part of
+  std::uint32_t batch_rows = 1;  // rows of the run it was part of
   std::chrono::microseconds queued{0};
   std::chrono::microseconds inference{0};
 };
@@ -93,7 +93,7 @@ struct EmbeddingRequest {
   std::vector<std::vector<Token>> texts;
 };
 struct EmbeddingAnswer {
-  std::vector<std::vector<float>> vectors;    // one a text, not normalised
+  std::vector<std::vector<float>> vectors;  // one a text, not normalised
   std::uint32_t tokens = 0;
   std::chrono::microseconds queued{0};
   std::chrono::microseconds inference{0};

@@ -26,25 +26,27 @@ struct RunnerContext {
 
 struct RunnerStats {
   std::uint32_t queued = 0;
-  std::uint32_t running = 0;          // sequences, or requests in a batch
+  std::uint32_t running = 0;  // sequences, or requests in a batch
   std::uint32_t workers = 0;
   std::uint64_t accepted = 0;
   std::uint64_t refused = 0;
   std::uint64_t finished = 0;
   std::uint64_t failed = 0;
   std::uint64_t cancelled = 0;
-  std::uint64_t steps = 0;            // engine calls
-  std::uint64_t rows = 0;             // tokens or tensor rows in them
+  std::uint64_t steps = 0;  // engine calls
+  std::uint64_t rows = 0;   // tokens or tensor rows in them
   std::uint32_t cells_used = 0;
   std::uint32_t cells_max = 0;
-  bool accepting = true;              // false between the high and the low watermark
+  bool accepting = true;  // false between the high and the low watermark
 };
 
 class GenerationRunner {
  public:
-  static Result<std::unique_ptr<GenerationRunner>> open(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options, RunnerContext context);
+  static Result<std::unique_ptr<GenerationRunner>> open(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options,
+                                                        RunnerContext context);
   virtual ~GenerationRunner() = default;
-  // Refused at once with kOverloaded (Retry-After), kPromptTooLong, kBadSampling, kShuttingDown; else every event comes through the channel.
+  // Refused at once with kOverloaded (Retry-After), kPromptTooLong, kBadSampling, kShuttingDown; else every event comes through the
+  // channel.
   virtual Result<std::shared_ptr<TokenChannel>> submit(GenerationRequest request) = 0;
   virtual const engines::TextSessionInfo& session_info() const = 0;
   virtual RunnerStats stats() const = 0;
@@ -53,7 +55,8 @@ class GenerationRunner {
 class TensorRunner {
  public:
   using Done = std::move_only_function<void(Result<TensorAnswer>)>;
-  static Result<std::unique_ptr<TensorRunner>> open(std::shared_ptr<engines::LoadedModel> model, const TensorOptions& options, RunnerContext context);
+  static Result<std::unique_ptr<TensorRunner>> open(std::shared_ptr<engines::LoadedModel> model, const TensorOptions& options,
+                                                    RunnerContext context);
   virtual ~TensorRunner() = default;
   // `done` is called exactly once, also for refusals after queueing; not called when submit itself fails.
   virtual Result<> submit(TensorRequest request, Done done) = 0;
@@ -63,7 +66,8 @@ class TensorRunner {
 class EmbeddingRunner {
  public:
   using Done = std::move_only_function<void(Result<EmbeddingAnswer>)>;
-  static Result<std::unique_ptr<EmbeddingRunner>> open(std::shared_ptr<engines::LoadedModel> model, const EmbeddingOptions& options, RunnerContext context);
+  static Result<std::unique_ptr<EmbeddingRunner>> open(std::shared_ptr<engines::LoadedModel> model, const EmbeddingOptions& options,
+                                                       RunnerContext context);
   virtual ~EmbeddingRunner() = default;
   virtual Result<> submit(EmbeddingRequest request, Done done) = 0;
   virtual const engines::TextSessionInfo& session_info() const = 0;

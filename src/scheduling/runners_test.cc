@@ -41,8 +41,10 @@ class Runners : public testing::Test {
         ADD_FAILURE() << "the stream did not end";
         break;
       }
-      if (event->kind == TokenEvent::Kind::kToken) stream.tokens.push_back(event->token);
-      else ++stream.ends;
+      if (event->kind == TokenEvent::Kind::kToken)
+        stream.tokens.push_back(event->token);
+      else
+        ++stream.ends;
       stream.text += event->text;
       stream.events.push_back(*std::move(event));
     }
@@ -92,8 +94,10 @@ TEST_F(Runners, AnswerEveryGenerationOnceThoughClientsVanishAndTheRunnerIsDestro
     auto request = greedy("request " + std::to_string(i), 100);
     tokens.push_back(request.ticket.cancel);
     auto channel = runner->submit(std::move(request));
-    if (channel) channels.push_back(*channel);
-    else EXPECT_EQ(channel.error().code(), kOverloaded);
+    if (channel)
+      channels.push_back(*channel);
+    else
+      EXPECT_EQ(channel.error().code(), kOverloaded);
   }
   std::thread vanishing([&tokens] {
     for (std::size_t i = 0; i < tokens.size(); i += 3) tokens[i].cancel(CancelReason::kClientGone);
@@ -240,7 +244,8 @@ TEST_F(Runners, EmbedForManyClientsAtOnceAndAnswerEachOnce) {
       for (int i = 0; i < 30; ++i) {
         const std::vector<std::vector<Token>> texts{fake_tokens("text " + std::to_string(i)), {static_cast<Token>(client + 1)}};
         const auto submitted = runner->submit({.texts = texts}, [&, texts](Result<EmbeddingAnswer> answer) {
-          right += answer && answer->vectors[0] == engines::fake_embedding(texts[0], 8) && answer->vectors[1] == engines::fake_embedding(texts[1], 8);
+          right += answer && answer->vectors[0] == engines::fake_embedding(texts[0], 8) &&
+                   answer->vectors[1] == engines::fake_embedding(texts[1], 8);
           all.count_down();
         });
         EXPECT_TRUE(submitted.has_value());
@@ -271,7 +276,8 @@ TEST_F(Runners, AnswerEveryEmbeddingOnceWhenDestroyed) {
   auto runner = embedding({});
   engine_.control().block();
   std::atomic<int> answered = 0;
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(runner->submit({.texts = {{i + 1}}}, [&answered](Result<EmbeddingAnswer>) { ++answered; }).has_value());
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(runner->submit({.texts = {{i + 1}}}, [&answered](Result<EmbeddingAnswer>) { ++answered; }).has_value());
   engine_.control().wait_until_blocked();
   runner.reset();
   EXPECT_EQ(answered, 20);

@@ -24,8 +24,9 @@ struct Range {
 Result<> check_ranges(std::initializer_list<Range> ranges) {
   for (const Range& range : ranges) {
     if (range.value >= range.least && range.value <= range.most) continue;
-    return fail(Error(kSchedulingOptionInvalid, fmt::format("{} is {}; it must be from {} to {}", range.name, range.value, range.least, range.most))
-                    .with_field(range.name));
+    return fail(
+        Error(kSchedulingOptionInvalid, fmt::format("{} is {}; it must be from {} to {}", range.name, range.value, range.least, range.most))
+            .with_field(range.name));
   }
   return {};
 }

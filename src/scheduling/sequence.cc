@@ -25,7 +25,8 @@ TokenEvent failure(Error error) {
 
 void answer_unstarted(GenerationWork& work, const Ticket& ticket, const Error& error, Duration waited) {
   TokenEvent event = failure(error);
-  if (ends_quietly(ticket.cancel.reason())) event = TokenEvent{.kind = TokenEvent::Kind::kFinished, .finish_reason = FinishReason::kCancelled};
+  if (ends_quietly(ticket.cancel.reason()))
+    event = TokenEvent{.kind = TokenEvent::Kind::kFinished, .finish_reason = FinishReason::kCancelled};
   event.usage.queued = microseconds(waited);
   event.seed = work.sampler ? work.sampler->seed() : 0;
   work.channel->push(std::move(event));
@@ -78,7 +79,8 @@ std::span<const float> Sequence::without_ends(std::span<const float> logits, Cho
   choosing.scratch.assign(logits.begin(), logits.end());
   const auto rule_out = [&](std::span<const Token> tokens) {
     for (const Token token : tokens) {
-      if (static_cast<std::size_t>(token) < choosing.scratch.size()) choosing.scratch[static_cast<std::size_t>(token)] = -std::numeric_limits<float>::infinity();
+      if (static_cast<std::size_t>(token) < choosing.scratch.size())
+        choosing.scratch[static_cast<std::size_t>(token)] = -std::numeric_limits<float>::infinity();
     }
   };
   rule_out(choosing.end_tokens);
@@ -104,7 +106,8 @@ void Sequence::note_token(Instant now, const telemetry::ModelMetrics& metrics) {
 }
 
 void Sequence::finish(FinishReason reason, Instant now, std::optional<std::string> stop_string) {
-  TokenEvent event{.kind = TokenEvent::Kind::kFinished, .text = text_.finish(), .finish_reason = reason, .stop_string = std::move(stop_string)};
+  TokenEvent event{
+      .kind = TokenEvent::Kind::kFinished, .text = text_.finish(), .finish_reason = reason, .stop_string = std::move(stop_string)};
   send_last(std::move(event), now);
 }
 
@@ -112,9 +115,12 @@ void Sequence::fail(Error error, Instant now) { send_last(failure(std::move(erro
 
 void Sequence::end_cancelled(Instant now) {
   const CancelReason reason = ticket_.cancel.reason();
-  if (ends_quietly(reason)) finish(FinishReason::kCancelled, now);
-  else if (reason == CancelReason::kSlowReader) fail(Error(kSlowReader, "the stream was read too slowly"), now);
-  else fail(ticket_.cancel.error(), now);
+  if (ends_quietly(reason))
+    finish(FinishReason::kCancelled, now);
+  else if (reason == CancelReason::kSlowReader)
+    fail(Error(kSlowReader, "the stream was read too slowly"), now);
+  else
+    fail(ticket_.cancel.error(), now);
 }
 
 void Sequence::send_last(TokenEvent event, Instant now) {
@@ -122,8 +128,10 @@ void Sequence::send_last(TokenEvent event, Instant now) {
   ended_ = true;
   finish_reason_ = event.finish_reason;
   usage_.generated_tokens = static_cast<std::uint32_t>(generated_);
-  if (generated_ > 0) usage_.decode = microseconds(now - first_token_);
-  else usage_.prefill = microseconds(now - admitted_);
+  if (generated_ > 0)
+    usage_.decode = microseconds(now - first_token_);
+  else
+    usage_.prefill = microseconds(now - admitted_);
   event.usage = usage_;
   event.seed = work_.sampler->seed();
   work_.channel->push(std::move(event));

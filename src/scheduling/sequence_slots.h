@@ -1,8 +1,8 @@
 // The session's sequences: which are free, and what finished ones still hold, so that a request that continues a finished text
-// need not compute it again. Their cells are given up, least recently used first, as soon as anybody needs them, and beyond a limit: with one
-// pool of cells every step attends over the idle ones too (a 500-token prompt took twice as long beside 4,000 of them, 60 M parameters).
-// (The prefix tree takes this place: it will also find prefixes that running sequences hold.)
-// Threads: confined to its engine thread. Owner: GenerationLoop.
+// need not compute it again. Their cells are given up, least recently used first, as soon as anybody needs them, and beyond a limit: with
+// one pool of cells every step attends over the idle ones too (a 500-token prompt took twice as long beside 4,000 of them, 60 M
+// parameters). (The prefix tree takes this place: it will also find prefixes that running sequences hold.) Threads: confined to its engine
+// thread. Owner: GenerationLoop.
 #pragma once
 
 #include <cstdint>

@@ -23,7 +23,7 @@ class ServiceRate {
   void pass_time(Instant now);
   std::size_t running_ = 0;
   Instant last_{};
-  double served_ = 0;        // both fade with busy time, so that their ratio follows the load
+  double served_ = 0;  // both fade with busy time, so that their ratio follows the load
   double busy_seconds_ = 0;
 };
 

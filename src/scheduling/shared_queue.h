@@ -78,8 +78,10 @@ class SharedQueue {
   std::uint64_t wait(std::uint64_t seen, std::optional<Instant> until = std::nullopt) {
     auto state = state_.lock();
     const auto changed = [seen](const State& now) { return now.changes != seen; };
-    if (until) state.wait_until(changed_, *until, changed);
-    else state.wait(changed_, changed);
+    if (until)
+      state.wait_until(changed_, *until, changed);
+    else
+      state.wait(changed_, changed);
     return state->changes;
   }
   bool closed() const {
@@ -100,8 +102,10 @@ class SharedQueue {
       const auto next = now.queue.next_deadline();
       return now.closed || now.cancels != seen_cancels || (next && (!now.watched_until || *next < *now.watched_until));
     };
-    if (state->watched_until) state.wait_until(watch_, *state->watched_until, died);
-    else state.wait(watch_, died);
+    if (state->watched_until)
+      state.wait_until(watch_, *state->watched_until, died);
+    else
+      state.wait(watch_, died);
     state->watch_waits = false;
     seen_cancels = state->cancels;
   }

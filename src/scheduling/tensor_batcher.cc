@@ -63,14 +63,16 @@ std::size_t common_rows(const NamedTensors& inputs) {
 
 bool can_join(const TensorWork& one, const TensorWork& other) {
   const NamedTensors& inputs = one.request.inputs;
-  if (one.rows == 0 || other.rows == 0 || inputs.size() != other.request.inputs.size() || one.request.outputs != other.request.outputs) return false;
+  if (one.rows == 0 || other.rows == 0 || inputs.size() != other.request.inputs.size() || one.request.outputs != other.request.outputs)
+    return false;
   return std::ranges::all_of(inputs, [&](const NamedTensor& input) {
     const Tensor* counterpart = find_tensor(other.request.inputs, input.name);
     return counterpart != nullptr && same_rows(input.tensor, *counterpart);
   });
 }
 
-TensorBatcher::TensorBatcher(std::unique_ptr<engines::TensorSession> session, const TensorOptions& options, const TensorSurroundings& surroundings)
+TensorBatcher::TensorBatcher(std::unique_ptr<engines::TensorSession> session, const TensorOptions& options,
+                             const TensorSurroundings& surroundings)
     : session_(std::move(session)), options_(options), surroundings_(surroundings), clock_(*surroundings.context.clock) {}
 
 bool TensorBatcher::run_once() {
@@ -93,7 +95,9 @@ std::vector<TensorBatcher::Taken> TensorBatcher::take_batch(Queue& queue, Instan
 
   const TensorWork* first = nullptr;
   std::size_t rows = 0;
-  const auto matches = [&](const TensorWork& work) { return first == nullptr || (can_join(*first, work) && rows + work.rows <= options_.batch_rows_max); };
+  const auto matches = [&](const TensorWork& work) {
+    return first == nullptr || (can_join(*first, work) && rows + work.rows <= options_.batch_rows_max);
+  };
   const std::size_t dead_count = batch.size();
   batch.reserve(dead_count + queue.size());  // so that `first` stays where it is
   while (auto taken = queue.take_first(now, matches, kLookedAtMax)) {
@@ -143,7 +147,8 @@ void TensorBatcher::run(std::vector<Taken>& batch) {
 
 void TensorBatcher::run_alone(Taken& taken) {
   if (taken.ticket.cancel.cancelled()) return answer(taken, fail(taken.ticket.cancel.error()));
-  if (taken.ticket.deadline && *taken.ticket.deadline <= clock_.now()) return answer(taken, fail(kDeadlinePassed, "the request's deadline passed"));
+  if (taken.ticket.deadline && *taken.ticket.deadline <= clock_.now())
+    return answer(taken, fail(kDeadlinePassed, "the request's deadline passed"));
   const std::size_t rows = std::max<std::size_t>(1, taken.work.rows);
   auto outputs = run_measured(taken.work.request.inputs, taken, taken.ticket.cancel, rows);
   if (!outputs) return answer(taken, fail(std::move(outputs).error()));
@@ -172,13 +177,16 @@ bool TensorBatcher::run_joined(std::span<Taken> batch) {
   for (Taken& taken : batch) {
     auto part = rows_of(*outputs, first, taken.work.rows);
     first += taken.work.rows;
-    if (!part) answer(taken, fail(std::move(part).error()));
-    else answer(taken, TensorAnswer{*std::move(part), static_cast<std::uint32_t>(rows), microseconds(taken.waited), last_run_});
+    if (!part)
+      answer(taken, fail(std::move(part).error()));
+    else
+      answer(taken, TensorAnswer{*std::move(part), static_cast<std::uint32_t>(rows), microseconds(taken.waited), last_run_});
   }
   return true;
 }
 
-Result<NamedTensors> TensorBatcher::run_measured(const NamedTensors& inputs, const Taken& first, const CancelToken& cancel, std::size_t rows) {
+Result<NamedTensors> TensorBatcher::run_measured(const NamedTensors& inputs, const Taken& first, const CancelToken& cancel,
+                                                 std::size_t rows) {
   const auto& metrics = *surroundings_.context.metrics;
   const Instant began = clock_.now();
   auto outputs = session_->run(inputs, first.work.request.outputs, cancel);
@@ -193,8 +201,10 @@ Result<NamedTensors> TensorBatcher::run_measured(const NamedTensors& inputs, con
 
 void TensorBatcher::answer(Taken& taken, Result<TensorAnswer> answer) {
   auto& counters = *surroundings_.counters;
-  if (answer) ++counters.finished;
-  else ++(taken.ticket.cancel.cancelled() ? counters.cancelled : counters.failed);
+  if (answer)
+    ++counters.finished;
+  else
+    ++(taken.ticket.cancel.cancelled() ? counters.cancelled : counters.failed);
   surroundings_.context.metrics->queue_seconds.observe(seconds(taken.waited));
   taken.work.on_cancel = {};
   taken.work.done(std::move(answer));

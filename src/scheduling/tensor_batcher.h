@@ -66,7 +66,8 @@ class TensorBatcher {
   void run_alone(Taken& taken);
   // False when it has to be tried one by one.
   bool run_joined(std::span<Taken> batch);
-  Result<tensors::NamedTensors> run_measured(const tensors::NamedTensors& inputs, const Taken& first, const CancelToken& cancel, std::size_t rows);
+  Result<tensors::NamedTensors> run_measured(const tensors::NamedTensors& inputs, const Taken& first, const CancelToken& cancel,
+                                             std::size_t rows);
   void answer(Taken& taken, Result<TensorAnswer> answer);
   void note_running(std::span<const Taken> batch);
   void note_idle();

@@ -31,14 +31,18 @@ class BatcherFixture {
     const std::size_t index = answers.size();
     answers.emplace_back();
     const std::size_t rows = common_rows(inputs);
-    TensorWork work{{.inputs = std::move(inputs)}, [this, index](Result<TensorAnswer> answer) {
+    TensorWork work{{.inputs = std::move(inputs)},
+                    [this, index](Result<TensorAnswer> answer) {
                       EXPECT_FALSE(answers[index].has_value()) << "answered twice";
                       answers[index] = std::move(answer);
-                    }, rows, {}};
+                    },
+                    rows,
+                    {}};
     ASSERT_TRUE(queue.push(std::move(ticket), std::move(work), clock.now()).has_value());
   }
   void run() {
-    while (batcher->run_once()) {}
+    while (batcher->run_once()) {
+    }
   }
   std::vector<std::size_t> runs() const { return engine_control().run_rows(); }
   engines::FakeControl& engine_control() const { return const_cast<engines::FakeEngine&>(engine).control(); }
@@ -129,9 +133,8 @@ TEST(TensorBatcher, RunsARequestWithMoreRowsThanABatchAlone) {
 }
 
 TEST(TensorBatcher, RunsOneByOneAModelWhoseOutputsDoNotFollowItsRows) {
-  BatcherFixture fixture({}, {.run = [](const NamedTensors&) -> Result<NamedTensors> {
-                           return NamedTensors{{"y", Tensor::of<float>({1}, {7.0F})}};
-                         }});
+  BatcherFixture fixture(
+      {}, {.run = [](const NamedTensors&) -> Result<NamedTensors> { return NamedTensors{{"y", Tensor::of<float>({1}, {7.0F})}}; }});
   fixture.submit(rows_from(0, 1));
   fixture.submit(rows_from(1, 1));
   fixture.run();
@@ -210,7 +213,8 @@ TEST(Property04, ABatchFormsWithinItsWindowOrAtItsSize) {
       const std::size_t runs_before = fixture.runs().size();
       std::size_t rows = 0;
       for (const auto& [arrived, own] : waiting) rows += own;
-      const bool due = !waiting.empty() && (fixture.clock.now() - waiting.front().first >= options.queue_delay_max || rows >= options.batch_rows_max);
+      const bool due =
+          !waiting.empty() && (fixture.clock.now() - waiting.front().first >= options.queue_delay_max || rows >= options.batch_rows_max);
       RC_ASSERT(fixture.batcher->run_once() == due);
       if (!due) {
         RC_ASSERT(waiting.empty() || fixture.batcher->look_again() == waiting.front().first + options.queue_delay_max);

@@ -82,7 +82,8 @@ Result<> BatchingTensorRunner::submit(TensorRequest request, Done done) {
   Ticket ticket = std::move(request.ticket);
   auto on_cancel = ticket.cancel.on_cancel([this](CancelReason) { queue_.note_cancelled(); });
   const std::size_t rows = model_->description().batchable ? common_rows(request.inputs) : 0;
-  const auto queued = queue_.push(std::move(ticket), TensorWork{std::move(request), std::move(done), rows, std::move(on_cancel)}, context_.clock->now());
+  const auto queued =
+      queue_.push(std::move(ticket), TensorWork{std::move(request), std::move(done), rows, std::move(on_cancel)}, context_.clock->now());
   if (!queued) {
     ++counters_.refused;
     context_.metrics->refused.increment();

@@ -47,7 +47,8 @@ void parse_line(const std::string& line, Parsed& parsed, std::string& current, s
   } else if (std::regex_match(line, match, kSample)) {
     if (family_of(match[1], parsed) != current) parsed.complaint = "a sample outside its family: " + line;
     const std::string value = match[6];
-    if (!parsed.samples.emplace(match[1].str() + match[2].str(), value == "Nan" ? NAN : std::stod(value)).second) parsed.complaint = "twice: " + line;
+    if (!parsed.samples.emplace(match[1].str() + match[2].str(), value == "Nan" ? NAN : std::stod(value)).second)
+      parsed.complaint = "twice: " + line;
   } else {
     parsed.complaint = "no such line: " + line;
   }
@@ -81,8 +82,9 @@ TEST(Metrics, RenderWhatPrometheusReads) {
 }
 
 TEST(Metrics, OfTheCheckAreFoundWhenTheyAreWrong) {
-  for (const char* text : {"a 1", "# TYPE a counter\n# TYPE a counter\na 1\n", "# TYPE a counter\nb 1\n", "# TYPE a counter\na{x=\"\n\"} 1\n",
-                           "# TYPE a counter\na 1\na 1\n", "# TYPE a counter\na{1x=\"\"} 1\n", "# TYPE a gauge\n# TYPE b gauge\n# HELP a x\n"}) {
+  for (const char* text :
+       {"a 1", "# TYPE a counter\n# TYPE a counter\na 1\n", "# TYPE a counter\nb 1\n", "# TYPE a counter\na{x=\"\n\"} 1\n",
+        "# TYPE a counter\na 1\na 1\n", "# TYPE a counter\na{1x=\"\"} 1\n", "# TYPE a gauge\n# TYPE b gauge\n# HELP a x\n"}) {
     EXPECT_NE(parse(text).complaint, "") << text;
   }
 }

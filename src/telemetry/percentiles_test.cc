@@ -61,7 +61,8 @@ TEST(Percentiles, HoldTheEndsOfTheirRange) {
 // Against sorting: never too low, and at most 1/32 too high.
 RC_GTEST_PROP(Percentiles, AreThoseOfTheSortedValues, ()) {
   const auto values = *rc::gen::nonEmpty(rc::gen::container<std::vector<std::int64_t>>(
-      rc::gen::map(rc::gen::pair(rc::gen::inRange<std::int64_t>(0, 1 << 20), rc::gen::inRange(0, 20)), [](const auto& p) { return p.first << p.second; })));
+      rc::gen::map(rc::gen::pair(rc::gen::inRange<std::int64_t>(0, 1 << 20), rc::gen::inRange(0, 20)),
+                   [](const auto& p) { return p.first << p.second; })));
   const VirtualClock clock;
   Percentiles percentiles(clock);
   for (const std::int64_t value : values) percentiles.record(std::chrono::nanoseconds(value));

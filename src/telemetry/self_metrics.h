@@ -10,7 +10,7 @@ namespace forebay::telemetry {
 struct ProcessUse {
   double resident_bytes = 0;
   double virtual_bytes = 0;
-  double cpu_seconds = 0;         // user and system
+  double cpu_seconds = 0;  // user and system
   double threads = 0;
   double start_time_seconds = 0;  // since 1970
   double open_fds = 0;

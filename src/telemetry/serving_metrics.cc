@@ -10,8 +10,8 @@ namespace {
 
 // From a small model's 0.1 ms to a long answer's minutes.
 const std::vector<double>& seconds_bounds() {
-  static const std::vector<double> kBounds = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-                                              0.1,    0.25,    0.5,    1,     2.5,    5,     10,   30,    60,    300};
+  static const std::vector<double> kBounds = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                              0.25,   0.5,     1,      2.5,   5,      10,    30,   60,    300};
   return kBounds;
 }
 const std::vector<double>& batch_bounds() {
@@ -24,19 +24,20 @@ ModelMetrics make_model(Metrics& metrics, const std::string& model) {
   const auto seconds = [&](const char* name, const char* help) { return metrics.histogram(name, help, seconds_bounds(), labels); };
   const auto counter = [&](const char* name, const char* help) { return metrics.counter(name, help, labels); };
   const auto gauge = [&](const char* name, const char* help) { return metrics.gauge(name, help, labels); };
-  return {.queue_seconds = seconds("forebay_queue_seconds", "Time between admission and the first work on a request"),
-          .inference_seconds = seconds("forebay_inference_seconds", "Time of one engine run or generation step"),
-          .time_to_first_token_seconds = seconds("forebay_time_to_first_token_seconds", "Time between admission and the first token"),
-          .inter_token_seconds = seconds("forebay_inter_token_seconds", "Time between two tokens of a text"),
-          .batch_size = metrics.histogram("forebay_batch_size", "Rows, sequences or texts that shared one engine run", batch_bounds(), labels),
-          .prompt_tokens = counter("forebay_prompt_tokens_total", "Tokens of prompts and of texts to embed"),
-          .cached_prompt_tokens = counter("forebay_cached_prompt_tokens_total", "Prompt tokens that a cached prefix paid for"),
-          .generated_tokens = counter("forebay_generated_tokens_total", "Tokens that were generated"),
-          .refused = counter("forebay_requests_refused_total", "Requests that were refused at admission"),
-          .queued = gauge("forebay_requests_queued", "Requests that wait"),
-          .running = gauge("forebay_requests_running", "Requests or sequences that are being worked on"),
-          .cells_used = gauge("forebay_kv_cells_used", "KV cache cells in use"),
-          .cells_max = gauge("forebay_kv_cells_max", "KV cache cells there are")};
+  return {
+      .queue_seconds = seconds("forebay_queue_seconds", "Time between admission and the first work on a request"),
+      .inference_seconds = seconds("forebay_inference_seconds", "Time of one engine run or generation step"),
+      .time_to_first_token_seconds = seconds("forebay_time_to_first_token_seconds", "Time between admission and the first token"),
+      .inter_token_seconds = seconds("forebay_inter_token_seconds", "Time between two tokens of a text"),
+      .batch_size = metrics.histogram("forebay_batch_size", "Rows, sequences or texts that shared one engine run", batch_bounds(), labels),
+      .prompt_tokens = counter("forebay_prompt_tokens_total", "Tokens of prompts and of texts to embed"),
+      .cached_prompt_tokens = counter("forebay_cached_prompt_tokens_total", "Prompt tokens that a cached prefix paid for"),
+      .generated_tokens = counter("forebay_generated_tokens_total", "Tokens that were generated"),
+      .refused = counter("forebay_requests_refused_total", "Requests that were refused at admission"),
+      .queued = gauge("forebay_requests_queued", "Requests that wait"),
+      .running = gauge("forebay_requests_running", "Requests or sequences that are being worked on"),
+      .cells_used = gauge("forebay_kv_cells_used", "KV cache cells in use"),
+      .cells_max = gauge("forebay_kv_cells_max", "KV cache cells there are")};
 }
 
 struct Route {
@@ -64,8 +65,8 @@ struct ServingMetrics::State {
   Route& route(std::map<std::string, std::unique_ptr<Route>>& known, const std::string& name) {
     return member_of(known, name, options.names_max, [this](const std::string& label) {
       auto made = std::make_unique<Route>();
-      made->metrics.request_seconds = metrics.histogram("forebay_request_seconds", "Time between a request's arrival and the end of its answer",
-                                                        seconds_bounds(), {{"route", label}});
+      made->metrics.request_seconds = metrics.histogram(
+          "forebay_request_seconds", "Time between a request's arrival and the end of its answer", seconds_bounds(), {{"route", label}});
       return made;
     });
   }

@@ -13,10 +13,10 @@ namespace forebay::telemetry {
 // What one model counts (label `model`). Default-made: counts nothing.
 struct ModelMetrics {
   Histogram queue_seconds;
-  Histogram inference_seconds;            // one engine run or step
+  Histogram inference_seconds;  // one engine run or step
   Histogram time_to_first_token_seconds;
   Histogram inter_token_seconds;
-  Histogram batch_size;                   // rows of a tensor run, sequences of a step, texts of an embedding run
+  Histogram batch_size;  // rows of a tensor run, sequences of a step, texts of an embedding run
   Counter prompt_tokens;
   Counter cached_prompt_tokens;
   Counter generated_tokens;

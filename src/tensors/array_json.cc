@@ -66,8 +66,10 @@ class NumberSink {
     const std::string_view rest = json.substr(at);
     const JsonNumber number = scan_json_number(rest);
     std::size_t length = number.text.size();
-    if (length == 0) length = read_word(rest, stored);
-    else if (!store_number(stored, number)) return std::string_view::npos;
+    if (length == 0)
+      length = read_word(rest, stored);
+    else if (!store_number(stored, number))
+      return std::string_view::npos;
     if (length == 0) return std::string_view::npos;
     ++count_;
     return at + length;
@@ -108,9 +110,7 @@ class StringSink {
     error_ = std::move(end.error());
     return std::string_view::npos;
   }
-  Error explain(std::string_view json, std::size_t at) const {
-    return error_ ? *error_ : explain_element(json, at, DType::kString, false);
-  }
+  Error explain(std::string_view json, std::size_t at) const { return error_ ? *error_ : explain_element(json, at, DType::kString, false); }
   std::size_t size() const { return strings_.size(); }
   std::vector<std::string> take() { return std::move(strings_); }
 

@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     std::string text;
     append_json(text, *tensor);
     const auto again = tensor_from_json(text, dtype, tensor->shape(), NanPolicy::kAllow, limits);
-    if (!again || !std::ranges::equal(again->bytes(), tensor->bytes()) || !std::ranges::equal(again->strings(), tensor->strings())) std::abort();
+    if (!again || !std::ranges::equal(again->bytes(), tensor->bytes()) || !std::ranges::equal(again->strings(), tensor->strings()))
+      std::abort();
   }
   return 0;
 }

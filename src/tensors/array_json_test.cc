@@ -79,15 +79,17 @@ TEST(ArrayJson, RefusesAnotherShape) {
 }
 
 TEST(ArrayJson, RefusesRaggedArraysAndSaysWhere) {
-  for (const char* json : {"[[1,2],[3]]", "[[1],[2,3]]", "[1,[2]]", "[[1],2]", "[[],[1]]", "[[1],[]]", "[[],[[]]]", "[[[]],[]]", "[[],1]"}) {
+  for (const char* json :
+       {"[[1,2],[3]]", "[[1],[2,3]]", "[1,[2]]", "[[1],2]", "[[],[1]]", "[[1],[]]", "[[],[[]]]", "[[[]],[]]", "[[],1]"}) {
     EXPECT_EQ(code_of(read_floats(json, {-1, -1})), kArrayRagged) << json;
   }
   EXPECT_EQ(read_floats("[[1,2],[3]]", {-1, -1}).error().message(), "byte 9: an array of 1 where others have 2");
 }
 
 TEST(ArrayJson, RefusesWhatIsNotJson) {
-  for (const char* json : {"", " ", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1]]", "[1],", "]", "[01]", "[+1]", "[1.]", "[.5]", "[1e]",
-                           "[1e+]", "[-]", "[--1]", "[NaN]", "[Infinity]", "[nan]", "[0x10]", "[1_000]", "[1]x", "[1;2]", "[\v1]"}) {
+  for (const char* json :
+       {"",     " ",    "[",     "[1",  "[1,",   "[1,]",  "[,1]",       "[1 2]", "[1]]",   "[1],",    "]",    "[01]",  "[+1]", "[1.]",
+        "[.5]", "[1e]", "[1e+]", "[-]", "[--1]", "[NaN]", "[Infinity]", "[nan]", "[0x10]", "[1_000]", "[1]x", "[1;2]", "[\v1]"}) {
     EXPECT_EQ(code_of(read_floats(json, {-1})), kArrayJsonSyntax) << json;
   }
   EXPECT_TRUE(read_floats("[1,2x]").error().message().starts_with("byte 4:"));
@@ -131,11 +133,29 @@ TEST(ArrayJson, ReadsBools) {
 }
 
 TEST(ArrayJson, RoundsFloatsCorrectly) {
-  for (const char* text : {"0.1", "3.4028234e38", "1.17549435e-38", "1e-45", "16777217", "16777219", "1.00000017881393421514957253748434595763683319091796875",
-                           "1.00000017881393432617187499", "0.000000000000000000000000000000000000011754942", "123456789012345678901234567890",
-                           "9007199254740993", "7.0064923216240853546186479164495806564013097093825788587853e-46", "0.3333333333333333", "8388609.5",
-                           "-0.0", "0e99999999999", "4.35", "1e22", "1e23", "5e-324"}) {
-    EXPECT_EQ(std::bit_cast<std::uint32_t>(floats_of(read_floats(text, {})).at(0)), std::bit_cast<std::uint32_t>(std::strtof(text, nullptr))) << text;
+  for (const char* text : {"0.1",
+                           "3.4028234e38",
+                           "1.17549435e-38",
+                           "1e-45",
+                           "16777217",
+                           "16777219",
+                           "1.00000017881393421514957253748434595763683319091796875",
+                           "1.00000017881393432617187499",
+                           "0.000000000000000000000000000000000000011754942",
+                           "123456789012345678901234567890",
+                           "9007199254740993",
+                           "7.0064923216240853546186479164495806564013097093825788587853e-46",
+                           "0.3333333333333333",
+                           "8388609.5",
+                           "-0.0",
+                           "0e99999999999",
+                           "4.35",
+                           "1e22",
+                           "1e23",
+                           "5e-324"}) {
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(floats_of(read_floats(text, {})).at(0)),
+              std::bit_cast<std::uint32_t>(std::strtof(text, nullptr)))
+        << text;
     EXPECT_EQ(read(text, DType::kFloat64, {})->values<double>()[0], std::strtod(text, nullptr)) << text;
   }
 }
@@ -174,8 +194,8 @@ TEST(ArrayJson, ReadsStringsWithEscapes) {
 
 TEST(ArrayJson, RefusesBrokenStrings) {
   for (const char* json : {"[\"", "[\"a", "[\"\\\"]", "[\"\\x\"]", "[\"\\u12\"]", "[\"\\u12g4\"]", "[\"\\ud800\"]", "[\"\\udc00\"]",
-                           "[\"\\ud800\\u0041\"]", "[\"\n\"]", "[\"\x80\"]", "[\"\xc0\x80\"]", "[\"\xed\xa0\x80\"]", "[\"\xf4\x90\x80\x80\"]",
-                           "[\"\xe0\x80\x80\"]", "[\"\xe2\x82\"]", "[\"\xff\"]"}) {
+                           "[\"\\ud800\\u0041\"]", "[\"\n\"]", "[\"\x80\"]", "[\"\xc0\x80\"]", "[\"\xed\xa0\x80\"]",
+                           "[\"\xf4\x90\x80\x80\"]", "[\"\xe0\x80\x80\"]", "[\"\xe2\x82\"]", "[\"\xff\"]"}) {
     EXPECT_EQ(code_of(read(json, DType::kString, {-1})), kArrayJsonSyntax) << json;
   }
 }

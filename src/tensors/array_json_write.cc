@@ -29,8 +29,10 @@ void append_run(std::string& out, const Tensor& tensor, std::size_t first, std::
   const auto values = tensor.values<T>().subspan(first, count);
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (i > 0) out += ',';
-    if constexpr (std::is_same_v<T, Bool>) out += values[i].byte != 0 ? "true" : "false";
-    else append_number(out, load_element(values[i]));
+    if constexpr (std::is_same_v<T, Bool>)
+      out += values[i].byte != 0 ? "true" : "false";
+    else
+      append_number(out, load_element(values[i]));
   }
 }
 

@@ -118,8 +118,8 @@ class ArrayReader {
   const ArrayLimits& limits_;
   Sink& sink_;
   std::size_t at_ = 0;
-  std::size_t depth_ = 0;                // brackets open now
-  std::size_t leaf_depth_ = kUnknown;    // brackets around each element
+  std::size_t depth_ = 0;              // brackets open now
+  std::size_t leaf_depth_ = kUnknown;  // brackets around each element
   std::vector<Level> levels_;
 };
 

@@ -24,8 +24,10 @@ TEST(Float16, SurvivesTheWayThroughFloatWithEveryBitPattern) {
   for (std::uint32_t bits = 0; bits <= 0xffff; ++bits) {
     const float value = float16_to_float(static_cast<std::uint16_t>(bits));
     const std::uint16_t back = float_to_float16(value);
-    if (std::isnan(value)) EXPECT_EQ(back, bits | 0x200u);  // NaN comes back quiet, with its payload
-    else EXPECT_EQ(back, bits);
+    if (std::isnan(value))
+      EXPECT_EQ(back, bits | 0x200u);  // NaN comes back quiet, with its payload
+    else
+      EXPECT_EQ(back, bits);
   }
 }
 
@@ -33,8 +35,10 @@ TEST(Bfloat16, SurvivesTheWayThroughFloatWithEveryBitPattern) {
   for (std::uint32_t bits = 0; bits <= 0xffff; ++bits) {
     const float value = bfloat16_to_float(static_cast<std::uint16_t>(bits));
     const std::uint16_t back = float_to_bfloat16(value);
-    if (std::isnan(value)) EXPECT_EQ(back, bits | 0x40u);
-    else EXPECT_EQ(back, bits);
+    if (std::isnan(value))
+      EXPECT_EQ(back, bits | 0x40u);
+    else
+      EXPECT_EQ(back, bits);
   }
 }
 

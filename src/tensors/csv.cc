@@ -104,7 +104,8 @@ Result<> add_row(Cells& cells, const CsvLines& lines, std::size_t columns, std::
   if (lines.fields().size() != columns) {
     return fail(kCsvInvalid, fmt::format("line {}: {} fields where others have {}", lines.line(), lines.fields().size(), columns));
   }
-  if (columns > cells_max - cells.count()) return fail(kTensorTooLarge, fmt::format("line {}: more than {} cells", lines.line(), cells_max));
+  if (columns > cells_max - cells.count())
+    return fail(kTensorTooLarge, fmt::format("line {}: more than {} cells", lines.line(), cells_max));
   for (std::size_t i = 0; i < columns; ++i) {
     if (auto added = cells.add(lines.fields()[i]); !added) {
       return fail(Error(added.error().code(), fmt::format("line {}, column {}: {}", lines.line(), i + 1, added.error().message())));
@@ -115,7 +116,8 @@ Result<> add_row(Cells& cells, const CsvLines& lines, std::size_t columns, std::
 
 void append_field(std::string& out, std::string_view text, char separator) {
   // An empty field is quoted, so that a row of one of them is no empty line; so is what would be skipped as a byte-order mark.
-  if (!text.empty() && !text.starts_with("\xef\xbb\xbf") && text.find_first_of("\"\r\n") == std::string_view::npos && !text.contains(separator)) {
+  if (!text.empty() && !text.starts_with("\xef\xbb\xbf") && text.find_first_of("\"\r\n") == std::string_view::npos &&
+      !text.contains(separator)) {
     out += text;
     return;
   }

@@ -33,20 +33,34 @@ inline constexpr bool kIsFloating = std::is_floating_point_v<T> || std::is_same_
 template <class Visit>
 decltype(auto) with_element_type(DType dtype, Visit visit) {
   switch (dtype) {
-    case DType::kBool: return visit.template operator()<Bool>();
-    case DType::kUint8: return visit.template operator()<std::uint8_t>();
-    case DType::kUint16: return visit.template operator()<std::uint16_t>();
-    case DType::kUint32: return visit.template operator()<std::uint32_t>();
-    case DType::kUint64: return visit.template operator()<std::uint64_t>();
-    case DType::kInt8: return visit.template operator()<std::int8_t>();
-    case DType::kInt16: return visit.template operator()<std::int16_t>();
-    case DType::kInt32: return visit.template operator()<std::int32_t>();
-    case DType::kInt64: return visit.template operator()<std::int64_t>();
-    case DType::kFloat16: return visit.template operator()<Float16>();
-    case DType::kBfloat16: return visit.template operator()<Bfloat16>();
-    case DType::kFloat32: return visit.template operator()<float>();
-    case DType::kFloat64: return visit.template operator()<double>();
-    case DType::kString: break;
+    case DType::kBool:
+      return visit.template operator()<Bool>();
+    case DType::kUint8:
+      return visit.template operator()<std::uint8_t>();
+    case DType::kUint16:
+      return visit.template operator()<std::uint16_t>();
+    case DType::kUint32:
+      return visit.template operator()<std::uint32_t>();
+    case DType::kUint64:
+      return visit.template operator()<std::uint64_t>();
+    case DType::kInt8:
+      return visit.template operator()<std::int8_t>();
+    case DType::kInt16:
+      return visit.template operator()<std::int16_t>();
+    case DType::kInt32:
+      return visit.template operator()<std::int32_t>();
+    case DType::kInt64:
+      return visit.template operator()<std::int64_t>();
+    case DType::kFloat16:
+      return visit.template operator()<Float16>();
+    case DType::kBfloat16:
+      return visit.template operator()<Bfloat16>();
+    case DType::kFloat32:
+      return visit.template operator()<float>();
+    case DType::kFloat64:
+      return visit.template operator()<double>();
+    case DType::kString:
+      break;
   }
   std::abort();  // Strings have no element type; every caller has turned them away.
 }
@@ -54,10 +68,14 @@ decltype(auto) with_element_type(DType dtype, Visit visit) {
 // The value as an arithmetic type that holds it exactly: halves as float, bool as 0 or 1.
 template <class T>
 auto load_element(T stored) {
-  if constexpr (std::is_same_v<T, Float16>) return float16_to_float(stored.bits);
-  else if constexpr (std::is_same_v<T, Bfloat16>) return bfloat16_to_float(stored.bits);
-  else if constexpr (std::is_same_v<T, Bool>) return stored.byte;
-  else return stored;
+  if constexpr (std::is_same_v<T, Float16>)
+    return float16_to_float(stored.bits);
+  else if constexpr (std::is_same_v<T, Bfloat16>)
+    return bfloat16_to_float(stored.bits);
+  else if constexpr (std::is_same_v<T, Bool>)
+    return stored.byte;
+  else
+    return stored;
 }
 
 // Rounds to odd: a further rounding to a type with at least two bits less gives what one rounding would have given
@@ -98,14 +116,18 @@ bool store_element(T& stored, V value) {
     return store_integer(stored, value);
   } else if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, Bfloat16>) {
     float narrow = 0;
-    if constexpr (std::is_same_v<V, float>) narrow = value;
-    else narrow = narrow_to_odd(static_cast<double>(value));
+    if constexpr (std::is_same_v<V, float>)
+      narrow = value;
+    else
+      narrow = narrow_to_odd(static_cast<double>(value));
     stored.bits = std::is_same_v<T, Float16> ? float_to_float16(narrow) : float_to_bfloat16(narrow);
     return std::isfinite(load_element(stored)) || (std::floating_point<V> && !std::isfinite(static_cast<double>(value)));
   } else {
     stored = static_cast<T>(value);
-    if constexpr (std::is_same_v<T, float> && std::is_same_v<V, double>) return std::isfinite(stored) || !std::isfinite(value);
-    else return true;
+    if constexpr (std::is_same_v<T, float> && std::is_same_v<V, double>)
+      return std::isfinite(stored) || !std::isfinite(value);
+    else
+      return true;
   }
 }
 

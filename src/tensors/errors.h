@@ -39,21 +39,25 @@ inline constexpr ErrorCode kNpyInvalid{520, "npy_invalid", ErrorKind::kInvalidAr
 inline constexpr ErrorCode kNpyUnsupported{521, "npy_unsupported", ErrorKind::kUnsupported,
                                            "The .npy file holds a type that is not supported, such as objects or structures.",
                                            "save plain numbers, bools or strings; objects would need code to be run"};
-inline constexpr ErrorCode kCsvInvalid{530, "csv_invalid", ErrorKind::kInvalidArgument, "The text is not a table of comma-separated values.",
+inline constexpr ErrorCode kCsvInvalid{530, "csv_invalid", ErrorKind::kInvalidArgument,
+                                       "The text is not a table of comma-separated values.",
                                        "give every row the same number of fields, and quote fields with commas, quotes or line ends"};
-inline constexpr ErrorCode kImageUnsupported{540, "image_unsupported", ErrorKind::kUnsupported, "The bytes are not an image that is understood.",
-                                             "send JPEG, PNG or WebP"};
+inline constexpr ErrorCode kImageUnsupported{540, "image_unsupported", ErrorKind::kUnsupported,
+                                             "The bytes are not an image that is understood.", "send JPEG, PNG or WebP"};
 inline constexpr ErrorCode kImageInvalid{541, "image_invalid", ErrorKind::kInvalidArgument, "The image is damaged and cannot be decoded.",
                                          "open it in a viewer, save it again and send that"};
-inline constexpr ErrorCode kImageTooLarge{542, "image_too_large", ErrorKind::kTooLarge, "The image has more bytes or pixels than the limit allows.",
+inline constexpr ErrorCode kImageTooLarge{542, "image_too_large", ErrorKind::kTooLarge,
+                                          "The image has more bytes or pixels than the limit allows.",
                                           "send it smaller; the model's input is small anyway"};
 inline constexpr ErrorCode kPreprocessingInvalid{543, "preprocessing_invalid", ErrorKind::kInvalidArgument,
                                                  "The declared preprocessing cannot be applied.",
                                                  "compare width, height, mean and deviation with the model's input"};
 
-inline constexpr const ErrorCode* kTensorErrors[] = {
-    &kTensorSizeMismatch, &kTensorShapeInvalid, &kTensorValueOutOfRange, &kTensorTypeMismatch, &kTensorShapeMismatch, &kTensorRowsOutOfRange,
-    &kTensorTooLarge,     &kArrayJsonSyntax,    &kArrayRagged,           &kArrayNotFinite,     &kNpyInvalid,          &kNpyUnsupported,
-    &kCsvInvalid,         &kImageUnsupported,   &kImageInvalid,          &kImageTooLarge,      &kPreprocessingInvalid};
+inline constexpr const ErrorCode* kTensorErrors[] = {&kTensorSizeMismatch, &kTensorShapeInvalid,  &kTensorValueOutOfRange,
+                                                     &kTensorTypeMismatch, &kTensorShapeMismatch, &kTensorRowsOutOfRange,
+                                                     &kTensorTooLarge,     &kArrayJsonSyntax,     &kArrayRagged,
+                                                     &kArrayNotFinite,     &kNpyInvalid,          &kNpyUnsupported,
+                                                     &kCsvInvalid,         &kImageUnsupported,    &kImageInvalid,
+                                                     &kImageTooLarge,      &kPreprocessingInvalid};
 
 }  // namespace forebay::tensors

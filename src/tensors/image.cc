@@ -9,9 +9,12 @@ namespace forebay::tensors {
 
 std::string_view name_of(ImageFormat format) {
   switch (format) {
-    case ImageFormat::kJpeg: return "JPEG";
-    case ImageFormat::kPng: return "PNG";
-    case ImageFormat::kWebp: return "WebP";
+    case ImageFormat::kJpeg:
+      return "JPEG";
+    case ImageFormat::kPng:
+      return "PNG";
+    case ImageFormat::kWebp:
+      return "WebP";
   }
   return "JPEG";
 }
@@ -45,9 +48,12 @@ Result<Tensor> decode_image(std::span<const std::byte> bytes, const ImageLimits&
   const auto format = image_format_of(bytes);
   if (!format) return fail(kImageUnsupported, "the bytes are neither JPEG nor PNG nor WebP");
   switch (*format) {
-    case ImageFormat::kJpeg: return decode_jpeg(bytes, limits);
-    case ImageFormat::kPng: return decode_png(bytes, limits);
-    case ImageFormat::kWebp: return decode_webp(bytes, limits);
+    case ImageFormat::kJpeg:
+      return decode_jpeg(bytes, limits);
+    case ImageFormat::kPng:
+      return decode_png(bytes, limits);
+    case ImageFormat::kWebp:
+      return decode_webp(bytes, limits);
   }
   return fail(kImageUnsupported, "the bytes are neither JPEG nor PNG nor WebP");
 }

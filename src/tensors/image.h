@@ -17,7 +17,7 @@ struct ImageLimits {
   std::size_t bytes_max = 32 << 20;   // of the file
   std::size_t pixels_max = 32 << 20;  // width times height, read from the header before anything is decoded
   std::size_t side_max = 16'384;
-  int jpeg_scans_max = 100;           // a progressive JPEG decodes every pixel again for each scan
+  int jpeg_scans_max = 100;  // a progressive JPEG decodes every pixel again for each scan
 };
 
 enum class ImageFormat : std::uint8_t { kJpeg, kPng, kWebp };

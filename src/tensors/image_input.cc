@@ -31,14 +31,13 @@ Result<Picture> picture_of(const Tensor& image) {
 
 Result<> check(const ImagePreprocessing& options) {
   if (options.width < 1 || options.height < 1 || options.width > kSideMax || options.height > kSideMax) {
-    return fail(kPreprocessingInvalid, fmt::format("an input of {}x{} pixels; 1 to {} are possible", options.width, options.height, kSideMax));
+    return fail(kPreprocessingInvalid,
+                fmt::format("an input of {}x{} pixels; 1 to {} are possible", options.width, options.height, kSideMax));
   }
-  const auto fits = [&](const std::vector<float>& values) {
-    return values.size() <= 1 || values.size() == count_of(options.channels);
-  };
+  const auto fits = [&](const std::vector<float>& values) { return values.size() <= 1 || values.size() == count_of(options.channels); };
   if (!fits(options.mean) || !fits(options.deviation)) {
-    return fail(kPreprocessingInvalid, fmt::format("{} means and {} deviations for {} channels", options.mean.size(), options.deviation.size(),
-                                                   count_of(options.channels)));
+    return fail(kPreprocessingInvalid, fmt::format("{} means and {} deviations for {} channels", options.mean.size(),
+                                                   options.deviation.size(), count_of(options.channels)));
   }
   const auto finite = [](float value) { return std::isfinite(value); };
   const bool usable = std::isfinite(options.scale) && std::isfinite(options.padding) && std::ranges::all_of(options.mean, finite) &&
@@ -90,9 +89,12 @@ std::array<float, 3> colours_of(const float* pixel, std::size_t channels, ImageC
   const float green = channels == 1 ? red : pixel[1];
   const float blue = channels == 1 ? red : pixel[2];
   switch (wanted) {
-    case ImageChannels::kGrey: return {channels == 1 ? red : 0.299f * red + 0.587f * green + 0.114f * blue, 0, 0};
-    case ImageChannels::kRgb: return {red, green, blue};
-    case ImageChannels::kBgr: return {blue, green, red};
+    case ImageChannels::kGrey:
+      return {channels == 1 ? red : 0.299f * red + 0.587f * green + 0.114f * blue, 0, 0};
+    case ImageChannels::kRgb:
+      return {red, green, blue};
+    case ImageChannels::kBgr:
+      return {blue, green, red};
   }
   return {red, green, blue};
 }

@@ -29,7 +29,7 @@ struct ImagePreprocessing {
   float scale = 1.0f / 255;
   std::vector<float> mean;  // none, one for all channels, or one for each, in the order of `channels`
   std::vector<float> deviation;
-  float padding = 114;      // a pixel value
+  float padding = 114;  // a pixel value
 };
 
 // Where the picture lies in the input: x of the input = x of the picture * scale_x + offset_x.

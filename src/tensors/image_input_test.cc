@@ -64,7 +64,8 @@ TEST(ToInput, MakesGreyOfColoursAndColoursOfGrey) {
   const auto input = to_input(grey({1, 1, 3}, {255, 0, 0}), plain(1, 1), DType::kFloat32);
   EXPECT_NEAR(floats_of(input)[0], 76.245f, 1e-3f);
   EXPECT_EQ(floats_of(to_input(grey({1, 1, 1}, {9}), plain(1, 1, ImageChannels::kRgb), DType::kFloat32)), (std::vector<float>{9, 9, 9}));
-  EXPECT_EQ(floats_of(to_input(grey({1, 1, 4}, {1, 2, 3, 0}), plain(1, 1, ImageChannels::kRgb), DType::kFloat32)), (std::vector<float>{1, 2, 3}));
+  EXPECT_EQ(floats_of(to_input(grey({1, 1, 4}, {1, 2, 3, 0}), plain(1, 1, ImageChannels::kRgb), DType::kFloat32)),
+            (std::vector<float>{1, 2, 3}));
 }
 
 TEST(ToInput, NormalisesEachChannel) {

@@ -1,12 +1,11 @@
 // JPEG by libjpeg-turbo. Its errors are long jumps: between setjmp and the jump there is nothing with a destructor.
-#include <cstdio>  // jpeglib.h needs it first
-
 #include <fmt/format.h>
-#include <jpeglib.h>
 #include <jerror.h>
+#include <jpeglib.h>
 
 #include <array>
 #include <csetjmp>
+#include <cstdio>  // jpeglib.h needs it first
 #include <vector>
 
 #include "tensors/errors.h"

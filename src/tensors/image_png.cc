@@ -29,9 +29,7 @@ class PngImage {
 
 std::size_t channels_of(png_uint_32 format) { return PNG_IMAGE_SAMPLE_CHANNELS(format); }
 
-png_uint_32 format_of(std::size_t channels) {
-  return channels == 1 ? PNG_FORMAT_GRAY : channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_RGBA;
-}
+png_uint_32 format_of(std::size_t channels) { return channels == 1 ? PNG_FORMAT_GRAY : channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_RGBA; }
 
 }  // namespace
 

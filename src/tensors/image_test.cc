@@ -1,13 +1,12 @@
 #include "tensors/image.h"
 
-#include <cstdio>  // jpeglib.h needs it first
-
 #include <gtest/gtest.h>
 #include <jpeglib.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 #include <webp/encode.h>
 
+#include <cstdio>  // jpeglib.h needs it first
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -19,17 +18,21 @@ namespace {
 
 constexpr ErrorCode kNoError{0, "no_error", ErrorKind::kInternal, "", ""};
 const ErrorCode& code_of(const auto& result) { return result ? kNoError : result.error().code(); }
-Result<Tensor> decode(std::string_view bytes, const ImageLimits& limits = {}) { return decode_image(std::as_bytes(std::span(bytes)), limits); }
+Result<Tensor> decode(std::string_view bytes, const ImageLimits& limits = {}) {
+  return decode_image(std::as_bytes(std::span(bytes)), limits);
+}
 
 // A smooth picture, which lossy formats keep well.
 Tensor gradient(std::size_t width, std::size_t height, std::size_t channels) {
   std::vector<std::uint8_t> values;
   for (std::size_t y = 0; y < height; ++y) {
     for (std::size_t x = 0; x < width; ++x) {
-      for (std::size_t c = 0; c < channels; ++c) values.push_back(static_cast<std::uint8_t>(c == 0 ? x * 255 / width : c == 1 ? y * 255 / height : 128));
+      for (std::size_t c = 0; c < channels; ++c)
+        values.push_back(static_cast<std::uint8_t>(c == 0 ? x * 255 / width : c == 1 ? y * 255 / height : 128));
     }
   }
-  return Tensor::of<std::uint8_t>({static_cast<std::int64_t>(height), static_cast<std::int64_t>(width), static_cast<std::int64_t>(channels)}, values);
+  return Tensor::of<std::uint8_t>(
+      {static_cast<std::int64_t>(height), static_cast<std::int64_t>(width), static_cast<std::int64_t>(channels)}, values);
 }
 
 int largest_difference(const Tensor& a, const Tensor& b) {

@@ -16,12 +16,12 @@
 namespace forebay::tensors {
 
 struct JsonNumber {
-  std::string_view text;     // empty: no number starts here
-  std::uint64_t digits = 0;  // all digits as one integer, where `exact`
-  std::int64_t exponent = 0; // of ten
+  std::string_view text;      // empty: no number starts here
+  std::uint64_t digits = 0;   // all digits as one integer, where `exact`
+  std::int64_t exponent = 0;  // of ten
   bool negative = false;
-  bool whole = true;         // no fraction and no exponent is written
-  bool exact = true;         // at most 19 digits, so `digits` and `exponent` say it all
+  bool whole = true;  // no fraction and no exponent is written
+  bool exact = true;  // at most 19 digits, so `digits` and `exponent` say it all
 };
 
 // Reads "e+12" at `at` and adds it to the exponent; the position after it, nullptr when it is not complete.

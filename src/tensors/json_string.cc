@@ -40,16 +40,34 @@ Result<std::size_t> read_unicode_escape(std::string_view json, std::size_t at, s
 Result<std::size_t> read_escape(std::string_view json, std::size_t at, std::string& out) {
   if (at + 1 >= json.size()) return fail(syntax_error(at, "the string does not end"));
   switch (json[at + 1]) {
-    case '"': out += '"'; break;
-    case '\\': out += '\\'; break;
-    case '/': out += '/'; break;
-    case 'b': out += '\b'; break;
-    case 'f': out += '\f'; break;
-    case 'n': out += '\n'; break;
-    case 'r': out += '\r'; break;
-    case 't': out += '\t'; break;
-    case 'u': return read_unicode_escape(json, at, out);
-    default: return fail(syntax_error(at, "unknown escape"));
+    case '"':
+      out += '"';
+      break;
+    case '\\':
+      out += '\\';
+      break;
+    case '/':
+      out += '/';
+      break;
+    case 'b':
+      out += '\b';
+      break;
+    case 'f':
+      out += '\f';
+      break;
+    case 'n':
+      out += '\n';
+      break;
+    case 'r':
+      out += '\r';
+      break;
+    case 't':
+      out += '\t';
+      break;
+    case 'u':
+      return read_unicode_escape(json, at, out);
+    default:
+      return fail(syntax_error(at, "unknown escape"));
   }
   return at + 2;
 }
@@ -84,11 +102,16 @@ void append_json_string(std::string& out, std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
     const char c = text[0];
-    if (length == 0) out += "\xef\xbf\xbd";
-    else if (c == '"' || c == '\\') (out += '\\') += c;
-    else if (c == '\n') out += "\\n";
-    else if (static_cast<unsigned char>(c) < 0x20) fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-    else out.append(text, 0, length);
+    if (length == 0)
+      out += "\xef\xbf\xbd";
+    else if (c == '"' || c == '\\')
+      (out += '\\') += c;
+    else if (c == '\n')
+      out += "\\n";
+    else if (static_cast<unsigned char>(c) < 0x20)
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+    else
+      out.append(text, 0, length);
     text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   out += '"';

@@ -20,31 +20,38 @@ constexpr std::string_view kMagic("\x93NUMPY", 6);
 struct Item {
   DType dtype = DType::kFloat32;
   std::size_t bytes = 0;
-  bool swapped = false;   // big-endian
-  bool unicode = false;   // four bytes a character
+  bool swapped = false;  // big-endian
+  bool unicode = false;  // four bytes a character
 };
 
 std::optional<DType> dtype_of_code(char kind, std::size_t bytes) {
   switch (kind) {
-    case 'b': return bytes == 1 ? std::optional(DType::kBool) : std::nullopt;
-    case 'u': return bytes == 1   ? std::optional(DType::kUint8)
-                     : bytes == 2 ? std::optional(DType::kUint16)
-                     : bytes == 4 ? std::optional(DType::kUint32)
-                     : bytes == 8 ? std::optional(DType::kUint64)
-                                  : std::nullopt;
-    case 'i': return bytes == 1   ? std::optional(DType::kInt8)
-                     : bytes == 2 ? std::optional(DType::kInt16)
-                     : bytes == 4 ? std::optional(DType::kInt32)
-                     : bytes == 8 ? std::optional(DType::kInt64)
-                                  : std::nullopt;
-    case 'f': return bytes == 2   ? std::optional(DType::kFloat16)
-                     : bytes == 4 ? std::optional(DType::kFloat32)
-                     : bytes == 8 ? std::optional(DType::kFloat64)
-                                  : std::nullopt;
-    case 'V': return bytes == 2 ? std::optional(DType::kBfloat16) : std::nullopt;
+    case 'b':
+      return bytes == 1 ? std::optional(DType::kBool) : std::nullopt;
+    case 'u':
+      return bytes == 1   ? std::optional(DType::kUint8)
+             : bytes == 2 ? std::optional(DType::kUint16)
+             : bytes == 4 ? std::optional(DType::kUint32)
+             : bytes == 8 ? std::optional(DType::kUint64)
+                          : std::nullopt;
+    case 'i':
+      return bytes == 1   ? std::optional(DType::kInt8)
+             : bytes == 2 ? std::optional(DType::kInt16)
+             : bytes == 4 ? std::optional(DType::kInt32)
+             : bytes == 8 ? std::optional(DType::kInt64)
+                          : std::nullopt;
+    case 'f':
+      return bytes == 2   ? std::optional(DType::kFloat16)
+             : bytes == 4 ? std::optional(DType::kFloat32)
+             : bytes == 8 ? std::optional(DType::kFloat64)
+                          : std::nullopt;
+    case 'V':
+      return bytes == 2 ? std::optional(DType::kBfloat16) : std::nullopt;
     case 'S':
-    case 'U': return DType::kString;
-    default: return std::nullopt;
+    case 'U':
+      return DType::kString;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -117,8 +124,10 @@ Result<Tensor> read_numbers(const NpyHeader& header, const Item& item, std::size
     for_each_element(header, count, [&](std::size_t k, std::size_t offset) {
       const auto from = body.subspan(offset * item.bytes, item.bytes);
       const auto to = bytes.begin() + static_cast<std::ptrdiff_t>(k * item.bytes);
-      if (item.swapped) std::ranges::reverse_copy(from, to);
-      else std::ranges::copy(from, to);
+      if (item.swapped)
+        std::ranges::reverse_copy(from, to);
+      else
+        std::ranges::copy(from, to);
     });
   }
   return Tensor::from_bytes(item.dtype, header.shape, std::move(bytes));
@@ -154,7 +163,8 @@ Result<Tensor> read_strings(const NpyHeader& header, const Item& item, std::size
 }
 
 std::string_view code_of(DType dtype) {
-  constexpr std::array<std::string_view, 13> kCodes = {"|b1", "|u1", "<u2", "<u4", "<u8", "|i1", "<i2", "<i4", "<i8", "<f2", "<V2", "<f4", "<f8"};
+  constexpr std::array<std::string_view, 13> kCodes = {"|b1", "|u1", "<u2", "<u4", "<u8", "|i1", "<i2",
+                                                       "<i4", "<i8", "<f2", "<V2", "<f4", "<f8"};
   return kCodes[static_cast<std::size_t>(dtype)];
 }
 
@@ -165,7 +175,8 @@ std::string header_of(std::string_view descr, const Shape& shape) {
   // Spaces and a line end put the values at a multiple of 64.
   text.append(63 - (10 + text.size()) % 64, ' ');
   text += '\n';
-  return fmt::format("{}{}{}{}{}{}", kMagic, '\x01', '\0', static_cast<char>(text.size() & 0xff), static_cast<char>(text.size() >> 8), text);
+  return fmt::format("{}{}{}{}{}{}", kMagic, '\x01', '\0', static_cast<char>(text.size() & 0xff), static_cast<char>(text.size() >> 8),
+                     text);
 }
 
 Result<std::vector<std::u32string>> to_characters(std::span<const std::string> strings) {
@@ -205,7 +216,8 @@ Result<Tensor> read_npy(std::span<const std::byte> file, const NpyLimits& limits
   const auto count = element_count(header.shape, limits.elements_max);
   if (!count) return fail(kTensorTooLarge, fmt::format("{} are more than {} elements", to_string(header.shape), limits.elements_max));
   if (*count > parts.body.size() / item.bytes || *count * item.bytes != parts.body.size()) {
-    return fail(kNpyInvalid, fmt::format("{} elements of {} bytes are declared, {} bytes are there", *count, item.bytes, parts.body.size()));
+    return fail(kNpyInvalid,
+                fmt::format("{} elements of {} bytes are declared, {} bytes are there", *count, item.bytes, parts.body.size()));
   }
   if (item.dtype == DType::kString) return read_strings(header, item, *count, parts.body);
   return read_numbers(header, item, *count, parts.body);

@@ -12,7 +12,7 @@
 namespace forebay::tensors {
 
 struct NpyHeader {
-  std::string descr;           // "<f4"
+  std::string descr;  // "<f4"
   bool column_major = false;
   Shape shape;
 };

@@ -89,11 +89,12 @@ TEST(Npy, RefusesWhatWouldNeedCodeOrIsNoPlainNumber) {
 TEST(Npy, RefusesBrokenHeaders) {
   for (const char* header :
        {"", "{", "{}", "{'descr': '<f4'}", "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)", "x{}", "{'descr' '<f4'}",
-        "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", "{'descr': '<f4', 'fortran_order': 0, 'shape': (1,), }",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (1), }", "{'descr': '<f4', 'fortran_order': False, 'shape': 1, }",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", "{'descr': '<f4', 'fortran_order': False, 'shape': (1,,), }",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), } x", "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'x': 1}",
-        "{'descr': '<f\\x34', 'fortran_order': False, 'shape': (1,), }", "{'descr': '<f4, 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '<f4', 'fortran_order': 0, 'shape': (1,), }", "{'descr': '<f4', 'fortran_order': False, 'shape': (1), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': 1, }", "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1,,), }", "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), } x",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'x': 1}", "{'descr': '<f\\x34', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '<f4, 'fortran_order': False, 'shape': (1,), }",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }"}) {
     EXPECT_EQ(code_of(read(file_with(header, "1234"))), kNpyInvalid) << header;
   }
@@ -144,7 +145,8 @@ TEST(Npy, RefusesToWriteStringsThatWouldNotComeBack) {
 RC_GTEST_PROP(Property25, NumbersComeBackFromNpyBitForBit, ()) {
   const auto dtype = static_cast<DType>(*rc::gen::inRange(static_cast<int>(DType::kUint8), static_cast<int>(DType::kString)));
   const auto shape = *rc::gen::resize(4, rc::gen::container<Shape>(rc::gen::inRange<std::int64_t>(0, 4)));
-  const auto raw = *rc::gen::container<std::vector<std::uint8_t>>(*element_count(shape) * element_bytes(dtype), rc::gen::arbitrary<std::uint8_t>());
+  const auto raw =
+      *rc::gen::container<std::vector<std::uint8_t>>(*element_count(shape) * element_bytes(dtype), rc::gen::arbitrary<std::uint8_t>());
   const auto bytes = std::as_bytes(std::span(raw));
   const auto tensor = Tensor::from_bytes(dtype, shape, {bytes.begin(), bytes.end()});
   const auto file = write_npy(*tensor);

@@ -29,7 +29,8 @@ std::vector<Tap> taps_of(std::size_t size_in, double start, double length, std::
       sum += weight;
     }
     // At an edge only half of the triangle is there.
-    for (float& weight : taps[i].weights) weight = sum > 0 ? static_cast<float>(weight / sum) : 1.0f / static_cast<float>(taps[i].weights.size());
+    for (float& weight : taps[i].weights)
+      weight = sum > 0 ? static_cast<float>(weight / sum) : 1.0f / static_cast<float>(taps[i].weights.size());
   }
   return taps;
 }
@@ -43,7 +44,8 @@ std::vector<float> shrink_rows(const Picture& picture, std::size_t first, std::s
     for (const Tap& tap : taps) {
       for (std::size_t c = 0; c < picture.channels; ++c) {
         float sum = 0;
-        for (std::size_t k = 0; k < tap.weights.size(); ++k) sum += tap.weights[k] * static_cast<float>(row[(tap.first + k) * picture.channels + c]);
+        for (std::size_t k = 0; k < tap.weights.size(); ++k)
+          sum += tap.weights[k] * static_cast<float>(row[(tap.first + k) * picture.channels + c]);
         *out++ = sum;
       }
     }

@@ -107,9 +107,12 @@ std::optional<std::size_t> element_count(const Shape& shape, std::size_t element
   bool empty = false;
   for (const std::int64_t dimension : shape) {
     if (dimension < 0) return std::nullopt;
-    if (dimension == 0) empty = true;
-    else if (static_cast<std::uint64_t>(dimension) > kProductMax / product) return std::nullopt;
-    else product *= static_cast<std::size_t>(dimension);
+    if (dimension == 0)
+      empty = true;
+    else if (static_cast<std::uint64_t>(dimension) > kProductMax / product)
+      return std::nullopt;
+    else
+      product *= static_cast<std::size_t>(dimension);
   }
   const std::size_t count = empty ? 0 : product;
   if (count > elements_max) return std::nullopt;

@@ -16,12 +16,27 @@
 
 namespace forebay::tensors {
 
-enum class DType : std::uint8_t { kBool, kUint8, kUint16, kUint32, kUint64, kInt8, kInt16, kInt32, kInt64, kFloat16, kBfloat16, kFloat32, kFloat64, kString };
+enum class DType : std::uint8_t {
+  kBool,
+  kUint8,
+  kUint16,
+  kUint32,
+  kUint64,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kFloat16,
+  kBfloat16,
+  kFloat32,
+  kFloat64,
+  kString
+};
 
 // "float32" in our own API; the Open Inference Protocol's word ("FP32", "BYTES") by oip_name.
 std::string_view name_of(DType dtype);
 std::string_view oip_name_of(DType dtype);
-std::optional<DType> dtype_named(std::string_view name);      // either spelling
+std::optional<DType> dtype_named(std::string_view name);  // either spelling
 std::optional<DType> dtype_of_oip(std::string_view oip_name);
 // Bytes of one element; 0 for kString.
 std::size_t element_bytes(DType dtype);
@@ -49,12 +64,14 @@ class Tensor {
 
   DType dtype() const { return dtype_; }
   const Shape& shape() const { return shape_; }
-  std::size_t size() const { return count_; }             // elements
-  std::span<const std::byte> bytes() const { return bytes_; }  // empty for kString
+  std::size_t size() const { return count_; }                        // elements
+  std::span<const std::byte> bytes() const { return bytes_; }        // empty for kString
   std::span<const std::string> strings() const { return strings_; }  // empty for the others
   // The elements as T; sizeof(T) must be element_bytes(dtype()).
   template <class T>
-  std::span<const T> values() const { return {reinterpret_cast<const T*>(bytes_.data()), count_}; }
+  std::span<const T> values() const {
+    return {reinterpret_cast<const T*>(bytes_.data()), count_};
+  }
   // Writable while nobody else shares the bytes (just made by zeros or from_bytes).
   std::span<std::byte> mutable_bytes();
 

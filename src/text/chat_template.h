@@ -32,9 +32,9 @@ struct ContentPart {
 };
 
 struct Message {
-  std::string role;                 // "system", "user", "assistant", "tool", "developer"
-  std::string content;              // when `parts` is empty
-  std::vector<ContentPart> parts;   // multi-part content, as the template sees it
+  std::string role;                // "system", "user", "assistant", "tool", "developer"
+  std::string content;             // when `parts` is empty
+  std::vector<ContentPart> parts;  // multi-part content, as the template sees it
   std::string name;
   std::string tool_call_id;
   std::vector<ToolCall> tool_calls;
@@ -42,12 +42,12 @@ struct Message {
 
 struct TemplateInput {
   std::vector<Message> messages;
-  std::string tools_json;           // a JSON array, or empty
+  std::string tools_json;  // a JSON array, or empty
   bool add_generation_prompt = true;
   std::string bos_token;
   std::string eos_token;
-  std::string extra_json;           // a JSON object of further variables (chat_template_kwargs), or empty
-  std::string date_string;          // what strftime_now gives is made from the injected wall clock: "2026-11-21"
+  std::string extra_json;   // a JSON object of further variables (chat_template_kwargs), or empty
+  std::string date_string;  // what strftime_now gives is made from the injected wall clock: "2026-11-21"
 };
 
 class ChatTemplate {

@@ -25,7 +25,8 @@ std::string rendered(std::string_view source, const TemplateInput& input = conve
 }
 
 TEST(ChatTemplate, RendersTheDefaultAsChatml) {
-  EXPECT_EQ(rendered(default_chat_template()), "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(rendered(default_chat_template()),
+            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
 }
 
 TEST(ChatTemplate, AsksForAnAnswerOnlyWhenToldTo) {
@@ -36,23 +37,28 @@ TEST(ChatTemplate, AsksForAnAnswerOnlyWhenToldTo) {
 
 TEST(ChatTemplate, ShowsToolCallsWithParsedArguments) {
   TemplateInput input;
-  input.messages = {{.role = "assistant", .tool_calls = {{.id = "c1", .name = "add", .arguments_json = R"({"b": 2, "a": [1.5, true, null]})"}}},
-                    {.role = "tool", .content = "3", .name = "add", .tool_call_id = "c1"}};
+  input.messages = {
+      {.role = "assistant", .tool_calls = {{.id = "c1", .name = "add", .arguments_json = R"({"b": 2, "a": [1.5, true, null]})"}}},
+      {.role = "tool", .content = "3", .name = "add", .tool_call_id = "c1"}};
   input.tools_json = R"([{"type": "function", "function": {"name": "add"}}])";
-  EXPECT_EQ(rendered("{% for c in messages[0].tool_calls %}{{ c.id }} {{ c.type }} {{ c.function.name }} {{ c.function.arguments | tojson }} "
-                     "{{ c.function.arguments.a }}{% endfor %} {{ messages[1] }} {{ tools[0].function.name }}",
-                     input),
-            R"(c1 function add {"b": 2, "a": [1.5, true, null]} [1.5, True, None] )"
-            R"({'role': 'tool', 'content': '3', 'name': 'add', 'tool_call_id': 'c1'} add)");
+  EXPECT_EQ(
+      rendered("{% for c in messages[0].tool_calls %}{{ c.id }} {{ c.type }} {{ c.function.name }} {{ c.function.arguments | tojson }} "
+               "{{ c.function.arguments.a }}{% endfor %} {{ messages[1] }} {{ tools[0].function.name }}",
+               input),
+      R"(c1 function add {"b": 2, "a": [1.5, true, null]} [1.5, True, None] )"
+      R"({'role': 'tool', 'content': '3', 'name': 'add', 'tool_call_id': 'c1'} add)");
 }
 
 TEST(ChatTemplate, ShowsContentOfSeveralPartsAsAList) {
   TemplateInput input;
   input.messages = {{.role = "user", .parts = {{.type = "text", .text = "see"}, {.type = "image_url"}}}};
-  EXPECT_EQ(rendered("{% for p in messages[0].content %}[{{ p.type }}:{{ p.text | default('-') }}]{% endfor %}", input), "[text:see][image_url:-]");
+  EXPECT_EQ(rendered("{% for p in messages[0].content %}[{{ p.type }}:{{ p.text | default('-') }}]{% endfor %}", input),
+            "[text:see][image_url:-]");
 }
 
-TEST(ChatTemplate, GivesMissingToolsAsNone) { EXPECT_EQ(rendered("{{ tools is defined }} {{ tools is none }} {{ documents }}"), "True True None"); }
+TEST(ChatTemplate, GivesMissingToolsAsNone) {
+  EXPECT_EQ(rendered("{{ tools is defined }} {{ tools is none }} {{ documents }}"), "True True None");
+}
 
 TEST(ChatTemplate, TakesFurtherVariables) {
   TemplateInput input = conversation();
@@ -110,9 +116,26 @@ TEST(ChatTemplate, NamesTheLineOfASyntaxError) {
 }
 
 TEST(ChatTemplate, RefusesBrokenTemplates) {
-  for (const char* source : {"{{", "{{ 1", "{% if %}", "{% if x %}", "{% endif %}", "{% for in x %}{% endfor %}", "{# no end", "{% raw %}", "{{ 'a }}", "{{ ) }}",
-                             "{{ (1] }}", "{% break %}", "{% include 'x' %}", "{{ 99999999999999999999 }}", "{{ a is b is c }}", "{{ '\\xq' }}", "{{ ! }}",
-                             "{% macro %}{% endmacro %}", "{% for loop in x %}{% endfor %}", "{% for x in y %}{% set z %}{% break %}{% endset %}{% endfor %}"}) {
+  for (const char* source : {"{{",
+                             "{{ 1",
+                             "{% if %}",
+                             "{% if x %}",
+                             "{% endif %}",
+                             "{% for in x %}{% endfor %}",
+                             "{# no end",
+                             "{% raw %}",
+                             "{{ 'a }}",
+                             "{{ ) }}",
+                             "{{ (1] }}",
+                             "{% break %}",
+                             "{% include 'x' %}",
+                             "{{ 99999999999999999999 }}",
+                             "{{ a is b is c }}",
+                             "{{ '\\xq' }}",
+                             "{{ ! }}",
+                             "{% macro %}{% endmacro %}",
+                             "{% for loop in x %}{% endfor %}",
+                             "{% for x in y %}{% set z %}{% break %}{% endset %}{% endfor %}"}) {
     const auto compiled = ChatTemplate::compile(source);
     ASSERT_FALSE(compiled) << source;
     EXPECT_EQ(compiled.error().code(), kTemplateSyntax) << source;
@@ -120,8 +143,8 @@ TEST(ChatTemplate, RefusesBrokenTemplates) {
 }
 
 TEST(ChatTemplate, RefusesWhatWouldChangeAValueOrReachItsInside) {
-  for (const char* source : {"{{ messages.append(1) }}", "{{ messages[0].update({}) }}", "{{ messages.__class__.__mro__ }}", "{{ ''.__class__() }}",
-                             "{{ messages[0].pop('role') }}", "{% set x = messages %}{{ x.clear() }}"}) {
+  for (const char* source : {"{{ messages.append(1) }}", "{{ messages[0].update({}) }}", "{{ messages.__class__.__mro__ }}",
+                             "{{ ''.__class__() }}", "{{ messages[0].pop('role') }}", "{% set x = messages %}{{ x.clear() }}"}) {
     const auto text = ChatTemplate::compile(source)->render(conversation());
     ASSERT_FALSE(text) << source;
     EXPECT_EQ(text.error().code(), kTemplateFailed) << source;

@@ -7,19 +7,25 @@ namespace forebay::text {
 
 inline constexpr ErrorCode kTemplateSyntax{2000, "template_syntax", ErrorKind::kUnprocessable, "The chat template is not valid Jinja.",
                                            "give another template with --chat-template, or repair the one in the model file"};
-inline constexpr ErrorCode kTemplateTooLarge{2001, "template_too_large", ErrorKind::kTooLarge, "The source of the chat template is larger than its limit.",
+inline constexpr ErrorCode kTemplateTooLarge{2001, "template_too_large", ErrorKind::kTooLarge,
+                                             "The source of the chat template is larger than its limit.",
                                              "shorten the template, or raise its source limit if you trust the file"};
-inline constexpr ErrorCode kTemplateRefused{2002, "template_refused", ErrorKind::kUnprocessable, "The model's chat template refuses these messages.",
+inline constexpr ErrorCode kTemplateRefused{2002, "template_refused", ErrorKind::kUnprocessable,
+                                            "The model's chat template refuses these messages.",
                                             "the message is the template's own: change the roles or the content accordingly"};
 inline constexpr ErrorCode kTemplateLimit{2003, "template_limit", ErrorKind::kUnprocessable,
                                           "Rendering the chat template took more steps, depth, memory or output than allowed.",
                                           "send shorter messages; if short ones fail too, do not trust this template"};
-inline constexpr ErrorCode kTemplateFailed{2004, "template_failed", ErrorKind::kUnprocessable, "The chat template failed while it was rendered.",
-                                           "the model may not support this kind of message or tool; the message says what the template tried"};
+inline constexpr ErrorCode kTemplateFailed{
+    2004, "template_failed", ErrorKind::kUnprocessable, "The chat template failed while it was rendered.",
+    "the model may not support this kind of message or tool; the message says what the template tried"};
 inline constexpr ErrorCode kTemplateInput{2005, "template_input", ErrorKind::kInvalidArgument,
-                                          "Tools, tool arguments or template variables are not usable JSON.", "send tools as a JSON array and variables as a JSON object"};
-inline constexpr ErrorCode kTextTooLong{2010, "text_too_long", ErrorKind::kTooLarge, "The text has more tokens than allowed.", "shorten the text"};
-inline constexpr ErrorCode kInvalidUtf8{2011, "invalid_utf8", ErrorKind::kInvalidArgument, "The text is not well-formed UTF-8.", "send UTF-8"};
+                                          "Tools, tool arguments or template variables are not usable JSON.",
+                                          "send tools as a JSON array and variables as a JSON object"};
+inline constexpr ErrorCode kTextTooLong{2010, "text_too_long", ErrorKind::kTooLarge, "The text has more tokens than allowed.",
+                                        "shorten the text"};
+inline constexpr ErrorCode kInvalidUtf8{2011, "invalid_utf8", ErrorKind::kInvalidArgument, "The text is not well-formed UTF-8.",
+                                        "send UTF-8"};
 
 inline constexpr const ErrorCode* kTextErrors[] = {&kTemplateSyntax, &kTemplateTooLarge, &kTemplateRefused, &kTemplateLimit,
                                                    &kTemplateFailed, &kTemplateInput,    &kTextTooLong,     &kInvalidUtf8};

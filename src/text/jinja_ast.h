@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "text/jinja_objects.h"
 #include "text/jinja_value.h"
 
 namespace forebay::text::jinja {
@@ -40,19 +41,19 @@ enum class NodeKind : std::uint8_t {
   kOr,             //                 -               a, b
   kConditional,    // a if b else c   -               a, b, c (may be null)
   // Statements.
-  kBlock,          // body in a scope of its own
-  kText,           //                 text            -
-  kOutput,         //                 -               expressions
-  kFor,            //                 -               target, iterable, filter (may be null); body; otherwise
-  kIf,             //                 -               condition, further kIf (elif); body; otherwise
-  kSet,            //                 -               target, value
-  kSetBlock,       //                 -               target, filters over kCaptured; body
-  kMacro,          //                 name            kParameter; body
-  kParameter,      //                 name            default (may be missing)
-  kCallBlock,      //                 -               call, kParameter; body
-  kFilterBlock,    //                 -               filters over kCaptured; body
-  kWith,           //                 -               target, value, target, value, …; body
-  kMember,         // ns.a as target  a               kName
+  kBlock,        // body in a scope of its own
+  kText,         //                 text            -
+  kOutput,       //                 -               expressions
+  kFor,          //                 -               target, iterable, filter (may be null); body; otherwise
+  kIf,           //                 -               condition, further kIf (elif); body; otherwise
+  kSet,          //                 -               target, value
+  kSetBlock,     //                 -               target, filters over kCaptured; body
+  kMacro,        //                 name            kParameter; body
+  kParameter,    //                 name            default (may be missing)
+  kCallBlock,    //                 -               call, kParameter; body
+  kFilterBlock,  //                 -               filters over kCaptured; body
+  kWith,         //                 -               target, value, target, value, …; body
+  kMember,       // ns.a as target  a               kName
   kBreak,
   kContinue,
 };
@@ -66,20 +67,20 @@ enum MacroWants : std::uint8_t { kWantsCaller = 1, kWantsPositional = 2, kWantsN
 
 struct Node {
   NodeKind kind = NodeKind::kConstant;
-  bool recursive = false;       // of kFor
-  std::uint8_t wants = 0;       // of kMacro and kCallBlock: MacroWants
-  std::uint16_t height = 1;     // of the tree below; bounded by depth_max
+  bool recursive = false;    // of kFor
+  std::uint8_t wants = 0;    // of kMacro and kCallBlock: MacroWants
+  std::uint16_t height = 1;  // of the tree below; bounded by depth_max
   std::uint32_t line = 1;
-  std::string_view text;        // into the template's source or its literals
-  Value value;                  // of kConstant
+  std::string_view text;  // into the template's source or its literals
+  Value value;            // of kConstant
   Nodes parts;
   Nodes body;
   Nodes otherwise;
 };
 
 struct Template {
-  std::string source;                 // with newlines normalised; nodes look into it
-  std::deque<std::string> literals;   // strings with escapes, resolved
+  std::string source;                // with newlines normalised; nodes look into it
+  std::deque<std::string> literals;  // strings with escapes, resolved
   Nodes body;
 };
 

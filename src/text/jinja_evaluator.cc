@@ -27,21 +27,31 @@ Result<Value> Evaluator::evaluate(const Node& node, Scope& scope) {
 
 Result<Value> Evaluator::expression(const Node& node, Scope& scope) {
   switch (node.kind) {
-    case NodeKind::kConstant: return node.value;
-    case NodeKind::kName: return name(node, scope);
+    case NodeKind::kConstant:
+      return node.value;
+    case NodeKind::kName:
+      return name(node, scope);
     case NodeKind::kTuple:
-    case NodeKind::kList: return sequence(node, scope);
-    case NodeKind::kDict: return dict(node, scope);
+    case NodeKind::kList:
+      return sequence(node, scope);
+    case NodeKind::kDict:
+      return dict(node, scope);
     case NodeKind::kAttribute: {
       TRY_ASSIGN(const Value object, evaluate(*node.parts[0], scope));
       return attribute(object, node.text);
     }
-    case NodeKind::kSubscript: return subscript(node, scope);
-    case NodeKind::kSlice: return slice_of(node, scope);
-    case NodeKind::kCall: return call_of(node, scope, nullptr);
-    case NodeKind::kFilter: return filter(node, scope);
-    case NodeKind::kTest: return test(node, scope);
-    case NodeKind::kCaptured: return captured_.back();
+    case NodeKind::kSubscript:
+      return subscript(node, scope);
+    case NodeKind::kSlice:
+      return slice_of(node, scope);
+    case NodeKind::kCall:
+      return call_of(node, scope, nullptr);
+    case NodeKind::kFilter:
+      return filter(node, scope);
+    case NodeKind::kTest:
+      return test(node, scope);
+    case NodeKind::kCaptured:
+      return captured_.back();
     case NodeKind::kNot: {
       TRY_ASSIGN(const Value value, evaluate(*node.parts[0], scope));
       return Value::boolean(!is_true(value));
@@ -51,17 +61,22 @@ Result<Value> Evaluator::expression(const Node& node, Scope& scope) {
       if (node.text == "-" || !value.is_number()) return negate(value);
       return value.is(Kind::kBool) ? Value::integer(value.whole()) : value;
     }
-    case NodeKind::kBinary: return binary(node, scope);
-    case NodeKind::kConcat: return concat(node, scope);
-    case NodeKind::kCompare: return comparison(node, scope);
+    case NodeKind::kBinary:
+      return binary(node, scope);
+    case NodeKind::kConcat:
+      return concat(node, scope);
+    case NodeKind::kCompare:
+      return comparison(node, scope);
     case NodeKind::kAnd:
     case NodeKind::kOr: {
       TRY_ASSIGN(const Value left, evaluate(*node.parts[0], scope));
       if (is_true(left) == (node.kind == NodeKind::kOr)) return left;
       return evaluate(*node.parts[1], scope);
     }
-    case NodeKind::kConditional: return conditional(node, scope);
-    default: return fail(kTemplateFailed, "a statement stands where a value is needed");
+    case NodeKind::kConditional:
+      return conditional(node, scope);
+    default:
+      return fail(kTemplateFailed, "a statement stands where a value is needed");
   }
 }
 
@@ -117,7 +132,9 @@ Result<Value> Evaluator::attribute(const Value& object, std::string_view name) {
   TRY_ASSIGN(const Value method, find_method(heap_, object, name));
   if (!method.is(Kind::kUndefined)) return method;
   if (changes_its_receiver(object, name)) return Value::undefined(name, Absence::kUnsafe, type_name(object).data());
-  const Value* found = object.is(Kind::kDict) ? object.dict().find(name) : object.is(Kind::kNamespace) ? object.space().members.find(name) : nullptr;
+  const Value* found = object.is(Kind::kDict)        ? object.dict().find(name)
+                       : object.is(Kind::kNamespace) ? object.space().members.find(name)
+                                                     : nullptr;
   if (found != nullptr) return *found;
   if (object.is(Kind::kList) && object.list().flavor == ListFlavor::kGroup && (name == "grouper" || name == "list")) {
     return object.list().items[name == "list" ? 1 : 0];
@@ -128,7 +145,8 @@ Result<Value> Evaluator::attribute(const Value& object, std::string_view name) {
 
 Result<Value> Evaluator::item(const Value& object, const Value& key) {
   switch (object.kind()) {
-    case Kind::kUndefined: return fail(kTemplateFailed, object.absence_message());
+    case Kind::kUndefined:
+      return fail(kTemplateFailed, object.absence_message());
     case Kind::kDict: {
       if (!key.is(Kind::kString)) TRY(heap_.spend(object.dict().entries.size()));
       if (const Value* found = is_hashable(key) ? object.dict().find(key) : nullptr) return *found;
@@ -136,7 +154,8 @@ Result<Value> Evaluator::item(const Value& object, const Value& key) {
     }
     case Kind::kList: {
       std::size_t at = 0;
-      if (object.list().is_sequence() && key.is_whole() && resolve_index(key.whole(), object.list().items.size(), at)) return object.list().items[at];
+      if (object.list().is_sequence() && key.is_whole() && resolve_index(key.whole(), object.list().items.size(), at))
+        return object.list().items[at];
       break;
     }
     case Kind::kString:
@@ -148,7 +167,8 @@ Result<Value> Evaluator::item(const Value& object, const Value& key) {
         return Value::string(object.text().substr(begin, code_point_at(object.text(), begin).bytes));
       }
       break;
-    default: break;
+    default:
+      break;
   }
   if (key.is(Kind::kString)) return attribute(object, key.text());
   TRY_ASSIGN(const std::string_view shown, text_of(heap_, key));
@@ -210,7 +230,8 @@ Result<Value> Evaluator::call(const Value& callee, Arguments& arguments) {
   if (callee.is(Kind::kUndefined)) return fail(kTemplateFailed, callee.absence_message());
   if (callee.is(Kind::kLoop)) {
     const Loop& loop = callee.loop();
-    if (!loop.node().recursive || arguments.positional.size() != 1) return fail(kTemplateFailed, "this loop cannot be called: it is not recursive");
+    if (!loop.node().recursive || arguments.positional.size() != 1)
+      return fail(kTemplateFailed, "this loop cannot be called: it is not recursive");
     std::string outer = std::exchange(out_, {});
     const bool was_capturing = std::exchange(capturing_, true);
     TRY(for_loop(loop.node(), loop.outer(), arguments.positional[0], loop.depth() + 1));

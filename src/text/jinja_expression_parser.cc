@@ -312,9 +312,11 @@ Result<> ExpressionParser::call_arguments(Nodes& arguments) {
 
 Result<NodePtr> ExpressionParser::primary() {
   switch (tokens_.now().kind) {
-    case TokenKind::kName: return name_or_constant();
+    case TokenKind::kName:
+      return name_or_constant();
     case TokenKind::kInteger:
-    case TokenKind::kFloat: return number();
+    case TokenKind::kFloat:
+      return number();
     case TokenKind::kString: {
       NodePtr node = tokens_.node(NodeKind::kConstant);
       node->value = Value::string(tokens_.next().text);
@@ -328,7 +330,8 @@ Result<NodePtr> ExpressionParser::primary() {
       }
       return tokens_.finish(std::move(joined));
     }
-    default: break;
+    default:
+      break;
   }
   if (tokens_.at_operator("(")) {
     tokens_.next();

@@ -14,9 +14,9 @@ class ExpressionParser {
   explicit ExpressionParser(TokenStream& tokens) : tokens_(tokens) {}
 
   struct TupleRules {
-    bool conditional = true;        // may an item be `a if b`
-    bool parenthesized = false;     // "()" is an empty tuple
-    std::string_view ends_before;   // a name that ends it: "recursive"
+    bool conditional = true;       // may an item be `a if b`
+    bool parenthesized = false;    // "()" is an empty tuple
+    std::string_view ends_before;  // a name that ends it: "recursive"
   };
   Result<NodePtr> expression();
   Result<NodePtr> tuple(const TupleRules& rules);

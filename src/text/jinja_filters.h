@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "text/jinja_objects.h"
 #include "text/jinja_value.h"
 
 namespace forebay::text::jinja {

@@ -115,19 +115,26 @@ class PercentFormatter {
       if (field.precision >= 0) text.resize(byte_of(text, static_cast<std::size_t>(field.precision)));
       return pad(field, "", text);
     }
-    if (field.conversion == 'c' && value.is(Kind::kString) && count_code_points(value.text()) == 1) return pad(field, "", std::string(value.text()));
-    if (!value.is_number()) return fail(kTemplateFailed, fmt::format("%{} format: a number is required, not {}", field.conversion, type_name(value)));
+    if (field.conversion == 'c' && value.is(Kind::kString) && count_code_points(value.text()) == 1)
+      return pad(field, "", std::string(value.text()));
+    if (!value.is_number())
+      return fail(kTemplateFailed, fmt::format("%{} format: a number is required, not {}", field.conversion, type_name(value)));
     return number(field, value);
   }
 
   Result<std::string> number(const Field& field, const Value& value) {
     std::string digits;
     switch (field.conversion) {
-      case 'd': case 'i': case 'u':
-        if (!value.is_whole() && (!std::isfinite(value.real()) || std::fabs(value.real()) > 9e18)) return fail(kTemplateFailed, "cannot convert float to integer");
+      case 'd':
+      case 'i':
+      case 'u':
+        if (!value.is_whole() && (!std::isfinite(value.real()) || std::fabs(value.real()) > 9e18))
+          return fail(kTemplateFailed, "cannot convert float to integer");
         digits = std::to_string(value.is_whole() ? value.whole() : static_cast<std::int64_t>(value.real()));
         break;
-      case 'x': case 'X': case 'o': {
+      case 'x':
+      case 'X':
+      case 'o': {
         if (!value.is_whole()) return fail(kTemplateFailed, fmt::format("%{} format: an integer is required", field.conversion));
         char buffer[80];
         const auto [end, problem] = std::to_chars(buffer, buffer + sizeof(buffer), value.whole(), field.conversion == 'o' ? 8 : 16);
@@ -135,10 +142,18 @@ class PercentFormatter {
         if (field.conversion == 'X') digits = upper(digits);
         break;
       }
-      case 'f': case 'F': digits = fmt::format("{:.{}f}", value.real(), field.precision < 0 ? 6 : field.precision); break;
-      case 'e': digits = fmt::format("{:.{}e}", value.real(), field.precision < 0 ? 6 : field.precision); break;
-      case 'g': digits = fmt::format("{:.{}g}", value.real(), field.precision < 0 ? 6 : field.precision); break;
-      default: return fail(kTemplateFailed, fmt::format("unsupported format character '{}'", field.conversion));
+      case 'f':
+      case 'F':
+        digits = fmt::format("{:.{}f}", value.real(), field.precision < 0 ? 6 : field.precision);
+        break;
+      case 'e':
+        digits = fmt::format("{:.{}e}", value.real(), field.precision < 0 ? 6 : field.precision);
+        break;
+      case 'g':
+        digits = fmt::format("{:.{}g}", value.real(), field.precision < 0 ? 6 : field.precision);
+        break;
+      default:
+        return fail(kTemplateFailed, fmt::format("unsupported format character '{}'", field.conversion));
     }
     std::string sign;
     if (digits.starts_with('-')) {
@@ -168,7 +183,9 @@ class PercentFormatter {
 
 }  // namespace
 
-Result<Value> format_percent(Heap& heap, std::string_view format, const Value& arguments) { return PercentFormatter(heap, format, arguments).run(); }
+Result<Value> format_percent(Heap& heap, std::string_view format, const Value& arguments) {
+  return PercentFormatter(heap, format, arguments).run();
+}
 
 Result<Value> format_braces(Heap& heap, std::string_view format, const Arguments& arguments) {
   std::string out;
@@ -195,7 +212,8 @@ Result<Value> format_braces(Heap& heap, std::string_view format, const Arguments
     std::size_t position = next;
     const auto [stop, problem] = std::from_chars(name.data(), name.data() + name.size(), position);
     const bool numbered = !name.empty() && problem == std::errc();
-    if (numbered ? next > 0 : name.empty() && by_number) return fail(kTemplateFailed, "cannot switch between automatic and manual field numbering");
+    if (numbered ? next > 0 : name.empty() && by_number)
+      return fail(kTemplateFailed, "cannot switch between automatic and manual field numbering");
     by_number |= numbered;
     if (name.empty()) ++next;
     if (name.empty() || (problem == std::errc() && stop == name.data() + name.size())) {

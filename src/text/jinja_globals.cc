@@ -126,30 +126,55 @@ std::string format_directive(const Moment& moment, char directive) {
   const int year = static_cast<int>(moment.date.year());
   const auto first = std::chrono::sys_days(std::chrono::year_month_day(moment.date.year(), std::chrono::January, std::chrono::day(1)));
   switch (directive) {
-    case 'Y': return fmt::format("{:04}", year);
-    case 'y': return fmt::format("{:02}", year % 100);
-    case 'm': return fmt::format("{:02}", month);
-    case 'd': return fmt::format("{:02}", day);
-    case 'e': return fmt::format("{:2}", day);
-    case 'B': return std::string(kMonths[month - 1]);
-    case 'b': case 'h': return std::string(kMonths[month - 1].substr(0, 3));
-    case 'A': return std::string(weekday);
-    case 'a': return std::string(weekday.substr(0, 3));
-    case 'j': return fmt::format("{:03}", (days - first).count() + 1);
-    case 'u': return fmt::format("{}", std::chrono::weekday(days).iso_encoding());
-    case 'w': return fmt::format("{}", std::chrono::weekday(days).c_encoding());
-    case 'H': return fmt::format("{:02}", moment.hour);
-    case 'I': return fmt::format("{:02}", (moment.hour + 11) % 12 + 1);
-    case 'M': return fmt::format("{:02}", moment.minute);
-    case 'S': return fmt::format("{:02}", moment.second);
-    case 'p': return moment.hour < 12 ? "AM" : "PM";
-    case 'F': return fmt::format("{:04}-{:02}-{:02}", year, month, day);
-    case 'T': return fmt::format("{:02}:{:02}:{:02}", moment.hour, moment.minute, moment.second);
-    case 'D': return fmt::format("{:02}/{:02}/{:02}", month, day, year % 100);
-    case 'n': return "\n";
-    case 't': return "\t";
-    case '%': return "%";
-    default: return std::string("%") + directive;
+    case 'Y':
+      return fmt::format("{:04}", year);
+    case 'y':
+      return fmt::format("{:02}", year % 100);
+    case 'm':
+      return fmt::format("{:02}", month);
+    case 'd':
+      return fmt::format("{:02}", day);
+    case 'e':
+      return fmt::format("{:2}", day);
+    case 'B':
+      return std::string(kMonths[month - 1]);
+    case 'b':
+    case 'h':
+      return std::string(kMonths[month - 1].substr(0, 3));
+    case 'A':
+      return std::string(weekday);
+    case 'a':
+      return std::string(weekday.substr(0, 3));
+    case 'j':
+      return fmt::format("{:03}", (days - first).count() + 1);
+    case 'u':
+      return fmt::format("{}", std::chrono::weekday(days).iso_encoding());
+    case 'w':
+      return fmt::format("{}", std::chrono::weekday(days).c_encoding());
+    case 'H':
+      return fmt::format("{:02}", moment.hour);
+    case 'I':
+      return fmt::format("{:02}", (moment.hour + 11) % 12 + 1);
+    case 'M':
+      return fmt::format("{:02}", moment.minute);
+    case 'S':
+      return fmt::format("{:02}", moment.second);
+    case 'p':
+      return moment.hour < 12 ? "AM" : "PM";
+    case 'F':
+      return fmt::format("{:04}-{:02}-{:02}", year, month, day);
+    case 'T':
+      return fmt::format("{:02}:{:02}:{:02}", moment.hour, moment.minute, moment.second);
+    case 'D':
+      return fmt::format("{:02}/{:02}/{:02}", month, day, year % 100);
+    case 'n':
+      return "\n";
+    case 't':
+      return "\t";
+    case '%':
+      return "%";
+    default:
+      return std::string("%") + directive;
   }
 }
 

@@ -66,7 +66,8 @@ Result<Value> Heap::range(std::int64_t start, std::int64_t stop, std::int64_t st
   items.reserve(count);
   // Unsigned, because i * step alone may not fit although the sum always does.
   const auto stride = static_cast<std::uint64_t>(step);
-  for (std::uint64_t i = 0; i < count; ++i) items.push_back(Value::integer(static_cast<std::int64_t>(static_cast<std::uint64_t>(start) + i * stride)));
+  for (std::uint64_t i = 0; i < count; ++i)
+    items.push_back(Value::integer(static_cast<std::int64_t>(static_cast<std::uint64_t>(start) + i * stride)));
   TRY(list(std::move(items), ListFlavor::kRange));
   lists_.back().start = start;
   lists_.back().stop = stop;

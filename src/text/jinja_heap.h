@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "text/chat_template.h"
 #include "text/jinja_loop.h"
+#include "text/jinja_objects.h"
 #include "text/jinja_value.h"
 
 namespace forebay::text::jinja {

@@ -14,7 +14,9 @@ namespace {
 constexpr auto kNpos = std::string_view::npos;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_name_byte(char c) { return is_digit(c) || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80; }
+bool is_name_byte(char c) {
+  return is_digit(c) || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
+}
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 class Lexer {
@@ -56,7 +58,8 @@ class Lexer {
 
   // Moves to `to` and counts the lines on the way; remembers whether a line has just begun.
   void advance(std::size_t to) {
-    line_ += static_cast<std::uint32_t>(std::count(source_.begin() + static_cast<std::ptrdiff_t>(at_), source_.begin() + static_cast<std::ptrdiff_t>(to), '\n'));
+    line_ += static_cast<std::uint32_t>(
+        std::count(source_.begin() + static_cast<std::ptrdiff_t>(at_), source_.begin() + static_cast<std::ptrdiff_t>(to), '\n'));
     if (to > at_) line_starting_ = source_[to - 1] == '\n';
     at_ = to;
   }
@@ -224,10 +227,17 @@ class Lexer {
       return end > at_ + 2 ? end : at_ + 1;
     };
     switch (peek(1)) {
-      case 'x': case 'X': return based("0123456789abcdefABCDEF");
-      case 'o': case 'O': return based("01234567");
-      case 'b': case 'B': return based("01");
-      default: return digits(at_, "0");
+      case 'x':
+      case 'X':
+        return based("0123456789abcdefABCDEF");
+      case 'o':
+      case 'O':
+        return based("01234567");
+      case 'b':
+      case 'B':
+        return based("01");
+      default:
+        return digits(at_, "0");
     }
   }
 
@@ -265,7 +275,8 @@ class Lexer {
       } else if (c >= '0' && c <= '7') {
         char32_t value = 0;
         std::size_t count = 0;
-        for (; count < 3 && i < text.size() && text[i] >= '0' && text[i] <= '7'; ++count, ++i) value = value * 8 + static_cast<char32_t>(text[i] - '0');
+        for (; count < 3 && i < text.size() && text[i] >= '0' && text[i] <= '7'; ++count, ++i)
+          value = value * 8 + static_cast<char32_t>(text[i] - '0');
         --i;
         append_code_point(out, value);
       } else if (c == 'x' || c == 'u' || c == 'U') {

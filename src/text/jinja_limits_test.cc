@@ -30,29 +30,37 @@ TEST(TemplateLimits, StopATemplateThatNeverEnds) {
 }
 
 TEST(TemplateLimits, RefuseHugeRepetitionAtOnce) {
-  for (const char* source : {"{{ 'a' * 2000000000 }}", "{{ 'abc' * 4611686018427387904 }}", "{{ [1] * 2000000000 }}", "{{ (1, 2) * 9223372036854775807 }}",
-                             "{{ range(100001) }}", "{{ range(-9223372036854775807, 9223372036854775807) | list }}", "{{ 'x' | center(2000000000) }}",
-                             "{{ 'a\nb' | indent(2000000000) }}", "{{ 'x'.ljust(2000000000) }}", "{{ [1] | tojson(indent=2000000000) }}",
-                             "{{ '%2000000000d' % 1 }}", "{{ [1] | batch(2000000000, 0) | list }}"}) {
+  for (const char* source :
+       {"{{ 'a' * 2000000000 }}", "{{ 'abc' * 4611686018427387904 }}", "{{ [1] * 2000000000 }}", "{{ (1, 2) * 9223372036854775807 }}",
+        "{{ range(100001) }}", "{{ range(-9223372036854775807, 9223372036854775807) | list }}", "{{ 'x' | center(2000000000) }}",
+        "{{ 'a\nb' | indent(2000000000) }}", "{{ 'x'.ljust(2000000000) }}", "{{ [1] | tojson(indent=2000000000) }}",
+        "{{ '%2000000000d' % 1 }}", "{{ [1] | batch(2000000000, 0) | list }}"}) {
     EXPECT_EQ(outcome(source), "template_limit") << source;
   }
 }
 
 TEST(TemplateLimits, RefuseGrowthByDoubling) {
   const TemplateLimits limits{.steps_max = 200'000, .memory_bytes_max = 8 << 20};
-  EXPECT_EQ(outcome("{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(64) %}{% set ns.s = ns.s + ns.s %}{% endfor %}", limits), "template_limit");
-  EXPECT_EQ(outcome("{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(64) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", limits), "template_limit");
-  EXPECT_EQ(outcome("{% set ns = namespace(s=[1]) %}{% for i in range(64) %}{% set ns.s = ns.s + ns.s %}{% endfor %}", limits), "template_limit");
-  EXPECT_EQ(outcome("{% set ns = namespace(s='aa') %}{% for i in range(64) %}{% set ns.s = ns.s.replace('a', 'aa') %}{% endfor %}", limits), "template_limit");
-  EXPECT_EQ(outcome("{% set ns = namespace(s='aa') %}{% for i in range(64) %}{% set ns.s = ns.s.join(ns.s) %}{% endfor %}", limits), "template_limit");
-  EXPECT_EQ(outcome("{% set ns = namespace(s='\\'') %}{% for i in range(64) %}{% set ns.s = [ns.s] | string %}{% endfor %}", limits), "template_limit");
+  EXPECT_EQ(outcome("{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(64) %}{% set ns.s = ns.s + ns.s %}{% endfor %}", limits),
+            "template_limit");
+  EXPECT_EQ(outcome("{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(64) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", limits),
+            "template_limit");
+  EXPECT_EQ(outcome("{% set ns = namespace(s=[1]) %}{% for i in range(64) %}{% set ns.s = ns.s + ns.s %}{% endfor %}", limits),
+            "template_limit");
+  EXPECT_EQ(outcome("{% set ns = namespace(s='aa') %}{% for i in range(64) %}{% set ns.s = ns.s.replace('a', 'aa') %}{% endfor %}", limits),
+            "template_limit");
+  EXPECT_EQ(outcome("{% set ns = namespace(s='aa') %}{% for i in range(64) %}{% set ns.s = ns.s.join(ns.s) %}{% endfor %}", limits),
+            "template_limit");
+  EXPECT_EQ(outcome("{% set ns = namespace(s='\\'') %}{% for i in range(64) %}{% set ns.s = [ns.s] | string %}{% endfor %}", limits),
+            "template_limit");
 }
 
 // A list that holds itself twice, 60 levels deep, is tiny in memory and endless as text.
 TEST(TemplateLimits, RefuseToWalkSharedDataForever) {
   const TemplateLimits limits{.steps_max = 200'000};
   const std::string build = "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}";
-  for (const char* use : {"{{ ns.x }}", "{{ ns.x | tojson }}", "{{ ns.x == [ns.x[0], [ns.x[0][0], ns.x[0][1]]] and ns.x != ns.x }}", "{{ ns.x | string | length }}"}) {
+  for (const char* use : {"{{ ns.x }}", "{{ ns.x | tojson }}", "{{ ns.x == [ns.x[0], [ns.x[0][0], ns.x[0][1]]] and ns.x != ns.x }}",
+                          "{{ ns.x | string | length }}"}) {
     EXPECT_EQ(outcome(build + use, limits), "template_limit") << use;
   }
 }
@@ -111,15 +119,17 @@ TEST(TemplateLimits, HoldTheMemoryAtItsLimit) {
 
 TEST(TemplateLimits, LeaveRoomForLongConversations) {
   std::string messages;
-  for (int i = 0; i < 500; ++i) messages += std::string(i > 0 ? "," : "") + R"({"role": "user", "content": ")" + std::string(4000, 'w') + "\"}";
+  for (int i = 0; i < 500; ++i)
+    messages += std::string(i > 0 ? "," : "") + R"({"role": "user", "content": ")" + std::string(4000, 'w') + "\"}";
   EXPECT_EQ(outcome(default_chat_template(), {}, "{\"messages\": [" + messages + "]}"), "ok");
 }
 
 // Searching hostile text must stay linear.
 TEST(TemplateLimits, SearchHostileTextInLinearTime) {
   const std::string set = "{% set t = 'a' * 3000000 %}{% set p = 'a' * 1500000 %}";
-  for (const char* use : {"{{ (p + 'b') in t }}", "{{ t.find(p + 'b') }}", "{{ t.rfind('b' + p) }}", "{{ t.replace(p + 'b', '') | length }}",
-                          "{{ t.rsplit('b' + p) | length }}", "{{ t.count(p + 'b') }}", "{{ t.rpartition('b' + p) | length }}"}) {
+  for (const char* use :
+       {"{{ (p + 'b') in t }}", "{{ t.find(p + 'b') }}", "{{ t.rfind('b' + p) }}", "{{ t.replace(p + 'b', '') | length }}",
+        "{{ t.rsplit('b' + p) | length }}", "{{ t.count(p + 'b') }}", "{{ t.rpartition('b' + p) | length }}"}) {
     EXPECT_EQ(outcome(set + use), "ok") << use;
   }
 }

@@ -23,7 +23,8 @@ Result<Value> first(Evaluator& evaluator, const Value& self, Arguments& argument
 
 Result<Value> last(Evaluator& evaluator, const Value& self, Arguments& arguments) {
   TRY(bind(arguments, {}));
-  if (self.is(Kind::kList) && self.list().flavor == ListFlavor::kGenerator) return fail(kTemplateFailed, "'generator' object is not reversible");
+  if (self.is(Kind::kList) && self.list().flavor == ListFlavor::kGenerator)
+    return fail(kTemplateFailed, "'generator' object is not reversible");
   TRY_ASSIGN(const std::vector<Value> items, iterate(evaluator.heap(), self));
   return items.empty() ? Value::undefined("last of an empty sequence") : items.back();
 }
@@ -242,8 +243,9 @@ Result<Value> batch(Evaluator& evaluator, const Value& self, Arguments& argument
 
 NamedBuiltins list_filters() {
   static constexpr std::pair<std::string_view, Builtin> kFilters[] = {
-      {"first", first}, {"last", last}, {"list", list}, {"reverse", reverse}, {"items", items_filter}, {"sort", sort}, {"dictsort", dictsort},
-      {"unique", unique}, {"min", min}, {"max", max}, {"sum", sum}, {"groupby", groupby}, {"batch", batch},
+      {"first", first}, {"last", last},         {"list", list},     {"reverse", reverse}, {"items", items_filter},
+      {"sort", sort},   {"dictsort", dictsort}, {"unique", unique}, {"min", min},         {"max", max},
+      {"sum", sum},     {"groupby", groupby},   {"batch", batch},
   };
   return kFilters;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "text/jinja_ast.h"
+#include "text/jinja_objects.h"
 #include "text/jinja_value.h"
 
 namespace forebay::text::jinja {

@@ -89,7 +89,8 @@ Result<Value> list_copy(Evaluator& evaluator, const Value& self, Arguments& argu
 Result<Value> loop_cycle(Evaluator&, const Value& self, Arguments& arguments) { return self.loop().cycle(arguments.positional); }
 Result<Value> loop_changed(Evaluator&, const Value& self, Arguments& arguments) { return self.loop().changed(arguments.positional); }
 
-constexpr Method kDictMethods[] = {{"items", dict_items}, {"keys", dict_keys}, {"values", dict_values}, {"get", dict_get}, {"copy", dict_copy}};
+constexpr Method kDictMethods[] = {
+    {"items", dict_items}, {"keys", dict_keys}, {"values", dict_values}, {"get", dict_get}, {"copy", dict_copy}};
 constexpr Method kListMethods[] = {{"count", list_count}, {"index", list_index}, {"copy", list_copy}};
 constexpr Method kLoopMethods[] = {{"cycle", loop_cycle}, {"changed", loop_changed}};
 

@@ -1,10 +1,12 @@
-// The methods templates may call on text, dicts, lists and loops. Those that change their receiver are refused, as in Jinja's immutable sandbox.
+// The methods templates may call on text, dicts, lists and loops. Those that change their receiver are refused, as in Jinja's immutable
+// sandbox.
 #pragma once
 
 #include <string_view>
 
 #include "base/result.h"
 #include "text/jinja_heap.h"
+#include "text/jinja_objects.h"
 #include "text/jinja_value.h"
 
 namespace forebay::text::jinja {

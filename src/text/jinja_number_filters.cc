@@ -1,8 +1,8 @@
 // Filters that make numbers, and those for any value.
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
-
-#include <fmt/format.h>
 
 #include "text/errors.h"
 #include "text/jinja_arguments.h"
@@ -131,8 +131,8 @@ Result<Value> length(Evaluator& evaluator, const Value& self, Arguments& argumen
 
 NamedBuiltins number_filters() {
   static constexpr std::pair<std::string_view, Builtin> kFilters[] = {
-      {"int", int_filter}, {"float", float_filter}, {"abs", abs_filter}, {"round", round_filter}, {"default", default_filter}, {"d", default_filter},
-      {"length", length},  {"count", length},
+      {"int", int_filter},         {"float", float_filter}, {"abs", abs_filter}, {"round", round_filter},
+      {"default", default_filter}, {"d", default_filter},   {"length", length},  {"count", length},
   };
   return kFilters;
 }

@@ -17,7 +17,8 @@ std::unexpected<Error> overflow() { return fail(kTemplateFailed, "an integer doe
 std::unexpected<Error> unsupported(std::string_view operation, const Value& left, const Value& right) {
   if (left.is(Kind::kUndefined)) return fail(kTemplateFailed, left.absence_message());
   if (right.is(Kind::kUndefined)) return fail(kTemplateFailed, right.absence_message());
-  return fail(kTemplateFailed, fmt::format("unsupported operand types for {}: '{}' and '{}'", operation, type_name(left), type_name(right)));
+  return fail(kTemplateFailed,
+              fmt::format("unsupported operand types for {}: '{}' and '{}'", operation, type_name(left), type_name(right)));
 }
 
 std::int64_t floor_quotient(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0); }
@@ -51,7 +52,8 @@ Result<Value> power(const Value& left, const Value& right) {
   if (left.real() == 0 && right.real() < 0) return fail(kTemplateFailed, "zero cannot be raised to a negative power");
   if (left.real() < 0 && right.real() != std::floor(right.real())) return fail(kTemplateFailed, "complex numbers are not supported");
   const double result = std::pow(left.real(), right.real());
-  if (std::isinf(result) && !std::isinf(left.real()) && !std::isinf(right.real())) return fail(kTemplateFailed, "numerical result out of range");
+  if (std::isinf(result) && !std::isinf(left.real()) && !std::isinf(right.real()))
+    return fail(kTemplateFailed, "numerical result out of range");
   return Value::number(result);
 }
 
@@ -92,7 +94,8 @@ Result<Value> arithmetic(std::string_view operation, const Value& left, const Va
 Result<Value> repeat_list(Heap& heap, const List& list, std::int64_t copies) {
   if (list.flavor != ListFlavor::kList && !list.is_tuple()) return fail(kTemplateFailed, "only text, lists and tuples can be repeated");
   const std::uint64_t times = copies < 0 ? 0 : static_cast<std::uint64_t>(copies);
-  if (times > 0 && list.items.size() > heap.limits().steps_max / times) return fail(kTemplateLimit, "the template repeats a list too often");
+  if (times > 0 && list.items.size() > heap.limits().steps_max / times)
+    return fail(kTemplateLimit, "the template repeats a list too often");
   TRY(heap.spend(list.items.size() * times));
   std::vector<Value> items;
   items.reserve(list.items.size() * times);
@@ -180,12 +183,18 @@ Result<bool> equals(Heap& heap, const Value& left, const Value& right) {
       TRY(heap.scan(left.text().size()));
       return left.text() == right.text();
     }
-    case Kind::kList: return equal_lists(heap, left.list(), right.list());
-    case Kind::kDict: return equal_dicts(heap, left.dict(), right.dict());
-    case Kind::kNamespace: return &left.space() == &right.space();
-    case Kind::kCallable: return &left.callable() == &right.callable();
-    case Kind::kLoop: return &left.loop() == &right.loop();
-    default: return true;  // None, undefined
+    case Kind::kList:
+      return equal_lists(heap, left.list(), right.list());
+    case Kind::kDict:
+      return equal_dicts(heap, left.dict(), right.dict());
+    case Kind::kNamespace:
+      return &left.space() == &right.space();
+    case Kind::kCallable:
+      return &left.callable() == &right.callable();
+    case Kind::kLoop:
+      return &left.loop() == &right.loop();
+    default:
+      return true;  // None, undefined
   }
 }
 
@@ -232,7 +241,8 @@ Result<bool> compare(Heap& heap, std::string_view operation, const Value& left, 
 Result<bool> contains(Heap& heap, const Value& container, const Value& item) {
   switch (container.kind()) {
     case Kind::kString:
-      if (!item.is(Kind::kString)) return fail(kTemplateFailed, fmt::format("'in <string>' requires string as left operand, not {}", type_name(item)));
+      if (!item.is(Kind::kString))
+        return fail(kTemplateFailed, fmt::format("'in <string>' requires string as left operand, not {}", type_name(item)));
       TRY(heap.scan(container.text().size()));
       return find(container.text(), item.text()) != std::string_view::npos;
     case Kind::kDict:
@@ -248,14 +258,16 @@ Result<bool> contains(Heap& heap, const Value& container, const Value& item) {
       }
       return false;
     }
-    default: return fail(kTemplateFailed, fmt::format("argument of type '{}' is not iterable", type_name(container)));
+    default:
+      return fail(kTemplateFailed, fmt::format("argument of type '{}' is not iterable", type_name(container)));
   }
 }
 
 Result<std::vector<Value>> iterate(Heap& heap, const Value& value) {
   std::vector<Value> items;
   switch (value.kind()) {
-    case Kind::kUndefined: return items;
+    case Kind::kUndefined:
+      return items;
     case Kind::kString:
       for (std::size_t at = 0; at < value.text().size();) {
         TRY(heap.spend());
@@ -274,21 +286,25 @@ Result<std::vector<Value>> iterate(Heap& heap, const Value& value) {
       TRY(heap.spend(value.dict().entries.size()));
       for (const auto& [key, entry] : value.dict().entries) items.push_back(key);
       return items;
-    default: return fail(kTemplateFailed, fmt::format("'{}' object is not iterable", type_name(value)));
+    default:
+      return fail(kTemplateFailed, fmt::format("'{}' object is not iterable", type_name(value)));
   }
 }
 
 Result<std::int64_t> length_of(Heap& heap, const Value& value) {
   switch (value.kind()) {
-    case Kind::kUndefined: return 0;
+    case Kind::kUndefined:
+      return 0;
     case Kind::kString:
       TRY(heap.scan(value.text().size()));
       return static_cast<std::int64_t>(count_code_points(value.text()));
-    case Kind::kDict: return static_cast<std::int64_t>(value.dict().entries.size());
+    case Kind::kDict:
+      return static_cast<std::int64_t>(value.dict().entries.size());
     case Kind::kList:
       if (value.list().flavor != ListFlavor::kGenerator) return static_cast<std::int64_t>(value.list().items.size());
       [[fallthrough]];
-    default: return fail(kTemplateFailed, fmt::format("object of type '{}' has no len()", type_name(value)));
+    default:
+      return fail(kTemplateFailed, fmt::format("object of type '{}' has no len()", type_name(value)));
   }
 }
 

@@ -74,9 +74,9 @@ class StatementParser {
     }
     using Parse = Result<NodePtr> (StatementParser::*)(NodePtr);
     static constexpr std::pair<std::string_view, Parse> kTags[] = {
-        {"if", &StatementParser::if_},       {"for", &StatementParser::for_},       {"set", &StatementParser::set},
-        {"macro", &StatementParser::macro},  {"call", &StatementParser::call},      {"filter", &StatementParser::filter},
-        {"with", &StatementParser::with},    {"print", &StatementParser::print},    {"generation", &StatementParser::generation},
+        {"if", &StatementParser::if_},      {"for", &StatementParser::for_},    {"set", &StatementParser::set},
+        {"macro", &StatementParser::macro}, {"call", &StatementParser::call},   {"filter", &StatementParser::filter},
+        {"with", &StatementParser::with},   {"print", &StatementParser::print}, {"generation", &StatementParser::generation},
     };
     for (const auto& [tag, parse] : kTags) {
       if (name != tag) continue;

@@ -10,7 +10,8 @@ namespace forebay::text::jinja {
 namespace {
 
 Result<std::string_view> take_name(Arguments& arguments) {
-  if (arguments.positional.empty() || !arguments.positional.front().is(Kind::kString)) return fail(kTemplateFailed, "the name of a filter or test is needed");
+  if (arguments.positional.empty() || !arguments.positional.front().is(Kind::kString))
+    return fail(kTemplateFailed, "the name of a filter or test is needed");
   const std::string_view name = arguments.positional.front().text();
   arguments.positional.erase(arguments.positional.begin());
   return name;
@@ -75,10 +76,18 @@ Result<Value> pick(Evaluator& evaluator, const Value& self, Arguments& arguments
   return evaluator.heap().list(std::move(picked), ListFlavor::kGenerator);
 }
 
-Result<Value> select(Evaluator& evaluator, const Value& self, Arguments& arguments) { return pick(evaluator, self, arguments, false, true); }
-Result<Value> reject(Evaluator& evaluator, const Value& self, Arguments& arguments) { return pick(evaluator, self, arguments, false, false); }
-Result<Value> selectattr(Evaluator& evaluator, const Value& self, Arguments& arguments) { return pick(evaluator, self, arguments, true, true); }
-Result<Value> rejectattr(Evaluator& evaluator, const Value& self, Arguments& arguments) { return pick(evaluator, self, arguments, true, false); }
+Result<Value> select(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return pick(evaluator, self, arguments, false, true);
+}
+Result<Value> reject(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return pick(evaluator, self, arguments, false, false);
+}
+Result<Value> selectattr(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return pick(evaluator, self, arguments, true, true);
+}
+Result<Value> rejectattr(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return pick(evaluator, self, arguments, true, false);
+}
 
 // Only a member of the object itself, never an item of a dict.
 Result<Value> attr(Evaluator& evaluator, const Value& self, Arguments& arguments) {

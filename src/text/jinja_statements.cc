@@ -31,9 +31,14 @@ Result<Evaluator::Flow> Evaluator::statement(const Node& node, Scope& scope) {
   line_ = node.line;
   if (descent.too_deep()) return heap_.too_deep();
   switch (node.kind) {
-    case NodeKind::kText: TRY(write(node.text)); return Flow::kNext;
-    case NodeKind::kOutput: TRY(output(node, scope)); return Flow::kNext;
-    case NodeKind::kIf: return branch(node, scope);
+    case NodeKind::kText:
+      TRY(write(node.text));
+      return Flow::kNext;
+    case NodeKind::kOutput:
+      TRY(output(node, scope));
+      return Flow::kNext;
+    case NodeKind::kIf:
+      return branch(node, scope);
     case NodeKind::kFor: {
       TRY_ASSIGN(const Value iterable, evaluate(*node.parts[1], scope));
       return for_loop(node, scope, iterable, 1);
@@ -43,9 +48,15 @@ Result<Evaluator::Flow> Evaluator::statement(const Node& node, Scope& scope) {
       TRY(assign(*node.parts[0], value, scope));
       return Flow::kNext;
     }
-    case NodeKind::kSetBlock: TRY(set_block(node, scope)); return Flow::kNext;
-    case NodeKind::kMacro: TRY(define_macro(node, scope)); return Flow::kNext;
-    case NodeKind::kCallBlock: TRY(call_block(node, scope)); return Flow::kNext;
+    case NodeKind::kSetBlock:
+      TRY(set_block(node, scope));
+      return Flow::kNext;
+    case NodeKind::kMacro:
+      TRY(define_macro(node, scope));
+      return Flow::kNext;
+    case NodeKind::kCallBlock:
+      TRY(call_block(node, scope));
+      return Flow::kNext;
     case NodeKind::kFilterBlock: {
       TRY_ASSIGN(Scope * inner, heap_.scope(&scope));
       TRY_ASSIGN(const Value text, capture(node.body, *inner));
@@ -54,20 +65,26 @@ Result<Evaluator::Flow> Evaluator::statement(const Node& node, Scope& scope) {
       TRY(write(written));
       return Flow::kNext;
     }
-    case NodeKind::kWith: TRY(with(node, scope)); return Flow::kNext;
+    case NodeKind::kWith:
+      TRY(with(node, scope));
+      return Flow::kNext;
     case NodeKind::kBlock: {
       TRY_ASSIGN(Scope * inner, heap_.scope(&scope));
       return run(node.body, *inner);
     }
-    case NodeKind::kBreak: return Flow::kBreak;
-    case NodeKind::kContinue: return Flow::kContinue;
-    default: return fail(kTemplateFailed, "a value stands where a statement is needed");
+    case NodeKind::kBreak:
+      return Flow::kBreak;
+    case NodeKind::kContinue:
+      return Flow::kContinue;
+    default:
+      return fail(kTemplateFailed, "a value stands where a statement is needed");
   }
 }
 
 Result<> Evaluator::write(std::string_view text) {
   const std::size_t limit = capturing_ ? heap_.limits().memory_bytes_max : heap_.limits().output_bytes_max;
-  if (text.size() > limit - std::min(limit, out_.size())) return fail(kTemplateLimit, fmt::format("the template writes more than {} bytes", limit));
+  if (text.size() > limit - std::min(limit, out_.size()))
+    return fail(kTemplateLimit, fmt::format("the template writes more than {} bytes", limit));
   if (capturing_) TRY(heap_.reserve(text.size()));
   out_ += text;
   return {};
@@ -205,7 +222,8 @@ Result<> Evaluator::bind_parameters(const Callable& callable, Arguments& argumen
     const Node& parameter = *macro.parts[first + i];
     const auto given = std::ranges::find(arguments.named, parameter.text, &std::pair<std::string_view, Value>::first);
     if (i < arguments.positional.size()) {
-      if (given != arguments.named.end()) return fail(kTemplateFailed, fmt::format("macro '{}' got two values for '{}'", callable.name, parameter.text));
+      if (given != arguments.named.end())
+        return fail(kTemplateFailed, fmt::format("macro '{}' got two values for '{}'", callable.name, parameter.text));
       scope.variables.insert_or_assign(parameter.text, arguments.positional[i]);
       ++taken;
     } else if (given != arguments.named.end()) {

@@ -19,8 +19,12 @@ Result<Value> change_text(Evaluator& evaluator, const Value& self, Arguments& ar
   TRY_ASSIGN(const std::string_view text, text_of(evaluator.heap(), self));
   return evaluator.heap().string(change(text));
 }
-Result<Value> upper_filter(Evaluator& evaluator, const Value& self, Arguments& arguments) { return change_text(evaluator, self, arguments, upper); }
-Result<Value> lower_filter(Evaluator& evaluator, const Value& self, Arguments& arguments) { return change_text(evaluator, self, arguments, lower); }
+Result<Value> upper_filter(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return change_text(evaluator, self, arguments, upper);
+}
+Result<Value> lower_filter(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return change_text(evaluator, self, arguments, lower);
+}
 Result<Value> capitalize_filter(Evaluator& evaluator, const Value& self, Arguments& arguments) {
   return change_text(evaluator, self, arguments, capitalize);
 }
@@ -44,23 +48,38 @@ std::string title_words(std::string_view text) {
   }
   return out;
 }
-Result<Value> title_filter(Evaluator& evaluator, const Value& self, Arguments& arguments) { return change_text(evaluator, self, arguments, title_words); }
+Result<Value> title_filter(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return change_text(evaluator, self, arguments, title_words);
+}
 
 std::string escape_markup(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '\'': out += "&#39;"; break;
-      case '"': out += "&#34;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
 }
-Result<Value> escape_filter(Evaluator& evaluator, const Value& self, Arguments& arguments) { return change_text(evaluator, self, arguments, escape_markup); }
+Result<Value> escape_filter(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return change_text(evaluator, self, arguments, escape_markup);
+}
 
 Result<Value> string_filter(Evaluator& evaluator, const Value& self, Arguments& arguments) {
   TRY(bind(arguments, {}));
@@ -148,7 +167,8 @@ Result<Value> tojson(Evaluator& evaluator, const Value& self, Arguments& argumen
   }
   if (bound.has(2)) {
     TRY_ASSIGN(const std::vector<Value> pair, iterate(evaluator.heap(), bound.value(2)));
-    if (pair.size() != 2 || !pair[0].is(Kind::kString) || !pair[1].is(Kind::kString)) return fail(kTemplateFailed, "separators must be a pair of texts");
+    if (pair.size() != 2 || !pair[0].is(Kind::kString) || !pair[1].is(Kind::kString))
+      return fail(kTemplateFailed, "separators must be a pair of texts");
     style.item_separator = pair[0].text();
     style.key_separator = pair[1].text();
   }
@@ -157,7 +177,8 @@ Result<Value> tojson(Evaluator& evaluator, const Value& self, Arguments& argumen
 }
 
 Result<Value> format(Evaluator& evaluator, const Value& self, Arguments& arguments) {
-  if (!arguments.positional.empty() && !arguments.named.empty()) return fail(kTemplateFailed, "can't handle positional and keyword arguments at the same time");
+  if (!arguments.positional.empty() && !arguments.named.empty())
+    return fail(kTemplateFailed, "can't handle positional and keyword arguments at the same time");
   TRY_ASSIGN(const std::string_view pattern, text_of(evaluator.heap(), self));
   if (arguments.named.empty()) {
     TRY_ASSIGN(const Value values, evaluator.heap().list(arguments.positional, ListFlavor::kTuple));
@@ -187,9 +208,22 @@ Result<Value> wordcount(Evaluator& evaluator, const Value& self, Arguments& argu
 
 NamedBuiltins string_filters() {
   static constexpr std::pair<std::string_view, Builtin> kFilters[] = {
-      {"upper", upper_filter}, {"lower", lower_filter}, {"capitalize", capitalize_filter}, {"title", title_filter}, {"escape", escape_filter},
-      {"e", escape_filter}, {"forceescape", escape_filter}, {"string", string_filter}, {"safe", string_filter}, {"trim", trim},
-      {"replace", replace_filter}, {"center", center_filter}, {"indent", indent}, {"join", join}, {"tojson", tojson}, {"format", format},
+      {"upper", upper_filter},
+      {"lower", lower_filter},
+      {"capitalize", capitalize_filter},
+      {"title", title_filter},
+      {"escape", escape_filter},
+      {"e", escape_filter},
+      {"forceescape", escape_filter},
+      {"string", string_filter},
+      {"safe", string_filter},
+      {"trim", trim},
+      {"replace", replace_filter},
+      {"center", center_filter},
+      {"indent", indent},
+      {"join", join},
+      {"tojson", tojson},
+      {"format", format},
       {"wordcount", wordcount},
   };
   return kFilters;

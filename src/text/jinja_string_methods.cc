@@ -39,7 +39,8 @@ std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends)
   std::size_t begin = 0;
   for (std::size_t at = 0; at < text.size();) {
     const CodePoint c = code_point_at(text, at);
-    const bool ends = (c.value >= 0x0A && c.value <= 0x0D) || (c.value >= 0x1C && c.value <= 0x1E) || c.value == 0x85 || c.value == 0x2028 || c.value == 0x2029;
+    const bool ends = (c.value >= 0x0A && c.value <= 0x0D) || (c.value >= 0x1C && c.value <= 0x1E) || c.value == 0x85 ||
+                      c.value == 0x2028 || c.value == 0x2029;
     std::size_t next = at + c.bytes;
     if (ends) {
       if (c.value == U'\r' && next < text.size() && text[next] == '\n') ++next;
@@ -158,8 +159,12 @@ Result<Value> split_method(Evaluator& evaluator, const Value& self, Arguments& a
                                                    : split_at(evaluator.heap(), self.text(), separator, limit));
   return evaluator.heap().list(std::move(pieces));
 }
-Result<Value> split_left(Evaluator& evaluator, const Value& self, Arguments& arguments) { return split_method(evaluator, self, arguments, false); }
-Result<Value> split_right(Evaluator& evaluator, const Value& self, Arguments& arguments) { return split_method(evaluator, self, arguments, true); }
+Result<Value> split_left(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return split_method(evaluator, self, arguments, false);
+}
+Result<Value> split_right(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return split_method(evaluator, self, arguments, true);
+}
 
 Result<Value> splitlines(Evaluator& evaluator, const Value& self, Arguments& arguments) {
   TRY_ASSIGN(const Bound bound, bind(arguments, {"keepends"}));
@@ -246,10 +251,18 @@ Result<Value> search(Evaluator& evaluator, const Value& self, Arguments& argumen
   if (start > length) return Value::integer(-1);
   return Value::integer(start + static_cast<std::int64_t>(count_code_points(window.text().substr(0, found))));
 }
-Result<Value> find_method_(Evaluator& evaluator, const Value& self, Arguments& arguments) { return search(evaluator, self, arguments, false, false); }
-Result<Value> rfind_method(Evaluator& evaluator, const Value& self, Arguments& arguments) { return search(evaluator, self, arguments, true, false); }
-Result<Value> index_method(Evaluator& evaluator, const Value& self, Arguments& arguments) { return search(evaluator, self, arguments, false, true); }
-Result<Value> rindex_method(Evaluator& evaluator, const Value& self, Arguments& arguments) { return search(evaluator, self, arguments, true, true); }
+Result<Value> find_method_(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return search(evaluator, self, arguments, false, false);
+}
+Result<Value> rfind_method(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return search(evaluator, self, arguments, true, false);
+}
+Result<Value> index_method(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return search(evaluator, self, arguments, false, true);
+}
+Result<Value> rindex_method(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return search(evaluator, self, arguments, true, true);
+}
 
 Result<Value> join_method(Evaluator& evaluator, const Value& self, Arguments& arguments) {
   TRY_ASSIGN(const Bound bound, bind(arguments, {"iterable"}, 1));
@@ -294,19 +307,26 @@ Result<Value> partition_at(Evaluator& evaluator, const Value& self, Arguments& a
   const std::size_t found = from_right ? find_last(text, separator) : find(text, separator);
   const Value empty = Value::string("");
   if (found == std::string_view::npos) {
-    return evaluator.heap().list(from_right ? std::vector<Value>{empty, empty, self} : std::vector<Value>{self, empty, empty}, ListFlavor::kTuple);
+    return evaluator.heap().list(from_right ? std::vector<Value>{empty, empty, self} : std::vector<Value>{self, empty, empty},
+                                 ListFlavor::kTuple);
   }
   return evaluator.heap().list(
-      {Value::string(text.substr(0, found)), Value::string(separator), Value::string(text.substr(found + separator.size()))}, ListFlavor::kTuple);
+      {Value::string(text.substr(0, found)), Value::string(separator), Value::string(text.substr(found + separator.size()))},
+      ListFlavor::kTuple);
 }
-Result<Value> partition(Evaluator& evaluator, const Value& self, Arguments& arguments) { return partition_at(evaluator, self, arguments, false); }
-Result<Value> rpartition(Evaluator& evaluator, const Value& self, Arguments& arguments) { return partition_at(evaluator, self, arguments, true); }
+Result<Value> partition(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return partition_at(evaluator, self, arguments, false);
+}
+Result<Value> rpartition(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return partition_at(evaluator, self, arguments, true);
+}
 
 template <bool (*kMatches)(char32_t)>
 Result<Value> all_characters(Evaluator&, const Value& self, Arguments& arguments) {
   TRY(bind(arguments, {}));
   bool all = !self.text().empty();
-  for (std::size_t at = 0; all && at < self.text().size(); at += code_point_at(self.text(), at).bytes) all = kMatches(code_point_at(self.text(), at).value);
+  for (std::size_t at = 0; all && at < self.text().size(); at += code_point_at(self.text(), at).bytes)
+    all = kMatches(code_point_at(self.text(), at).value);
   return Value::boolean(all);
 }
 bool is_digit(char32_t c) { return c >= U'0' && c <= U'9'; }
@@ -350,13 +370,40 @@ Result<Value> format_method(Evaluator& evaluator, const Value& self, Arguments& 
 
 Builtin find_string_method(std::string_view name) {
   static constexpr std::pair<std::string_view, Builtin> kMethods[] = {
-      {"capitalize", capitalize_method}, {"center", center_method}, {"count", count_method}, {"endswith", endswith}, {"find", find_method_},
-      {"format", format_method}, {"index", index_method}, {"isalnum", all_characters<is_alphanumeric>}, {"isalpha", all_characters<is_letter>},
-      {"isdecimal", all_characters<is_digit>}, {"isdigit", all_characters<is_digit>}, {"islower", islower}, {"isnumeric", all_characters<is_digit>},
-      {"isspace", all_characters<is_space>}, {"isupper", isupper}, {"join", join_method}, {"ljust", ljust}, {"lower", lower_method},
-      {"lstrip", strip_left}, {"partition", partition}, {"removeprefix", removeprefix}, {"removesuffix", removesuffix}, {"replace", replace_method},
-      {"rfind", rfind_method}, {"rindex", rindex_method}, {"rjust", rjust}, {"rpartition", rpartition}, {"rsplit", split_right}, {"rstrip", strip_right},
-      {"split", split_left}, {"splitlines", splitlines}, {"startswith", startswith}, {"strip", strip_both}, {"title", title_method},
+      {"capitalize", capitalize_method},
+      {"center", center_method},
+      {"count", count_method},
+      {"endswith", endswith},
+      {"find", find_method_},
+      {"format", format_method},
+      {"index", index_method},
+      {"isalnum", all_characters<is_alphanumeric>},
+      {"isalpha", all_characters<is_letter>},
+      {"isdecimal", all_characters<is_digit>},
+      {"isdigit", all_characters<is_digit>},
+      {"islower", islower},
+      {"isnumeric", all_characters<is_digit>},
+      {"isspace", all_characters<is_space>},
+      {"isupper", isupper},
+      {"join", join_method},
+      {"ljust", ljust},
+      {"lower", lower_method},
+      {"lstrip", strip_left},
+      {"partition", partition},
+      {"removeprefix", removeprefix},
+      {"removesuffix", removesuffix},
+      {"replace", replace_method},
+      {"rfind", rfind_method},
+      {"rindex", rindex_method},
+      {"rjust", rjust},
+      {"rpartition", rpartition},
+      {"rsplit", split_right},
+      {"rstrip", strip_right},
+      {"split", split_left},
+      {"splitlines", splitlines},
+      {"startswith", startswith},
+      {"strip", strip_both},
+      {"title", title_method},
       {"upper", upper_method},
   };
   const auto found = std::ranges::lower_bound(kMethods, name, {}, &std::pair<std::string_view, Builtin>::first);

@@ -33,7 +33,8 @@ bool is_string(const Value& value) { return value.is(Kind::kString); }
 bool is_mapping(const Value& value) { return value.is(Kind::kDict); }
 // As Python answers: dicts and undefined values have a length and can be subscripted.
 bool is_sequence(const Value& value) {
-  return value.is(Kind::kString) || value.is(Kind::kDict) || value.is(Kind::kUndefined) || (value.is(Kind::kList) && value.list().is_sequence());
+  return value.is(Kind::kString) || value.is(Kind::kDict) || value.is(Kind::kUndefined) ||
+         (value.is(Kind::kList) && value.list().is_sequence());
 }
 bool is_iterable(const Value& value) { return is_sequence(value) || value.is(Kind::kList) || value.is(Kind::kLoop); }
 bool is_callable(const Value& value) { return value.is(Kind::kCallable) || value.is(Kind::kUndefined) || value.is(Kind::kLoop); }
@@ -85,8 +86,12 @@ Result<Value> cased(Evaluator& evaluator, const Value& self, Arguments& argument
   TRY_ASSIGN(const std::string_view text, text_of(evaluator.heap(), self));
   return Value::boolean(holds(text));
 }
-Result<Value> lower_test(Evaluator& evaluator, const Value& self, Arguments& arguments) { return cased(evaluator, self, arguments, is_lower); }
-Result<Value> upper_test(Evaluator& evaluator, const Value& self, Arguments& arguments) { return cased(evaluator, self, arguments, is_upper); }
+Result<Value> lower_test(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return cased(evaluator, self, arguments, is_lower);
+}
+Result<Value> upper_test(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+  return cased(evaluator, self, arguments, is_upper);
+}
 
 Result<Value> name_is_known(const Value& self, Arguments& arguments, Builtin (*find)(std::string_view)) {
   TRY(bind(arguments, {}));
@@ -100,13 +105,45 @@ Result<Value> test_exists(Evaluator&, const Value& self, Arguments& arguments) {
 
 Builtin find_test(std::string_view name) {
   static const std::map<std::string_view, Builtin> kTests = {
-      {"defined", simple<is_defined>}, {"undefined", simple<is_undefined>}, {"none", simple<is_none>}, {"boolean", simple<is_boolean>},
-      {"true", simple<is_yes>}, {"false", simple<is_no>}, {"integer", simple<is_integer>}, {"float", simple<is_float>},
-      {"number", simple<is_number>}, {"string", simple<is_string>}, {"mapping", simple<is_mapping>}, {"sequence", simple<is_sequence>},
-      {"iterable", simple<is_iterable>}, {"callable", simple<is_callable>}, {"escaped", simple<is_escaped>}, {"odd", odd}, {"even", even},
-      {"divisibleby", divisibleby}, {"eq", eq}, {"equalto", eq}, {"==", eq}, {"ne", ne}, {"!=", ne}, {"lt", lt}, {"lessthan", lt}, {"<", lt},
-      {"le", le}, {"<=", le}, {"gt", gt}, {"greaterthan", gt}, {">", gt}, {"ge", ge}, {">=", ge}, {"in", in}, {"sameas", sameas},
-      {"lower", lower_test}, {"upper", upper_test}, {"filter", filter_exists}, {"test", test_exists},
+      {"defined", simple<is_defined>},
+      {"undefined", simple<is_undefined>},
+      {"none", simple<is_none>},
+      {"boolean", simple<is_boolean>},
+      {"true", simple<is_yes>},
+      {"false", simple<is_no>},
+      {"integer", simple<is_integer>},
+      {"float", simple<is_float>},
+      {"number", simple<is_number>},
+      {"string", simple<is_string>},
+      {"mapping", simple<is_mapping>},
+      {"sequence", simple<is_sequence>},
+      {"iterable", simple<is_iterable>},
+      {"callable", simple<is_callable>},
+      {"escaped", simple<is_escaped>},
+      {"odd", odd},
+      {"even", even},
+      {"divisibleby", divisibleby},
+      {"eq", eq},
+      {"equalto", eq},
+      {"==", eq},
+      {"ne", ne},
+      {"!=", ne},
+      {"lt", lt},
+      {"lessthan", lt},
+      {"<", lt},
+      {"le", le},
+      {"<=", le},
+      {"gt", gt},
+      {"greaterthan", gt},
+      {">", gt},
+      {"ge", ge},
+      {">=", ge},
+      {"in", in},
+      {"sameas", sameas},
+      {"lower", lower_test},
+      {"upper", upper_test},
+      {"filter", filter_exists},
+      {"test", test_exists},
   };
   const auto found = kTests.find(name);
   return found == kTests.end() ? nullptr : found->second;

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "text/jinja_objects.h"
 #include "text/jinja_value.h"
 
 namespace forebay::text::jinja {

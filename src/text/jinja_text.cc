@@ -34,7 +34,9 @@ std::string quote(std::string_view text) {
       out += text.substr(at, c.bytes);
     } else {
       const auto value = static_cast<std::uint32_t>(c.value);
-      out += value < 0x100 ? fmt::format("\\x{:02x}", value) : value < 0x10000 ? fmt::format("\\u{:04x}", value) : fmt::format("\\U{:08x}", value);
+      out += value < 0x100     ? fmt::format("\\x{:02x}", value)
+             : value < 0x10000 ? fmt::format("\\u{:04x}", value)
+                               : fmt::format("\\U{:08x}", value);
     }
     at += c.bytes;
   }
@@ -63,21 +65,32 @@ class ReprWriter {
     const Heap::Descent descent(heap_);
     if (descent.too_deep()) return heap_.too_deep();
     switch (value.kind()) {
-      case Kind::kUndefined: return append("Undefined");
-      case Kind::kNone: return append("None");
-      case Kind::kBool: return append(value.whole() != 0 ? "True" : "False");
-      case Kind::kInteger: return append(std::to_string(value.whole()));
-      case Kind::kFloat: return append(float_repr(value.real()));
-      case Kind::kString: TRY(heap_.reserve(value.text().size())); return append(quote(value.text()));
-      case Kind::kList: return write_list(value.list());
-      case Kind::kDict: return write_dict(value.dict());
+      case Kind::kUndefined:
+        return append("Undefined");
+      case Kind::kNone:
+        return append("None");
+      case Kind::kBool:
+        return append(value.whole() != 0 ? "True" : "False");
+      case Kind::kInteger:
+        return append(std::to_string(value.whole()));
+      case Kind::kFloat:
+        return append(float_repr(value.real()));
+      case Kind::kString:
+        TRY(heap_.reserve(value.text().size()));
+        return append(quote(value.text()));
+      case Kind::kList:
+        return write_list(value.list());
+      case Kind::kDict:
+        return write_dict(value.dict());
       case Kind::kNamespace: {
         TRY(append("<Namespace "));
         TRY(write_dict(value.space().members));
         return append(">");
       }
-      case Kind::kCallable: return append(fmt::format("<function {}>", value.callable().name));
-      case Kind::kLoop: return append("<LoopContext>");
+      case Kind::kCallable:
+        return append(fmt::format("<function {}>", value.callable().name));
+      case Kind::kLoop:
+        return append("<LoopContext>");
     }
     return {};
   }
@@ -92,16 +105,22 @@ class ReprWriter {
       return append(end);
     };
     switch (list.flavor) {
-      case ListFlavor::kList: return wrapped("[", "]");
+      case ListFlavor::kList:
+        return wrapped("[", "]");
       case ListFlavor::kTuple:
-      case ListFlavor::kGroup: return wrapped("(", list.items.size() == 1 ? ",)" : ")");
-      case ListFlavor::kGenerator: return append("<generator object>");
+      case ListFlavor::kGroup:
+        return wrapped("(", list.items.size() == 1 ? ",)" : ")");
+      case ListFlavor::kGenerator:
+        return append("<generator object>");
       case ListFlavor::kRange:
         return append(list.step == 1 ? fmt::format("range({}, {})", list.start, list.stop)
                                      : fmt::format("range({}, {}, {})", list.start, list.stop, list.step));
-      case ListFlavor::kKeys: return wrapped("dict_keys([", "])");
-      case ListFlavor::kValues: return wrapped("dict_values([", "])");
-      case ListFlavor::kItems: return wrapped("dict_items([", "])");
+      case ListFlavor::kKeys:
+        return wrapped("dict_keys([", "])");
+      case ListFlavor::kValues:
+        return wrapped("dict_values([", "])");
+      case ListFlavor::kItems:
+        return wrapped("dict_items([", "])");
     }
     return {};
   }
@@ -127,7 +146,8 @@ std::string json_string(std::string_view text, bool ascii_only) {
     const CodePoint c = code_point_at(text, at);
     constexpr std::string_view kSpecial = "\"\\\n\r\t\f\b";
     constexpr std::string_view kLetters = "\"\\nrtfb";
-    if (const auto special = c.value < 0x80 ? kSpecial.find(static_cast<char>(c.value)) : std::string_view::npos; special != std::string_view::npos) {
+    if (const auto special = c.value < 0x80 ? kSpecial.find(static_cast<char>(c.value)) : std::string_view::npos;
+        special != std::string_view::npos) {
       out += '\\';
       out += kLetters[special];
     } else if (c.value < 0x20) {
@@ -180,16 +200,24 @@ class JsonWriter {
     const Heap::Descent descent(heap_);
     if (descent.too_deep()) return heap_.too_deep();
     switch (value.kind()) {
-      case Kind::kNone: return append("null");
-      case Kind::kBool: return append(value.whole() != 0 ? "true" : "false");
-      case Kind::kInteger: return append(std::to_string(value.whole()));
-      case Kind::kFloat: return append(json_float(value.real()));
-      case Kind::kString: TRY(heap_.reserve(value.text().size())); return append(json_string(value.text(), style_.ascii_only));
-      case Kind::kDict: return write_dict(value.dict(), level);
+      case Kind::kNone:
+        return append("null");
+      case Kind::kBool:
+        return append(value.whole() != 0 ? "true" : "false");
+      case Kind::kInteger:
+        return append(std::to_string(value.whole()));
+      case Kind::kFloat:
+        return append(json_float(value.real()));
+      case Kind::kString:
+        TRY(heap_.reserve(value.text().size()));
+        return append(json_string(value.text(), style_.ascii_only));
+      case Kind::kDict:
+        return write_dict(value.dict(), level);
       case Kind::kList:
         if (value.list().flavor == ListFlavor::kList || value.list().is_tuple()) return write_list(value.list(), level);
         break;
-      default: break;
+      default:
+        break;
     }
     return fail(kTemplateFailed, fmt::format("Object of type {} is not JSON serializable", type_name(value)));
   }
@@ -208,12 +236,18 @@ class JsonWriter {
 
   Result<std::string> key_text(const Value& key) const {
     switch (key.kind()) {
-      case Kind::kString: return std::string(key.text());
-      case Kind::kNone: return std::string("null");
-      case Kind::kBool: return std::string(key.whole() != 0 ? "true" : "false");
-      case Kind::kInteger: return std::to_string(key.whole());
-      case Kind::kFloat: return json_float(key.real());
-      default: return fail(kTemplateFailed, fmt::format("keys must be str, int, float, bool or None, not {}", type_name(key)));
+      case Kind::kString:
+        return std::string(key.text());
+      case Kind::kNone:
+        return std::string("null");
+      case Kind::kBool:
+        return std::string(key.whole() != 0 ? "true" : "false");
+      case Kind::kInteger:
+        return std::to_string(key.whole());
+      case Kind::kFloat:
+        return json_float(key.real());
+      default:
+        return fail(kTemplateFailed, fmt::format("keys must be str, int, float, bool or None, not {}", type_name(key)));
     }
   }
 
@@ -256,7 +290,8 @@ std::string float_repr(double value) {
   const std::size_t e = scientific.find('e');
   const int exponent = std::atoi(std::string(scientific.substr(e + 1)).c_str());
   // Python writes the shortest digits that read back, plain between 1e-4 and 1e16.
-  if (exponent < -4 || exponent >= 16) return fmt::format("{}e{}{:02}", scientific.substr(0, e), exponent < 0 ? '-' : '+', std::abs(exponent));
+  if (exponent < -4 || exponent >= 16)
+    return fmt::format("{}e{}{:02}", scientific.substr(0, e), exponent < 0 ? '-' : '+', std::abs(exponent));
   const auto [fixed_end, fixed_problem] = std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::fixed);
   std::string fixed(buffer, static_cast<std::size_t>(fixed_end - buffer));
   if (!fixed.contains('.')) fixed += ".0";

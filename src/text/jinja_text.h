@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "text/jinja_heap.h"
+#include "text/jinja_objects.h"
 #include "text/jinja_value.h"
 
 namespace forebay::text::jinja {

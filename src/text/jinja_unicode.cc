@@ -6,7 +6,9 @@
 namespace forebay::text::jinja {
 
 namespace {
-bool is_continuation(std::string_view text, std::size_t at) { return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80; }
+bool is_continuation(std::string_view text, std::size_t at) {
+  return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
+}
 bool between(char32_t value, char32_t first, char32_t last) { return value >= first && value <= last; }
 // Blocks where upper and lower case alternate, upper case on even code points.
 bool alternates(char32_t c) {
@@ -71,29 +73,30 @@ std::size_t byte_of(std::string_view text, std::size_t index) {
 }
 
 bool is_space(char32_t c) {
-  return between(c, 0x09, 0x0D) || between(c, 0x1C, 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 || between(c, 0x2000, 0x200A) || c == 0x2028 ||
-         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return between(c, 0x09, 0x0D) || between(c, 0x1C, 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 || between(c, 0x2000, 0x200A) ||
+         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 bool is_printable(char32_t c) {
   if (c == ' ') return true;
   return c >= 0x20 && !between(c, 0x7F, 0xA0) && c != 0xAD && !is_space(c) && !between(c, 0x200B, 0x200F) && !between(c, 0x202A, 0x202E) &&
-         !between(c, 0x2060, 0x206F) && !between(c, 0xE000, 0xF8FF) && c != 0xFEFF && !between(c, 0xFFF0, 0xFFFB) && !between(c, 0xFFFE, 0xFFFF) &&
-         c < 0xE0000;
+         !between(c, 0x2060, 0x206F) && !between(c, 0xE000, 0xF8FF) && c != 0xFEFF && !between(c, 0xFFF0, 0xFFFB) &&
+         !between(c, 0xFFFE, 0xFFFF) && c < 0xE0000;
 }
 
 bool is_letter(char32_t c) {
   if (c < 0x80) return between(c, 'a', 'z') || between(c, 'A', 'Z');
   return c == 0xAA || c == 0xB5 || c == 0xBA || (between(c, 0xC0, 0x2AF) && c != 0xD7 && c != 0xF7) || between(c, 0x388, 0x481) ||
-         between(c, 0x48A, 0x52F) || between(c, 0x5D0, 0x5EA) || between(c, 0x620, 0x64A) || between(c, 0x1E00, 0x1FFF) || between(c, 0x3041, 0x30FF) ||
-         between(c, 0x3400, 0x9FFF) || between(c, 0xAC00, 0xD7A3);
+         between(c, 0x48A, 0x52F) || between(c, 0x5D0, 0x5EA) || between(c, 0x620, 0x64A) || between(c, 0x1E00, 0x1FFF) ||
+         between(c, 0x3041, 0x30FF) || between(c, 0x3400, 0x9FFF) || between(c, 0xAC00, 0xD7A3);
 }
 
 char32_t to_upper(char32_t c) {
   if (c < 0x80) return between(c, 'a', 'z') ? c - 32 : c;
   if (c == 0xB5) return 0x39C;
   if (c == 0xFF) return 0x178;
-  if ((between(c, 0xE0, 0xFE) && c != 0xF7) || between(c, 0x3B1, 0x3C1) || between(c, 0x3C3, 0x3CB) || between(c, 0x430, 0x44F)) return c - 32;
+  if ((between(c, 0xE0, 0xFE) && c != 0xF7) || between(c, 0x3B1, 0x3C1) || between(c, 0x3C3, 0x3CB) || between(c, 0x430, 0x44F))
+    return c - 32;
   if (c == 0x3C2) return 0x3A3;
   if (between(c, 0x450, 0x45F)) return c - 80;
   if (c == 0x131) return 'I';
@@ -105,7 +108,8 @@ char32_t to_upper(char32_t c) {
 char32_t to_lower(char32_t c) {
   if (c < 0x80) return between(c, 'A', 'Z') ? c + 32 : c;
   if (c == 0x178) return 0xFF;
-  if ((between(c, 0xC0, 0xDE) && c != 0xD7) || between(c, 0x391, 0x3A1) || between(c, 0x3A3, 0x3AB) || between(c, 0x410, 0x42F)) return c + 32;
+  if ((between(c, 0xC0, 0xDE) && c != 0xD7) || between(c, 0x391, 0x3A1) || between(c, 0x3A3, 0x3AB) || between(c, 0x410, 0x42F))
+    return c + 32;
   if (between(c, 0x400, 0x40F)) return c + 80;
   if (c == 0x130 || c == 0x131) return c;
   if (alternates(c)) return c | 1;

@@ -8,7 +8,7 @@
 namespace forebay::text::jinja {
 
 struct CodePoint {
-  char32_t value;     // an invalid byte gives kInvalid
+  char32_t value;  // an invalid byte gives kInvalid
   std::size_t bytes;
 };
 inline constexpr char32_t kInvalid = 0xFFFFFFFF;

@@ -1,9 +1,9 @@
+#include "text/jinja_objects.h"
 #include "text/jinja_value.h"
 
 #include <fmt/format.h>
 
 #include <cstring>
-
 
 namespace forebay::text::jinja {
 
@@ -42,9 +42,12 @@ std::string Value::absence_message() const {
   const std::string_view name = text_ == nullptr ? std::string_view("value") : text();
   const std::string_view owner(owner_ == nullptr ? "" : owner_, owner_bytes_);
   switch (absence_) {
-    case Absence::kName: return fmt::format("'{}' is undefined", name);
-    case Absence::kMember: return fmt::format("'{} object' has no attribute '{}'", owner, name);
-    case Absence::kUnsafe: return fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, owner);
+    case Absence::kName:
+      return fmt::format("'{}' is undefined", name);
+    case Absence::kMember:
+      return fmt::format("'{} object' has no attribute '{}'", owner, name);
+    case Absence::kUnsafe:
+      return fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, owner);
   }
   return {};
 }
@@ -86,27 +89,45 @@ void Dict::set(const Value& key, const Value& value) {
 
 std::string_view type_name(const Value& value) {
   switch (value.kind()) {
-    case Kind::kUndefined: return "Undefined";
-    case Kind::kNone: return "NoneType";
-    case Kind::kBool: return "bool";
-    case Kind::kInteger: return "int";
-    case Kind::kFloat: return "float";
-    case Kind::kString: return "str";
-    case Kind::kDict: return "dict";
-    case Kind::kNamespace: return "Namespace";
-    case Kind::kCallable: return "function";
-    case Kind::kLoop: return "LoopContext";
-    case Kind::kList: break;
+    case Kind::kUndefined:
+      return "Undefined";
+    case Kind::kNone:
+      return "NoneType";
+    case Kind::kBool:
+      return "bool";
+    case Kind::kInteger:
+      return "int";
+    case Kind::kFloat:
+      return "float";
+    case Kind::kString:
+      return "str";
+    case Kind::kDict:
+      return "dict";
+    case Kind::kNamespace:
+      return "Namespace";
+    case Kind::kCallable:
+      return "function";
+    case Kind::kLoop:
+      return "LoopContext";
+    case Kind::kList:
+      break;
   }
   switch (value.list().flavor) {
-    case ListFlavor::kList: return "list";
+    case ListFlavor::kList:
+      return "list";
     case ListFlavor::kTuple:
-    case ListFlavor::kGroup: return "tuple";
-    case ListFlavor::kGenerator: return "generator";
-    case ListFlavor::kRange: return "range";
-    case ListFlavor::kKeys: return "dict_keys";
-    case ListFlavor::kValues: return "dict_values";
-    case ListFlavor::kItems: return "dict_items";
+    case ListFlavor::kGroup:
+      return "tuple";
+    case ListFlavor::kGenerator:
+      return "generator";
+    case ListFlavor::kRange:
+      return "range";
+    case ListFlavor::kKeys:
+      return "dict_keys";
+    case ListFlavor::kValues:
+      return "dict_values";
+    case ListFlavor::kItems:
+      return "dict_items";
   }
   return "object";
 }
@@ -114,16 +135,23 @@ std::string_view type_name(const Value& value) {
 bool is_true(const Value& value) {
   switch (value.kind()) {
     case Kind::kUndefined:
-    case Kind::kNone: return false;
+    case Kind::kNone:
+      return false;
     case Kind::kBool:
-    case Kind::kInteger: return value.whole() != 0;
-    case Kind::kFloat: return value.real() != 0;
-    case Kind::kString: return !value.text().empty();
-    case Kind::kList: return value.list().flavor == ListFlavor::kGenerator || !value.list().items.empty();
-    case Kind::kDict: return !value.dict().entries.empty();
+    case Kind::kInteger:
+      return value.whole() != 0;
+    case Kind::kFloat:
+      return value.real() != 0;
+    case Kind::kString:
+      return !value.text().empty();
+    case Kind::kList:
+      return value.list().flavor == ListFlavor::kGenerator || !value.list().items.empty();
+    case Kind::kDict:
+      return !value.dict().entries.empty();
     case Kind::kNamespace:
     case Kind::kCallable:
-    case Kind::kLoop: return true;
+    case Kind::kLoop:
+      return true;
   }
   return false;
 }

@@ -31,15 +31,52 @@ class Value {
  public:
   Value() = default;  // undefined
   static Value none() { return Value(Kind::kNone); }
-  static Value boolean(bool value) { Value v(Kind::kBool); v.integer_ = value; return v; }
-  static Value integer(std::int64_t value) { Value v(Kind::kInteger); v.integer_ = value; return v; }
-  static Value number(double value) { Value v(Kind::kFloat); v.number_ = value; return v; }
-  static Value string(std::string_view text) { Value v(Kind::kString); v.text_ = text.data(); v.size_ = text.size(); return v; }
-  static Value list(const List* list) { Value v(Kind::kList); v.list_ = list; return v; }
-  static Value dict(const Dict* dict) { Value v(Kind::kDict); v.dict_ = dict; return v; }
-  static Value space(Namespace* space) { Value v(Kind::kNamespace); v.space_ = space; return v; }
-  static Value callable(const Callable* callable) { Value v(Kind::kCallable); v.callable_ = callable; return v; }
-  static Value loop(Loop* loop) { Value v(Kind::kLoop); v.loop_ = loop; return v; }
+  static Value boolean(bool value) {
+    Value v(Kind::kBool);
+    v.integer_ = value;
+    return v;
+  }
+  static Value integer(std::int64_t value) {
+    Value v(Kind::kInteger);
+    v.integer_ = value;
+    return v;
+  }
+  static Value number(double value) {
+    Value v(Kind::kFloat);
+    v.number_ = value;
+    return v;
+  }
+  static Value string(std::string_view text) {
+    Value v(Kind::kString);
+    v.text_ = text.data();
+    v.size_ = text.size();
+    return v;
+  }
+  static Value list(const List* list) {
+    Value v(Kind::kList);
+    v.list_ = list;
+    return v;
+  }
+  static Value dict(const Dict* dict) {
+    Value v(Kind::kDict);
+    v.dict_ = dict;
+    return v;
+  }
+  static Value space(Namespace* space) {
+    Value v(Kind::kNamespace);
+    v.space_ = space;
+    return v;
+  }
+  static Value callable(const Callable* callable) {
+    Value v(Kind::kCallable);
+    v.callable_ = callable;
+    return v;
+  }
+  static Value loop(Loop* loop) {
+    Value v(Kind::kLoop);
+    v.loop_ = loop;
+    return v;
+  }
   // `owner` is the Python type that lacks the member; must be a literal.
   static Value undefined(std::string_view name, Absence absence = Absence::kName, const char* owner = nullptr);
 
@@ -76,57 +113,6 @@ class Value {
   };
   std::size_t size_ = 0;
   const char* owner_ = nullptr;
-};
-
-// What Python makes of a run of values: they differ in how they print, compare and count.
-enum class ListFlavor : std::uint8_t { kList, kTuple, kGroup, kGenerator, kRange, kKeys, kValues, kItems };
-
-struct List {
-  ListFlavor flavor = ListFlavor::kList;
-  mutable bool spent = false;  // a generator gives its items once
-  std::vector<Value> items;
-  std::int64_t start = 0, stop = 0, step = 1;  // of a range, for printing
-
-  bool is_tuple() const { return flavor == ListFlavor::kTuple || flavor == ListFlavor::kGroup; }
-  // Has a length and can be indexed.
-  bool is_sequence() const { return flavor == ListFlavor::kList || is_tuple() || flavor == ListFlavor::kRange; }
-};
-
-// Keeps the order of insertion. Keys are hashable values; most are strings.
-struct Dict {
-  std::vector<std::pair<Value, Value>> entries;
-  std::map<std::string_view, std::size_t> by_name;  // only once there are many entries
-
-  const Value* find(std::string_view key) const;
-  const Value* find(const Value& key) const;
-  void set(const Value& key, const Value& value);
-};
-
-struct Namespace {
-  Dict members;
-};
-
-struct Arguments {
-  std::vector<Value> positional;
-  std::vector<std::pair<std::string_view, Value>> named;
-};
-
-// One signature for filters (self is the subject), tests, methods (self is the receiver) and globals.
-using Builtin = Result<Value> (*)(Evaluator& evaluator, const Value& self, Arguments& arguments);
-
-struct Callable {
-  std::string_view name;
-  Builtin builtin = nullptr;  // else a macro
-  Value self;
-  const Node* macro = nullptr;
-  Scope* scope = nullptr;     // where the macro was defined
-};
-
-// A frame of variables. `set` writes to the innermost one, reading goes outwards.
-struct Scope {
-  Scope* outer = nullptr;
-  std::map<std::string_view, Value> variables;
-  bool captured = false;  // a macro defined here may still read it
 };
 
 // Python's names: "str", "dict", "NoneType".

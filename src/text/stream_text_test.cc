@@ -89,7 +89,9 @@ Streamed stream(const std::vector<std::string>& tokens, const std::vector<std::s
 TEST(StreamText, HoldsBackHalfACharacter) {
   StreamText streaming({});
   EXPECT_EQ(streaming.push("a\xE2\x82"), "a");
-  EXPECT_EQ(streaming.push("\xAC" "b"), "€b");
+  EXPECT_EQ(streaming.push("\xAC"
+                           "b"),
+            "€b");
   EXPECT_EQ(streaming.finish(), "");
 }
 
@@ -133,8 +135,9 @@ TEST(StreamText, IgnoresEmptyStopStrings) { EXPECT_EQ(stream({"abc"}, {""}).text
 
 TEST(StreamText, EqualsDecodingAtOnceHoweverTheBytesAreCut) {
   const auto held = rc::check([] {
-    const auto piece = rc::gen::elementOf(std::vector<std::string>{"a", "b", "ab", "é", "€", "😀", "\xE2", "\x82", "\xF0\x9F", "\xED\xA0\x80", "\xF4\x90",
-                                                                   "\xC0\xAF", "\xFF", "\x80", "\xE0\x9F", "\xF1\x80\x80"});
+    const auto piece =
+        rc::gen::elementOf(std::vector<std::string>{"a", "b", "ab", "é", "€", "😀", "\xE2", "\x82", "\xF0\x9F", "\xED\xA0\x80", "\xF4\x90",
+                                                    "\xC0\xAF", "\xFF", "\x80", "\xE0\x9F", "\xF1\x80\x80"});
     const auto pieces = *rc::gen::container<std::vector<std::string>>(piece);
     std::string bytes;
     for (const auto& part : pieces) bytes += part;
@@ -164,7 +167,8 @@ TEST(StreamText, ShowsEverythingThatIsCertainAtOnce) {
 
 TEST(IsValidUtf8, AcceptsOnlyWellFormedText) {
   for (const char* good : {"", "a", "é€😀", "\xED\x9F\xBF", "\xEE\x80\x80", "\xF4\x8F\xBF\xBF"}) EXPECT_TRUE(is_valid_utf8(good)) << good;
-  for (const char* bad : {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5", "a\xE2\x82", "\xFF"}) {
+  for (const char* bad : {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5",
+                          "a\xE2\x82", "\xFF"}) {
     EXPECT_FALSE(is_valid_utf8(bad));
   }
 }

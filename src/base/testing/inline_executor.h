@@ -17,8 +17,10 @@ class InlineExecutor final : public Executor {
 
   Result<> post(std::move_only_function<void()> task) override {
     if (refuse) return fail(kQueueFull, "the executor was told to refuse");
-    if (hold) held_.push_back(std::move(task));
-    else task();
+    if (hold)
+      held_.push_back(std::move(task));
+    else
+      task();
     return {};
   }
   void run_all() {

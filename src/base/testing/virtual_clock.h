@@ -12,7 +12,8 @@ class VirtualClock final : public Clock {
  public:
   Instant now() const override { return Instant(Duration(elapsed_.load())); }
   std::chrono::system_clock::time_point wall() const override {
-    return std::chrono::system_clock::time_point(std::chrono::duration_cast<std::chrono::system_clock::duration>(Duration(elapsed_.load())));
+    return std::chrono::system_clock::time_point(
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(Duration(elapsed_.load())));
   }
   void advance(Duration by) { elapsed_ += by.count(); }
 

@@ -31,14 +31,20 @@ struct Stream {
     while (auto event = channel.try_pop()) {
       ended_last = ends == 0;
       text += event->text;
-      if (event->kind == TokenEvent::Kind::kToken) tokens.push_back(event->token);
-      else ++ends;
+      if (event->kind == TokenEvent::Kind::kToken)
+        tokens.push_back(event->token);
+      else
+        ++ends;
       events.push_back(*std::move(event));
     }
   }
   const TokenEvent& end() const { return events.back(); }
-  bool finished_with(FinishReason reason) const { return ends == 1 && end().kind == TokenEvent::Kind::kFinished && end().finish_reason == reason; }
-  bool failed_with(const ErrorCode& code) const { return ends == 1 && end().kind == TokenEvent::Kind::kFailed && end().error->code() == code; }
+  bool finished_with(FinishReason reason) const {
+    return ends == 1 && end().kind == TokenEvent::Kind::kFinished && end().finish_reason == reason;
+  }
+  bool failed_with(const ErrorCode& code) const {
+    return ends == 1 && end().kind == TokenEvent::Kind::kFailed && end().error->code() == code;
+  }
 };
 
 // What the fake writes after a prompt when nobody disturbs it.
