@@ -12,6 +12,15 @@ find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
 pkg_check_modules(ONNXRUNTIME REQUIRED IMPORTED_TARGET libonnxruntime)
 pkg_check_modules(LLAMA REQUIRED IMPORTED_TARGET llama)
 
+# Drogon's own package file asks for the PostgreSQL headers that it was built with and we do not need.
+find_library(DROGON drogon REQUIRED)
+find_library(TRANTOR trantor REQUIRED)
+find_library(JSONCPP jsoncpp REQUIRED)
+find_path(JSONCPP_HEADERS json/json.h PATH_SUFFIXES jsoncpp REQUIRED)
+add_library(drogon_library INTERFACE)
+target_include_directories(drogon_library SYSTEM INTERFACE ${JSONCPP_HEADERS})
+target_link_libraries(drogon_library INTERFACE ${DROGON} ${TRANTOR} ${JSONCPP})
+
 if(FOREBAY_TESTS)
   find_package(GTest REQUIRED)
   find_package(rapidcheck QUIET)

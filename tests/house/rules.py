@@ -51,7 +51,7 @@ def findings_in_text(path, text):
 def findings_in_source(path, text):
     lines = text.count("\n")
     if path.endswith(".h") and "/testing/" not in path:
-        if lines > HEADER_LINES_MAX:
+        if lines > HEADER_LINES_MAX and not path.endswith("/errors.h"):  # a room's codes are one table
             yield f"{path}: {lines} lines; a header has at most {HEADER_LINES_MAX}: it is two things"
         if not text.startswith("//"):
             yield f"{path}:1: a header starts with what it is for"
