@@ -27,6 +27,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
  private:
   void wake();
   void drain();
+  void take_all();
   void take(Exchange& exchange, std::size_t sequence, const scheduling::TokenEvent& event);
   void stream_event(Exchange& exchange, std::size_t sequence, const scheduling::TokenEvent& event);
   void begin_stream(Exchange& exchange);
@@ -40,6 +41,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
   std::vector<Choice> choices_;
   std::size_t finished_ = 0;
   std::atomic<bool> awake_{false};
+  bool draining_ = false;  // on the loop
   bool stream_asked_ = false;
   std::vector<std::string> early_;  // of the event that made the stream begin
   bool all_early_ = false;          // … and ended it too
@@ -81,8 +83,15 @@ void Generation::wake() {
   exchange->on_loop([self = shared_from_this()] { self->drain(); });
 }
 
+// The first event of a stream sends its headers, and that may wake us inside it: the later events wait for the first one's turn to end.
 void Generation::drain() {
   awake_.store(false);
+  if (std::exchange(draining_, true)) return;
+  take_all();
+  draining_ = false;
+}
+
+void Generation::take_all() {
   const auto exchange = exchange_.lock();
   if (exchange == nullptr) return;
   for (std::size_t i = 0; i < channels_.size(); ++i) {
