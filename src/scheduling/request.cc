@@ -21,12 +21,33 @@ std::optional<Priority> priority_named(std::string_view name) {
   return std::nullopt;
 }
 
+std::string_view name_of(Overflow overflow) {
+  switch (overflow) {
+    case Overflow::kRefuse:
+      return "refuse";
+    case Overflow::kTruncate:
+      return "truncate";
+    case Overflow::kShift:
+      return "shift";
+  }
+  return "refuse";
+}
+
+std::optional<Overflow> overflow_named(std::string_view name) {
+  for (Overflow overflow : {Overflow::kRefuse, Overflow::kTruncate, Overflow::kShift}) {
+    if (name_of(overflow) == name) return overflow;
+  }
+  return std::nullopt;
+}
+
 std::string_view name_of(FinishReason reason) {
   switch (reason) {
     case FinishReason::kStop:
       return "stop";
     case FinishReason::kLength:
       return "length";
+    case FinishReason::kDeadline:
+      return "deadline";
     case FinishReason::kCancelled:
       return "cancelled";
     case FinishReason::kError:

@@ -31,6 +31,15 @@ struct Ticket {
   CancelToken cancel;
 };
 
+// What happens when prompt and answer together do not fit the model's context.
+enum class Overflow : std::uint8_t {
+  kRefuse,    // a prompt that leaves no room is refused; an answer that reaches the end of the context ends with kLength
+  kTruncate,  // the oldest tokens of the prompt are left out; the answer ends as above
+  kShift,     // as kTruncate, and while generating the older half of the text is forgotten whenever the context is full
+};
+std::string_view name_of(Overflow overflow);  // "refuse", "truncate", "shift"
+std::optional<Overflow> overflow_named(std::string_view name);
+
 struct GenerationRequest {
   Ticket ticket;
   std::vector<Token> prompt;  // at least one token
@@ -42,6 +51,9 @@ struct GenerationRequest {
   bool ignore_end_token = false;
   std::uint32_t logprobs = 0;  // alternatives a token, at most 20
   bool wants_logprobs = false;
+  Overflow overflow = Overflow::kRefuse;
+  std::uint32_t overflow_keep_tokens = 4;  // of the prompt's beginning that truncating and shifting never drop
+  bool partial_at_deadline = false;        // the deadline ends a text that has begun with kDeadline instead of failing it
 };
 
 struct TokenLogprob {
@@ -50,12 +62,13 @@ struct TokenLogprob {
   float logprob = 0;
 };
 
-enum class FinishReason : std::uint8_t { kStop, kLength, kCancelled, kError };
-std::string_view name_of(FinishReason reason);  // "stop", "length", "cancelled", "error"
+enum class FinishReason : std::uint8_t { kStop, kLength, kDeadline, kCancelled, kError };
+std::string_view name_of(FinishReason reason);  // "stop", "length", "deadline", "cancelled", "error"
 
 struct GenerationUsage {
   std::uint32_t prompt_tokens = 0;
   std::uint32_t cached_prompt_tokens = 0;
+  std::uint32_t dropped_prompt_tokens = 0;  // left out by truncating or shifting
   std::uint32_t generated_tokens = 0;
   std::chrono::microseconds queued{0};
   std::chrono::microseconds prefill{0};
