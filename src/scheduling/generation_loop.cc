@@ -1,8 +1,9 @@
 #include "scheduling/generation_loop.h"
 
 #include <algorithm>
-#include <cassert>
+#include <iterator>
 #include <tuple>
+#include <utility>
 
 #include "base/errors.h"
 #include "scheduling/errors.h"
@@ -28,6 +29,7 @@ GenerationLoop::GenerationLoop(std::unique_ptr<engines::TextSession> session, co
       slots_(*session_, options.idle_cells_max),
       builder_(limits_of(session_->info(), options)) {
   surroundings_.counters->cells_max += session_->info().context_tokens;
+  publish();
 }
 
 GenerationLoop::~GenerationLoop() { shut_down(); }
@@ -71,6 +73,25 @@ void GenerationLoop::shut_down() {
     for (auto& sequence : *sequences) sequence->fail(Error(kShuttingDown, "the model is being unloaded"), now);
   }
   remove_ended();
+  publish();
+}
+
+std::vector<std::unique_ptr<Sequence>> GenerationLoop::give_up_all() {
+  for (auto& sequence : running_) {
+    slots_.release_empty(sequence->slot);
+    sequence->slot = -1;
+    sequence->computed = 0;
+    sequence->suspect = false;
+  }
+  Sequences all = std::exchange(running_, {});
+  std::ranges::move(std::exchange(parked_, {}), std::back_inserter(all));
+  crowded_ = false;
+  publish();
+  return all;
+}
+
+void GenerationLoop::adopt(std::unique_ptr<Sequence> sequence) {
+  parked_.push_back(std::move(sequence));
   publish();
 }
 
@@ -154,6 +175,7 @@ bool GenerationLoop::join_next(Instant now) {
     return queue.take_first(
         now,
         [&](const GenerationWork& work) {
+          if (surroundings_.may_take && !surroundings_.may_take(work)) return false;
           return fits(work.request.prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead));
         },
         1);
@@ -198,6 +220,7 @@ void GenerationLoop::compute() {
   } else if (*outcome == StepOutcome::kAborted) {
     for (Sequence* sequence : builder_.members()) resync(*sequence);
   } else {
+    failures_in_a_row_ = 0;
     note_step(ended - began);
     choose(ended);
   }
@@ -236,6 +259,9 @@ void GenerationLoop::resync(Sequence& sequence) {
 
 void GenerationLoop::after_failure(const Error& error) {
   const auto members = builder_.members();
+  // One bad request fails as often as it is tried; a broken session fails whoever steps.
+  if (failed_last_ != members.front()->serial() || failures_in_a_row_ == 0) ++failures_in_a_row_;
+  failed_last_ = members.front()->serial();
   for (Sequence* sequence : members) {
     resync(*sequence);
     if (members.size() == 1)
@@ -300,6 +326,13 @@ void GenerationLoop::publish() {
   }
   published_running_ = running;
   published_cells_ = cells;
+  WorkerLoad load{.sequences = running,
+                  .sequences_max = session_->info().sequences_max,
+                  .cells_used = cells,
+                  .cells_max = session_->info().context_tokens};
+  for (const auto& sequence : running_) load.cells_needed += static_cast<std::uint32_t>(sequence->cells_after(kCellsAhead));
+  auto published = load_.lock();
+  *published = load;
 }
 
 }  // namespace forebay::scheduling

@@ -19,10 +19,12 @@
 // Threads: confined to its engine thread, which is that of the first run_once(); destroy it there. Owner: GenerationRunner's worker.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "base/synchronized.h"
 #include "engines/engine.h"
 #include "scheduling/runner_counters.h"
 #include "scheduling/runners.h"
@@ -44,6 +46,17 @@ struct GenerationSurroundings {
   GenerationQueue* queue = nullptr;
   StepWatch* watch = nullptr;
   RunnerCounters* counters = nullptr;
+  // Whether this loop should take that request from the queue, asked under the queue's lock; empty: every one.
+  std::function<bool(const GenerationWork&)> may_take;
+};
+
+// How busy a loop is, as it last said.
+struct WorkerLoad {
+  std::uint32_t sequences = 0;  // running and parked
+  std::uint32_t sequences_max = 0;
+  std::uint32_t cells_used = 0;  // by everybody, what finished texts left behind included
+  std::uint32_t cells_needed = 0;  // by running sequences, now and soon
+  std::uint32_t cells_max = 0;
 };
 
 class GenerationLoop {
@@ -59,6 +72,15 @@ class GenerationLoop {
   bool run_once();
   // Ends every sequence with kShuttingDown.
   void shut_down();
+
+  // Steps failed that often in a row, with different requests in them: the session is to be replaced.
+  std::uint32_t failures_in_a_row() const { return failures_in_a_row_; }
+  // Takes every sequence out, to continue elsewhere; nobody is answered. The session is empty afterwards.
+  std::vector<std::unique_ptr<Sequence>> give_up_all();
+  // Continues a sequence that another loop gave up: its text is the same as if nothing had happened.
+  void adopt(std::unique_ptr<Sequence> sequence);
+  // Threads: any.
+  WorkerLoad load() const { return load_.read([](const WorkerLoad& load) { return load; }); }
 
   std::size_t running() const { return running_.size(); }
   std::size_t parked() const { return parked_.size(); }
@@ -95,6 +117,9 @@ class GenerationLoop {
   Sequences running_;
   Sequences parked_;      // first come back first
   bool crowded_ = false;  // somebody was parked: only an end makes room for another
+  std::uint32_t failures_in_a_row_ = 0;
+  std::uint64_t failed_last_ = StepWatch::kNobody;  // the first request of the last failed step
+  Synchronized<WorkerLoad> load_;
   std::uint32_t published_running_ = 0;
   std::uint32_t published_cells_ = 0;
 };

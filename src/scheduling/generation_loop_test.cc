@@ -259,5 +259,46 @@ TEST(GenerationLoop, EndsEverythingWhenItIsShutDown) {
   EXPECT_TRUE(stream.failed_with(kShuttingDown));
 }
 
+TEST(GenerationLoop, ASequenceThatOneLoopGaveUpContinuesInAnotherWithTheSameText) {
+  LoopFixture first;
+  LoopFixture second;
+  auto channel = first.submit(request_of({'a', 'b', 'c'}, 20));
+  for (int i = 0; i < 5; ++i) first.loop->run_once();
+  auto sequences = first.loop->give_up_all();
+  ASSERT_EQ(sequences.size(), 1U);
+  EXPECT_EQ(first.loop->session().cells_used(), 0U);
+  EXPECT_EQ(first.loop->load().sequences, 0U);
+  second.loop->adopt(std::move(sequences.front()));
+  EXPECT_EQ(second.loop->load().sequences, 1U);
+  ASSERT_TRUE(second.run());
+  Stream stream;
+  stream.read(*channel);
+  EXPECT_TRUE(stream.finished_with(FinishReason::kLength));
+  EXPECT_EQ(stream.tokens, undisturbed({'a', 'b', 'c'}, 20));
+}
+
+TEST(GenerationLoop, FailuresInARowAreThoseOfDifferentRequestsWithoutAStepThatWorked) {
+  LoopFixture fixture;
+  auto& control = fixture.engine.control();
+  for (int i = 0; i < 3; ++i) {
+    control.switches.step_fails_at = control.counters.steps + 1;
+    fixture.generate(request_of({'a'}, 3));
+    EXPECT_EQ(fixture.loop->failures_in_a_row(), static_cast<std::uint32_t>(i + 1));
+  }
+  fixture.generate(request_of({'a'}, 3));
+  EXPECT_EQ(fixture.loop->failures_in_a_row(), 0U);
+}
+
+TEST(GenerationLoop, ARequestThatAnotherLoopShouldHaveStaysInTheQueue) {
+  bool mine = false;
+  LoopFixture fixture({}, {}, {}, [&](const GenerationWork&) { return mine; });
+  auto channel = fixture.submit(request_of({'a'}, 2));
+  EXPECT_TRUE(fixture.run());
+  EXPECT_EQ(fixture.queue.size(), 1U);
+  mine = true;
+  EXPECT_TRUE(fixture.run());
+  EXPECT_EQ(fixture.queue.size(), 0U);
+}
+
 }  // namespace
 }  // namespace forebay::scheduling

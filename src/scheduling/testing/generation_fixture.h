@@ -59,9 +59,10 @@ inline std::vector<Token> undisturbed(std::vector<Token> history, std::size_t to
 
 class LoopFixture {
  public:
-  explicit LoopFixture(GenerationOptions options = {}, engines::FakeOptions fake = {}, AdmissionOptions admission = {})
+  explicit LoopFixture(GenerationOptions options = {}, engines::FakeOptions fake = {}, AdmissionOptions admission = {},
+                       std::function<bool(const GenerationWork&)> may_take = {})
       : options_(options), engine(std::move(fake)), model(load_fake(engine, formats::Task::kTextGeneration)), queue(admission) {
-    GenerationSurroundings surroundings{{&clock, &metrics_, &budget}, model->tokenizer(), &end_tokens_, &queue, &watch, &counters};
+    GenerationSurroundings surroundings{{&clock, &metrics_, &budget}, model->tokenizer(), &end_tokens_, &queue, &watch, &counters, std::move(may_take)};
     loop = std::make_unique<GenerationLoop>(open(), options_, surroundings);
   }
 
