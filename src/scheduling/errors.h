@@ -29,6 +29,9 @@ inline constexpr ErrorCode kSlowReader{4007, "slow_reader", ErrorKind::kCancelle
 inline constexpr ErrorCode kContextFull{4008, "context_full", ErrorKind::kUnprocessable,
                                         "The prompt does not fit the cells that the model was opened with.",
                                         "shorten the prompt, or serve the model with a larger context"};
+inline constexpr ErrorCode kBreakerOpen{4009, "breaker_open", ErrorKind::kUnavailable,
+                                        "Too many of the model's last requests failed, so it is given none for a while.",
+                                        "try again after the time in Retry-After; the log says what failed"};
 inline constexpr ErrorCode kTextsEmpty{4010, "texts_empty", ErrorKind::kInvalidArgument,
                                        "There is no text to embed, or one of them is empty.",
                                        "send at least one text, each with at least one token"};
@@ -47,20 +50,13 @@ inline constexpr ErrorCode kAnswerShapeWrong{4022, "answer_shape_wrong", ErrorKi
                                              "The engine answered with another number of rows or vectors than it was given.",
                                              "report it with the model's file and its description"};
 
-inline constexpr const ErrorCode* kSchedulingErrors[] = {&kOverloaded,
-                                                         &kPromptTooLong,
-                                                         &kPromptEmpty,
-                                                         &kPromptTokenInvalid,
-                                                         &kTokenLimitsInvalid,
-                                                         &kStopInvalid,
-                                                         &kLogprobsInvalid,
-                                                         &kSlowReader,
-                                                         &kContextFull,
-                                                         &kTextsEmpty,
-                                                         &kTooManyTexts,
-                                                         &kTextTooLongToEmbed,
-                                                         &kSchedulingOptionInvalid,
-                                                         &kModelHasNoTokenizer,
-                                                         &kAnswerShapeWrong};
+inline constexpr const ErrorCode* kSchedulingErrors[] = {&kOverloaded,          &kPromptTooLong,
+                                                         &kPromptEmpty,         &kPromptTokenInvalid,
+                                                         &kTokenLimitsInvalid,  &kStopInvalid,
+                                                         &kLogprobsInvalid,     &kSlowReader,
+                                                         &kContextFull,         &kBreakerOpen,
+                                                         &kTextsEmpty,          &kTooManyTexts,
+                                                         &kTextTooLongToEmbed,  &kSchedulingOptionInvalid,
+                                                         &kModelHasNoTokenizer, &kAnswerShapeWrong};
 
 }  // namespace forebay::scheduling

@@ -32,7 +32,11 @@ GenerationLoop::GenerationLoop(std::unique_ptr<engines::TextSession> session, co
   publish();
 }
 
-GenerationLoop::~GenerationLoop() { shut_down(); }
+GenerationLoop::~GenerationLoop() {
+  shut_down();
+  surroundings_.counters->cells_max -= session_->info().context_tokens;
+  surroundings_.counters->cells_used -= published_cells_;
+}
 
 bool GenerationLoop::run_once() {
   const Instant now = clock_.now();
@@ -171,15 +175,16 @@ bool GenerationLoop::restore(const Sequence& sequence) {
 
 bool GenerationLoop::join_next(Instant now) {
   if (surroundings_.queue->size() == 0 || !slots_.any_free()) return false;
-  auto taken = surroundings_.queue->with([&](AdmissionQueue<GenerationWork>& queue) {
-    return queue.take_first(
-        now,
-        [&](const GenerationWork& work) {
-          if (surroundings_.may_take && !surroundings_.may_take(work)) return false;
-          return fits(work.request.prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead));
-        },
-        1);
-  });
+  // The first that this loop may take; one that it may take and has no cells for is not overtaken by a smaller one.
+  bool waits = false;
+  const auto takes = [&](const GenerationWork& work) {
+    if (waits || (surroundings_.may_take && !surroundings_.may_take(work))) return false;
+    waits = !fits(work.request.prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead));
+    if (surroundings_.offered) surroundings_.offered(work, !waits);
+    return !waits;
+  };
+  auto taken = surroundings_.queue->with(
+      [&](AdmissionQueue<GenerationWork>& queue) { return queue.take_first(now, takes, surroundings_.may_take ? kLookedAtMax : 1); });
   if (!taken) return false;
   const auto& metrics = *surroundings_.context.metrics;
   metrics.queue_seconds.observe(seconds(taken->waited));
@@ -221,6 +226,7 @@ void GenerationLoop::compute() {
     for (Sequence* sequence : builder_.members()) resync(*sequence);
   } else {
     failures_in_a_row_ = 0;
+    ++steps_done_;
     note_step(ended - began);
     choose(ended);
   }
@@ -262,6 +268,7 @@ void GenerationLoop::after_failure(const Error& error) {
   // One bad request fails as often as it is tried; a broken session fails whoever steps.
   if (failed_last_ != members.front()->serial() || failures_in_a_row_ == 0) ++failures_in_a_row_;
   failed_last_ = members.front()->serial();
+  failure_ = error;
   for (Sequence* sequence : members) {
     resync(*sequence);
     if (members.size() == 1)

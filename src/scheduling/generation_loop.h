@@ -48,13 +48,15 @@ struct GenerationSurroundings {
   RunnerCounters* counters = nullptr;
   // Whether this loop should take that request from the queue, asked under the queue's lock; empty: every one.
   std::function<bool(const GenerationWork&)> may_take;
+  // What became of a request that it may take, under the same lock: it takes it now, or has no cells for it yet.
+  std::function<void(const GenerationWork&, bool takes)> offered;
 };
 
 // How busy a loop is, as it last said.
 struct WorkerLoad {
   std::uint32_t sequences = 0;  // running and parked
   std::uint32_t sequences_max = 0;
-  std::uint32_t cells_used = 0;  // by everybody, what finished texts left behind included
+  std::uint32_t cells_used = 0;    // by everybody, what finished texts left behind included
   std::uint32_t cells_needed = 0;  // by running sequences, now and soon
   std::uint32_t cells_max = 0;
 };
@@ -63,6 +65,8 @@ class GenerationLoop {
  public:
   // Tokens a running sequence is expected to add soon: room for so many is kept free for each before another one joins.
   static constexpr std::size_t kCellsAhead = 128;
+  // Requests that are passed over in search of one that it may take.
+  static constexpr std::size_t kLookedAtMax = 64;
 
   GenerationLoop(std::unique_ptr<engines::TextSession> session, const GenerationOptions& options,
                  const GenerationSurroundings& surroundings);
@@ -75,12 +79,18 @@ class GenerationLoop {
 
   // Steps failed that often in a row, with different requests in them: the session is to be replaced.
   std::uint32_t failures_in_a_row() const { return failures_in_a_row_; }
+  // The last of them: its first request, and what went wrong.
+  std::uint64_t failed_last() const { return failed_last_; }
+  const std::optional<Error>& failure() const { return failure_; }
+  std::uint64_t steps_done() const { return steps_done_; }  // that did not fail
   // Takes every sequence out, to continue elsewhere; nobody is answered. The session is empty afterwards.
   std::vector<std::unique_ptr<Sequence>> give_up_all();
   // Continues a sequence that another loop gave up: its text is the same as if nothing had happened.
   void adopt(std::unique_ptr<Sequence> sequence);
   // Threads: any.
-  WorkerLoad load() const { return load_.read([](const WorkerLoad& load) { return load; }); }
+  WorkerLoad load() const {
+    return load_.read([](const WorkerLoad& load) { return load; });
+  }
 
   std::size_t running() const { return running_.size(); }
   std::size_t parked() const { return parked_.size(); }
@@ -119,6 +129,8 @@ class GenerationLoop {
   bool crowded_ = false;  // somebody was parked: only an end makes room for another
   std::uint32_t failures_in_a_row_ = 0;
   std::uint64_t failed_last_ = StepWatch::kNobody;  // the first request of the last failed step
+  std::optional<Error> failure_;
+  std::uint64_t steps_done_ = 0;
   Synchronized<WorkerLoad> load_;
   std::uint32_t published_running_ = 0;
   std::uint32_t published_cells_ = 0;

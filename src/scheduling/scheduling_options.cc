@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "scheduling/errors.h"
+#include "scheduling/worker_router.h"
 
 namespace forebay::scheduling {
 
@@ -32,6 +33,8 @@ Result<> check_ranges(std::initializer_list<Range> ranges) {
 }
 double count(std::chrono::milliseconds duration) { return static_cast<double>(duration.count()); }
 constexpr double kDayMilliseconds = 86'400'000;
+constexpr double kHourMilliseconds = 3'600'000;
+constexpr std::uint32_t kLettersMost = 100'000;
 }  // namespace
 
 Result<> check(const AdmissionOptions& options) {
@@ -44,9 +47,50 @@ Result<> check(const AdmissionOptions& options) {
   return fail(Error(kSchedulingOptionInvalid, "low_watermark must not exceed high_watermark").with_field("low_watermark"));
 }
 
+Result<> check(const BreakerOptions& options) {
+  return check_ranges({{"failure_share", options.failure_share, 0.01, 1},
+                       {"requests_min", static_cast<double>(options.requests_min), 1, kQueueRequestsMost},
+                       {"window", count(options.window), 10, kHourMilliseconds},
+                       {"open_for", count(options.open_for), 1, kHourMilliseconds},
+                       {"probes_max", static_cast<double>(options.probes_max), 1, 1'000}});
+}
+
+Result<> check(const RetryOptions& options) {
+  return check_ranges({{"request_share", options.request_share, 0, 1},
+                       {"per_second_min", options.per_second_min, 0, 1'000},
+                       {"burst_max", options.burst_max, 0, kQueueRequestsMost},
+                       {"attempts_max", static_cast<double>(options.attempts_max), 1, 100}});
+}
+
+Result<> check(const HealthOptions& options) {
+  TRY(check_ranges({{"failures_in_a_row_max", static_cast<double>(options.failures_in_a_row_max), 1, 1'000},
+                    {"restart_delay_min", count(options.restart_delay_min), 1, kHourMilliseconds},
+                    {"restart_delay_max", count(options.restart_delay_max), 1, kHourMilliseconds},
+                    {"probation_steps", static_cast<double>(options.probation_steps), 1, 1'000'000},
+                    {"step_stalled_after", count(options.step_stalled_after), 1, kDayMilliseconds}}));
+  if (options.restart_delay_min <= options.restart_delay_max) return {};
+  return fail(Error(kSchedulingOptionInvalid, "restart_delay_min must not exceed restart_delay_max").with_field("restart_delay_min"));
+}
+
 Result<> check(const GenerationOptions& options) {
   TRY(check(options.admission));
+  TRY(check(options.breaker));
+  TRY(check(options.retry));
+  TRY(check(options.health));
+  if (!routing_strategy_named(options.strategy)) {
+    return fail(Error(kSchedulingOptionInvalid, fmt::format("'{}' is no strategy; there are round_robin, least_loaded, memory_aware and "
+                                                            "prefix_affinity",
+                                                            options.strategy))
+                    .with_field("strategy"));
+  }
+  if (options.workers > options.workers_max && options.workers_max > 0 && options.workers <= kWorkersMost) {
+    return fail(Error(kSchedulingOptionInvalid, fmt::format("{} workers, and workers_max is {}", options.workers, options.workers_max))
+                    .with_field("workers"));
+  }
   return check_ranges({{"workers", static_cast<double>(options.workers), 1, kWorkersMost},
+                       {"workers_max", static_cast<double>(options.workers_max), 1, kWorkersMost},
+                       {"drain_timeout", count(options.drain_timeout), 0, kDayMilliseconds},
+                       {"dead_letters_max", static_cast<double>(options.dead_letters_max), 0, kLettersMost},
                        {"sequences_max", static_cast<double>(options.sequences_max), 1, kSequencesMost},
                        {"step_tokens_max", static_cast<double>(options.step_tokens_max), 1, kTokensMost},
                        {"prompt_chunk_tokens", static_cast<double>(options.prompt_chunk_tokens), 1, kTokensMost},
@@ -56,14 +100,18 @@ Result<> check(const GenerationOptions& options) {
 
 Result<> check(const TensorOptions& options) {
   TRY(check(options.admission));
-  return check_ranges({{"workers", static_cast<double>(options.workers), 0, kWorkersMost},
+  TRY(check(options.breaker));
+  return check_ranges({{"dead_letters_max", static_cast<double>(options.dead_letters_max), 0, kLettersMost},
+                       {"workers", static_cast<double>(options.workers), 0, kWorkersMost},
                        {"batch_rows_max", static_cast<double>(options.batch_rows_max), 1, kRowsMost},
                        {"queue_delay_max", static_cast<double>(options.queue_delay_max.count()) / 1000, 0, 60'000}});
 }
 
 Result<> check(const EmbeddingOptions& options) {
   TRY(check(options.admission));
-  return check_ranges({{"batch_tokens_max", static_cast<double>(options.batch_tokens_max), 1, kTokensMost},
+  TRY(check(options.breaker));
+  return check_ranges({{"dead_letters_max", static_cast<double>(options.dead_letters_max), 0, kLettersMost},
+                       {"batch_tokens_max", static_cast<double>(options.batch_tokens_max), 1, kTokensMost},
                        {"batch_texts_max", static_cast<double>(options.batch_texts_max), 1, kSequencesMost},
                        {"request_texts_max", static_cast<double>(options.request_texts_max), 1, kTokensMost}});
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "base/result.h"
 
@@ -17,11 +18,44 @@ struct AdmissionOptions {
   std::chrono::milliseconds queue_wait_max{60'000};  // for requests without a deadline of their own
 };
 
+// When a model that keeps failing is left alone for a while (CircuitBreaker).
+struct BreakerOptions {
+  double failure_share = 0.5;       // of the requests that ended within the window
+  std::uint32_t requests_min = 20;  // that must have ended within it
+  std::chrono::milliseconds window{10'000};
+  std::chrono::milliseconds open_for{5'000};
+  std::uint32_t probes_max = 3;  // requests that find out whether it works again
+};
+
+// How much may be done twice (RetryBudget).
+struct RetryOptions {
+  double request_share = 0.1;      // retries for each request
+  double per_second_min = 1;       // retries that are allowed besides
+  double burst_max = 20;           // retries that may have been saved up
+  std::uint32_t attempts_max = 3;  // workers that one request may be given to
+};
+
+// When a worker is taken out of rotation, and how it comes back (WorkerHealth).
+struct HealthOptions {
+  std::uint32_t failures_in_a_row_max = 3;  // of different requests, without a step between them that worked
+  std::chrono::milliseconds restart_delay_min{100};
+  std::chrono::milliseconds restart_delay_max{30'000};
+  std::uint32_t probation_steps = 8;  // that must work after a restart
+  std::chrono::milliseconds step_stalled_after{60'000};
+};
+
 struct GenerationOptions {
   AdmissionOptions admission;
+  BreakerOptions breaker;
+  RetryOptions retry;
+  HealthOptions health;
   std::uint32_t workers = 1;
-  std::uint32_t sequences_max = 8;   // generated at the same time by one worker
-  std::uint32_t context_tokens = 0;  // KV cells of one worker; 0: from the file
+  std::uint32_t workers_max = 8;                    // that may be asked for while serving
+  std::string strategy = "least_loaded";            // which worker gets a request: round_robin, least_loaded, memory_aware, prefix_affinity
+  std::chrono::milliseconds drain_timeout{30'000};  // after which a worker that leaves hands its texts to others
+  std::uint32_t dead_letters_max = 100;             // of the requests that could not be served
+  std::uint32_t sequences_max = 8;                  // generated at the same time by one worker
+  std::uint32_t context_tokens = 0;                 // KV cells of one worker; 0: from the file
   std::uint32_t step_tokens_max = 512;
   std::uint32_t prompt_chunk_tokens = 64;   // prompt tokens a step while somebody is decoding
   std::uint32_t idle_cells_max = 0;         // KV cells that finished texts keep, beside the last one to finish
@@ -33,6 +67,8 @@ struct GenerationOptions {
 
 struct TensorOptions {
   AdmissionOptions admission;
+  BreakerOptions breaker;
+  std::uint32_t dead_letters_max = 100;
   std::uint32_t workers = 0;  // 0: one a core
   std::uint32_t batch_rows_max = 64;
   std::chrono::microseconds queue_delay_max{0};  // how long to wait for a fuller batch
@@ -40,6 +76,8 @@ struct TensorOptions {
 
 struct EmbeddingOptions {
   AdmissionOptions admission;
+  BreakerOptions breaker;
+  std::uint32_t dead_letters_max = 100;
   std::uint32_t batch_tokens_max = 2048;
   std::uint32_t batch_texts_max = 64;
   std::uint32_t request_texts_max = 2048;
@@ -48,6 +86,9 @@ struct EmbeddingOptions {
 
 // kSchedulingOptionInvalid names the setting and its range.
 Result<> check(const AdmissionOptions& options);
+Result<> check(const BreakerOptions& options);
+Result<> check(const RetryOptions& options);
+Result<> check(const HealthOptions& options);
 Result<> check(const GenerationOptions& options);
 Result<> check(const TensorOptions& options);
 Result<> check(const EmbeddingOptions& options);

@@ -35,6 +35,21 @@ TEST(SchedulingOptions, AreRefusedByNameJustOutsideTheirRange) {
   EXPECT_EQ(refused(GenerationOptions{.sequences_max = 256}), "");
   EXPECT_EQ(refused(GenerationOptions{.sequences_max = 257}), "sequences_max");
   EXPECT_EQ(refused(GenerationOptions{.workers = 257}), "workers");
+  EXPECT_EQ(refused(GenerationOptions{.workers = 9}), "workers") << "above workers_max";
+  EXPECT_EQ(refused(GenerationOptions{.workers = 8}), "");
+  EXPECT_EQ(refused(GenerationOptions{.workers_max = 0}), "workers_max");
+  EXPECT_EQ(refused(GenerationOptions{.strategy = "random"}), "strategy");
+  EXPECT_EQ(refused(GenerationOptions{.dead_letters_max = 100'001}), "dead_letters_max");
+  EXPECT_EQ(refused(GenerationOptions{.breaker = {.failure_share = 0}}), "failure_share");
+  EXPECT_EQ(refused(BreakerOptions{.failure_share = 1}), "");
+  EXPECT_EQ(refused(BreakerOptions{.requests_min = 0}), "requests_min");
+  EXPECT_EQ(refused(BreakerOptions{.window = std::chrono::milliseconds(9)}), "window");
+  EXPECT_EQ(refused(BreakerOptions{.probes_max = 0}), "probes_max");
+  EXPECT_EQ(refused(RetryOptions{.request_share = 1.1}), "request_share");
+  EXPECT_EQ(refused(RetryOptions{.attempts_max = 0}), "attempts_max");
+  EXPECT_EQ(refused(HealthOptions{.failures_in_a_row_max = 0}), "failures_in_a_row_max");
+  EXPECT_EQ(refused(HealthOptions{.restart_delay_min = std::chrono::milliseconds(30'001)}), "restart_delay_min");
+  EXPECT_EQ(refused(HealthOptions{.restart_delay_min = std::chrono::milliseconds(30'000)}), "");
   EXPECT_EQ(refused(TensorOptions{.batch_rows_max = 0}), "batch_rows_max");
   EXPECT_EQ(refused(EmbeddingOptions{.batch_texts_max = 257}), "batch_texts_max");
 }
