@@ -40,6 +40,8 @@ struct TextSessionInfo {
   std::uint32_t embedding_length = 0;
   bool can_trim = true;   // part of a sequence can be dropped (false: recurrent, hybrid)
   bool can_share = true;  // a prefix of one sequence can be given to another
+  // Every sequence has cells of its own: sharing copies them, and a step is fastest when its sequences are numbered without gaps.
+  bool separate_cells = false;
   std::string pooling;    // of an embedding session
 };
 

@@ -28,6 +28,15 @@ void PrefixTree::set(Holder holder, std::span<const Token> tokens) {
   if (end != nullptr) ends_.emplace(holder, end);
 }
 
+void PrefixTree::rename(Holder from, Holder to) {
+  const auto known = ends_.find(from);
+  if (known == ends_.end()) return;
+  Node* end = known->second;
+  *std::ranges::find(end->ending, from) = to;
+  ends_.erase(known);
+  ends_.emplace(to, end);
+}
+
 std::size_t PrefixTree::length(Holder holder) const {
   const auto known = ends_.find(holder);
   return known == ends_.end() ? 0 : known->second->depth;

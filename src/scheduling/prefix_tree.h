@@ -29,6 +29,8 @@ class PrefixTree {
   // The holder has exactly these tokens from now on; none forgets it.
   void set(Holder holder, std::span<const Token> tokens);
   void erase(Holder holder) { set(holder, {}); }
+  // The second holder, which has nothing, gets what the first has.
+  void rename(Holder from, Holder to);
   // Tokens it has; 0 for one that is not here.
   std::size_t length(Holder holder) const;
   std::size_t holders() const { return ends_.size(); }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "engines/errors.h"
@@ -101,6 +102,7 @@ LlamaTextSession::LlamaTextSession(std::shared_ptr<LlamaModel> model, LlamaConte
   info_.embedding_length = static_cast<std::uint32_t>(llama_model_n_embd_out(library_model));
   const bool whole_only = llama_model_is_recurrent(library_model) || llama_model_is_hybrid(library_model);
   info_.can_trim = info_.can_share = memory_ != nullptr && !whole_only;
+  info_.separate_cells = !unified_;
   if (embeddings_) info_.pooling = pooling_name_of(llama_pooling_type(opened));
   llama_set_abort_callback(
       context_.get(),
@@ -197,19 +199,29 @@ std::int32_t LlamaTextSession::compute(const CancelToken& abort) {
   return code;
 }
 
+// In the order of the sequences: with separate parts the library computes those together whose numbers follow one another.
+void LlamaTextSession::fill_batch(std::span<const StepSlice> slices) {
+  batch_.clear();
+  logits_places_.assign(slices.size(), -1);
+  batch_order_.resize(slices.size());
+  std::ranges::iota(batch_order_, std::size_t{0});
+  std::ranges::sort(batch_order_, {}, [&](std::size_t index) { return slices[index].sequence; });
+  for (const std::size_t index : batch_order_) {
+    const StepSlice& slice = slices[index];
+    for (std::size_t i = 0; i < slice.tokens.size(); ++i) {
+      const bool output = slice.wants_logits && i + 1 == slice.tokens.size();
+      batch_.add(slice.tokens[i], slice.position + static_cast<std::int32_t>(i), slice.sequence, output);
+    }
+    if (slice.wants_logits) logits_places_[index] = static_cast<std::int32_t>(batch_.tokens.size()) - 1;
+  }
+}
+
 Result<StepOutcome> LlamaTextSession::step(std::span<const StepSlice> slices, const CancelToken& abort) {
   logits_places_.clear();
   TRY(check(slices));
   if (!fits(slices)) return StepOutcome::kNoCells;
   if (abort.cancelled()) return StepOutcome::kAborted;
-  batch_.clear();
-  for (const StepSlice& slice : slices) {
-    for (std::size_t i = 0; i < slice.tokens.size(); ++i) {
-      const bool output = slice.wants_logits && i + 1 == slice.tokens.size();
-      batch_.add(slice.tokens[i], slice.position + static_cast<std::int32_t>(i), slice.sequence, output);
-    }
-    logits_places_.push_back(slice.wants_logits ? static_cast<std::int32_t>(batch_.tokens.size()) - 1 : -1);
-  }
+  fill_batch(slices);
   const LlamaErrorLog log;
   return outcome_of(compute(abort), slices, log);
 }
@@ -263,14 +275,13 @@ Result<> LlamaTextSession::share(SequenceId from, SequenceId to, std::int32_t to
     ledger_.share(static_cast<std::size_t>(from), static_cast<std::size_t>(to), static_cast<std::size_t>(tokens));
     return {};
   }
-  // Between separate parts the library copies whole sequences only; a partial copy would abort the process.
-  llama_memory_seq_cp(memory_, from, to, -1, -1);
-  if (tokens < length(from) && !llama_memory_seq_rm(memory_, to, tokens, -1)) {
-    llama_memory_seq_rm(memory_, to, -1, -1);
-    return fail(kShareRefused, "the library cannot shorten the copy");
-  }
-  ledger_.append(static_cast<std::size_t>(to), static_cast<std::size_t>(tokens));
-  return {};
+  // Between separate parts the library copies a whole part, used cells or not, and a partial copy aborts the process. A saved state is
+  // as long as its text.
+  TRY_ASSIGN(const auto state, save(from));
+  TRY(restore(to, state, length(from)));
+  if (trim(to, tokens)) return {};
+  trim(to, 0);
+  return fail(kShareRefused, "the library cannot shorten the copy");
 }
 
 Result<std::vector<std::byte>> LlamaTextSession::save(SequenceId sequence) {

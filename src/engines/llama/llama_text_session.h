@@ -47,6 +47,7 @@ class LlamaTextSession final : public TextSession {
   bool known(SequenceId sequence) const { return sequence >= 0 && static_cast<std::uint32_t>(sequence) < info_.sequences_max; }
   Result<> check(std::span<const StepSlice> slices);
   bool fits(std::span<const StepSlice> slices) const;
+  void fill_batch(std::span<const StepSlice> slices);
   Result<StepOutcome> outcome_of(std::int32_t code, std::span<const StepSlice> slices, const LlamaErrorLog& log);
   // Reads what the library holds of these sequences, after it broke off.
   void resync(std::span<const StepSlice> slices);
@@ -66,6 +67,7 @@ class LlamaTextSession final : public TextSession {
   CellLedger ledger_;
   std::shared_ptr<ComputeLane> lane_;  // null: computes on the caller's thread
   Batch batch_;
+  std::vector<std::size_t> batch_order_;
   std::vector<std::int32_t> logits_places_;  // of each slice in the last batch; -1: none
   std::vector<std::uint64_t> seen_in_step_;  // the number of the last step a sequence was in
   std::uint64_t steps_ = 0;

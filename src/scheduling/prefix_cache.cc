@@ -1,0 +1,259 @@
+#include "scheduling/prefix_cache.h"
+
+#include <algorithm>
+
+namespace forebay::scheduling {
+
+using engines::SequenceId;
+
+namespace {
+constexpr std::size_t kNoSlot = SIZE_MAX;
+// At least one token must be computed again: the logits after the prompt come from it.
+std::span<const Token> reusable(std::span<const Token> tokens) { return tokens.first(tokens.size() - std::min<std::size_t>(1, tokens.size())); }
+}  // namespace
+
+PrefixCache::PrefixCache(engines::TextSession& session, std::size_t idle_cells_max, SavedStates* saved, PrefixCacheCounters& counters)
+    : session_(session),
+      idle_cells_max_(idle_cells_max),
+      saved_(saved),
+      counters_(counters),
+      slots_(session.info().sequences_max),
+      free_(slots_.size()) {}
+
+PrefixCache::~PrefixCache() {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].use == Use::kIdle) stop_idling(i);
+  }
+}
+
+// --- enter ------------------------------------------------------------------------------------------------------------
+
+std::optional<PrefixCache::Place> PrefixCache::enter(std::span<const Token> tokens) {
+  if (free_ == 0) return std::nullopt;
+  ++counters_.lookups;
+  const Source source = best_source(tokens);
+  const std::size_t saved = saved_ == nullptr ? 0 : saved_->longest(reusable(tokens), !session_.info().can_trim);
+  std::size_t index = kNoSlot;
+  std::size_t computed = 0;
+  if (saved >= std::max(source.tokens + kTokensMin, kTokensMin)) {
+    index = *free_slot(kNoSlot);
+    empty(index, true);
+    computed = restore(index, tokens);
+    if (computed > 0) ++counters_.ram_hits;
+  } else if (source.tokens > 0 && should_take_over(source)) {
+    index = source.slot;
+    computed = take_over(source);
+    if (computed > 0) ++counters_.cells_hits;
+  } else {
+    const bool worth_copying = source.tokens >= kTokensMin && session_.info().can_share;
+    index = *free_slot(worth_copying && slots_[source.slot].use == Use::kIdle && free_ > 1 ? source.slot : kNoSlot);
+    empty(index, true);
+    if (worth_copying && index != source.slot) computed = attach(source, index);
+    if (computed > 0) ++counters_.cells_hits;
+  }
+  if (computed > 0) ++counters_.hits;
+  counters_.tokens_saved += computed;
+  if (computed == 0 && !session_.info().separate_cells) keep_idle_within(idle_cells_max_);
+  return run(index, tokens, computed);
+}
+
+std::optional<PrefixCache::Place> PrefixCache::enter_saved(std::span<const Token> tokens, std::span<const std::byte> state,
+                                                           std::size_t computed) {
+  const auto index = free_slot(kNoSlot);
+  if (!index) return std::nullopt;
+  empty(*index, true);
+  return run(*index, tokens, restore(*index, state, computed) ? computed : 0);
+}
+
+PrefixCache::Place PrefixCache::run(std::size_t index, std::span<const Token> tokens, std::size_t computed) {
+  const std::size_t shared = shared_with_running(index, tokens);
+  Slot& slot = slots_[index];
+  slot.use = Use::kRunning;
+  slot.since = ++uses_;
+  tree_.set(index, tokens);
+  --free_;
+  return {id_of(index), computed, shared};
+}
+
+// Of all sequences, running or idle, the one that holds the longest beginning at this moment.
+PrefixCache::Source PrefixCache::best_source(std::span<const Token> tokens) const {
+  const engines::TextSessionInfo& info = session_.info();
+  Source best;
+  tree_.search(reusable(tokens), 1, [&](const PrefixTree::Match& match) {
+    if (match.tokens <= best.tokens) return true;
+    const std::size_t index = match.holder;
+    const bool idle = slots_[index].use == Use::kIdle;
+    if (!idle && !info.can_share) return false;
+    if (!info.can_trim && (!idle || held(index) != match.tokens)) return false;
+    const std::size_t tokens_now = std::min(match.tokens, held(index));
+    if (tokens_now > best.tokens) best = {index, tokens_now};
+    return false;
+  });
+  return best;
+}
+
+// An idle sequence goes on as the new text when little of it is lost, when it would have to go anyway, or when it cannot be copied.
+bool PrefixCache::should_take_over(const Source& source) const {
+  if (slots_[source.slot].use != Use::kIdle) return false;
+  const bool is_pool = !session_.info().separate_cells;
+  return !session_.info().can_share || free_ == 1 || held(source.slot) < source.tokens + kTokensMin || (is_pool && idle_cells_ > idle_cells_max_);
+}
+
+std::size_t PrefixCache::take_over(const Source& source) {
+  if (held(source.slot) >= source.tokens + kTokensMin) save(source.slot);
+  stop_idling(source.slot);
+  if (session_.trim(id_of(source.slot), static_cast<std::int32_t>(source.tokens))) return source.tokens;
+  session_.trim(id_of(source.slot), 0);
+  return 0;
+}
+
+std::size_t PrefixCache::attach(const Source& source, std::size_t index) {
+  return session_.share(id_of(source.slot), id_of(index), static_cast<std::int32_t>(source.tokens)) ? source.tokens : 0;
+}
+
+std::size_t PrefixCache::restore(std::size_t index, std::span<const Token> tokens) {
+  const auto found = saved_->find(reusable(tokens), kTokensMin, !session_.info().can_trim);
+  if (!found || !restore(index, found->state->bytes, found->state->tokens.size())) return 0;
+  if (session_.trim(id_of(index), static_cast<std::int32_t>(found->tokens))) return found->tokens;
+  session_.trim(id_of(index), 0);
+  return 0;
+}
+
+// What finished texts left behind makes room for it.
+bool PrefixCache::restore(std::size_t index, std::span<const std::byte> state, std::size_t tokens) {
+  do {
+    if (session_.restore(id_of(index), state, static_cast<std::int32_t>(tokens))) return true;
+    session_.trim(id_of(index), 0);
+  } while (give_up_one());
+  return false;
+}
+
+// An empty one if there is one, else the one idle for longest; with cells of their own, the lowest, so that there are no gaps.
+std::optional<std::size_t> PrefixCache::free_slot(std::size_t except) const {
+  std::size_t best = kNoSlot;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].use == Use::kRunning || i == except) continue;
+    if (session_.info().separate_cells || slots_[i].use == Use::kEmpty) return i;
+    if (best == kNoSlot || slots_[i].since < slots_[best].since) best = i;
+  }
+  return best == kNoSlot ? std::nullopt : std::optional(best);
+}
+
+// --- while running ----------------------------------------------------------------------------------------------------
+
+std::size_t PrefixCache::shared_with_running(std::size_t index, std::span<const Token> tokens) const {
+  if (session_.info().separate_cells || !session_.info().can_share) return 0;
+  std::size_t shared = 0;
+  tree_.search(reusable(tokens), kTokensMin, [&](const PrefixTree::Match& match) {
+    if (match.holder == index || slots_[match.holder].use != Use::kRunning) return false;
+    shared = match.tokens;
+    return true;
+  });
+  return shared;
+}
+
+bool PrefixCache::waits(SequenceId slot, std::span<const Token> tokens, std::size_t& computed) {
+  if (!session_.info().can_share) return false;
+  const auto index = static_cast<std::size_t>(slot);
+  Source ahead;
+  tree_.search(reusable(tokens), computed + kTokensMin, [&](const PrefixTree::Match& match) {
+    const Slot& other = slots_[match.holder];
+    // Only on those who began before: nobody waits in a circle.
+    if (match.holder == index || other.use != Use::kRunning || other.since > at(slot).since) return false;
+    ahead = {match.holder, match.tokens};
+    return true;
+  });
+  if (ahead.tokens == 0) return false;
+  if (held(ahead.slot) < ahead.tokens) return true;
+  session_.trim(slot, 0);
+  const std::size_t before = computed;
+  computed = attach(ahead, index);
+  if (computed == 0) return false;
+  if (before == 0) ++counters_.hits;
+  ++counters_.joined;
+  counters_.tokens_saved += computed - before;
+  return false;
+}
+
+void PrefixCache::checkpoint(SequenceId slot, std::span<const Token> tokens) {
+  if (session_.info().can_trim || saved_ == nullptr || !saved_->wants(tokens)) return;
+  if (auto state = session_.save(slot)) saved_->put({tokens.begin(), tokens.end()}, *std::move(state), false);
+}
+
+SequenceId PrefixCache::move_down(SequenceId slot) {
+  const auto lower = free_slot(kNoSlot);
+  if (!lower || id_of(*lower) > slot || !session_.info().can_share) return slot;
+  empty(*lower, true);
+  const std::int32_t tokens = session_.length(slot);
+  if (tokens > 0 && !session_.share(slot, id_of(*lower), tokens)) return slot;
+  session_.trim(slot, 0);
+  std::swap(slots_[*lower], at(slot));
+  tree_.rename(static_cast<std::size_t>(slot), *lower);
+  return id_of(*lower);
+}
+
+// --- leave ------------------------------------------------------------------------------------------------------------
+
+void PrefixCache::leave_holding(SequenceId id, std::span<const Token> tokens) {
+  const auto index = static_cast<std::size_t>(id);
+  Slot& slot = slots_[index];
+  tree_.set(index, tokens);
+  ++free_;
+  slot.since = ++uses_;
+  slot.use = tokens.empty() ? Use::kEmpty : Use::kIdle;
+  slot.holds.assign(tokens.begin(), tokens.end());
+  idle_cells_ += tokens.size();
+  counters_.idle_cells += tokens.size();
+  counters_.idle_texts += tokens.empty() ? 0 : 1;
+  if (!session_.info().separate_cells) keep_idle_within(std::max(idle_cells_max_, tokens.size()));
+}
+
+void PrefixCache::leave_empty(SequenceId slot) {
+  session_.trim(slot, 0);
+  leave_holding(slot, {});
+}
+
+bool PrefixCache::give_up_one() {
+  std::size_t oldest = kNoSlot;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].use == Use::kIdle && (oldest == kNoSlot || slots_[i].since < slots_[oldest].since)) oldest = i;
+  }
+  if (oldest == kNoSlot) return false;
+  empty(oldest, true);
+  return true;
+}
+
+void PrefixCache::keep_idle_within(std::size_t cells) {
+  while (idle_cells_ > cells && give_up_one()) {
+  }
+}
+
+void PrefixCache::clear() {
+  for (std::size_t i = 0; i < slots_.size(); ++i) empty(i, false);
+}
+
+void PrefixCache::empty(std::size_t index, bool wanted) {
+  if (slots_[index].use != Use::kIdle) return;
+  if (wanted) save(index);
+  ++counters_.cells_evictions;
+  stop_idling(index);
+  tree_.erase(index);
+  session_.trim(id_of(index), 0);
+}
+
+void PrefixCache::save(std::size_t index) {
+  const auto& holds = slots_[index].holds;
+  if (saved_ == nullptr || !saved_->wants(holds)) return;
+  if (auto state = session_.save(id_of(index))) saved_->put(holds, *std::move(state), session_.info().can_trim);
+}
+
+void PrefixCache::stop_idling(std::size_t index) {
+  Slot& slot = slots_[index];
+  idle_cells_ -= slot.holds.size();
+  counters_.idle_cells -= slot.holds.size();
+  --counters_.idle_texts;
+  slot.holds.clear();
+  slot.use = Use::kEmpty;
+}
+
+}  // namespace forebay::scheduling

@@ -1,0 +1,26 @@
+// What the tiers of the prefix cache did so far; plain numbers for statistics and metrics.
+#pragma once
+
+#include <cstdint>
+
+namespace forebay::scheduling {
+
+struct TierStats {
+  std::uint64_t hits = 0;  // requests that took their beginning from this tier
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t bytes_max = 0;
+  std::uint64_t evictions = 0;
+};
+
+struct PrefixCacheStats {
+  std::uint64_t lookups = 0;       // requests that began
+  std::uint64_t hits = 0;          // … with part of their prompt already computed
+  std::uint64_t tokens_saved = 0;  // prompt tokens that were not computed again
+  std::uint64_t joined = 0;        // hits that waited for another request that was computing the same prefix
+  TierStats cells;
+  TierStats ram;
+  TierStats disk;
+};
+
+}  // namespace forebay::scheduling
