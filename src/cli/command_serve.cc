@@ -127,6 +127,7 @@ ServeOptions options_of(const Configuration& configuration, std::vector<models::
           .accounts = configuration.accounts,
           .models = configuration.models,
           .memory_budget_bytes = configuration.memory.budget_bytes,
+          .memory_pressure = configuration.memory.pressure,
           .drain_timeout = configuration.shutdown.drain_timeout,
           .background_threads = configuration.threads.background,
           .request_threads = configuration.threads.request,

@@ -9,6 +9,7 @@
 
 #include "accounts/accounts_options.h"
 #include "base/log.h"
+#include "base/memory_pressure.h"
 #include "http/http_options.h"
 #include "models/models_options.h"
 
@@ -16,6 +17,7 @@ namespace forebay::cli {
 
 struct MemoryOptions {
   std::uint64_t budget_bytes = 0;  // 0: 80 % of the smaller of the machine's memory and the cgroup's limit
+  PressureOptions pressure;
 };
 
 struct ShutdownOptions {

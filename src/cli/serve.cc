@@ -13,6 +13,7 @@
 #include "base/executor.h"
 #include "base/log.h"
 #include "base/machine.h"
+#include "cli/memory_watch.h"
 #include "cli/version.h"
 #include "engines/engines.h"
 #include "http/server.h"
@@ -87,9 +88,11 @@ Result<> serve(const ServeOptions& options, const ServeEvents& events) {
 
   const SystemClock clock;
   ByteBudget budget(budget_bytes(options.memory_budget_bytes));
+  PressureGauge pressure;
   telemetry::Metrics metrics;
   telemetry::ServingMetrics serving_metrics(metrics);
   serving_metrics.budget_bytes_max.set(static_cast<double>(budget.bytes_max()));
+  serving_metrics.note_build(std::string(program_version()));
   TRY_ASSIGN(const auto gatekeeper, accounts::Gatekeeper::create(options.accounts));
 
   // Members are taken down in the reverse order: server, catalog (with its runners), pools.
@@ -99,6 +102,7 @@ Result<> serve(const ServeOptions& options, const ServeEvents& events) {
   models::Catalog catalog(options.models, {.engines = engines::make_engines(),
                                            .clock = &clock,
                                            .budget = &budget,
+                                           .pressure = &pressure,
                                            .metrics = &serving_metrics,
                                            .background = &background,
                                            .settled = [&] {
@@ -112,9 +116,11 @@ Result<> serve(const ServeOptions& options, const ServeEvents& events) {
                                                               .serving_metrics = &serving_metrics,
                                                               .request_pool = &request_pool,
                                                               .budget = &budget,
+                                                              .pressure = &pressure,
                                                               .clock = &clock,
                                                               .version = std::string(program_version())}));
   TRY(catalog.add(options.sources));
+  const MemoryWatch memory_watch(options.memory_pressure, {}, budget, pressure, serving_metrics);
   const SignalWatcher watcher(*server, options.drain_timeout);
   TRY(server->run([&](std::uint16_t port) {
     if (events.listening) events.listening(port);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "accounts/accounts_options.h"
+#include "base/memory_pressure.h"
 #include "base/result.h"
 #include "http/http_options.h"
 #include "models/models_options.h"
@@ -21,6 +22,7 @@ struct ServeOptions {
   accounts::AccountsOptions accounts;
   models::ModelsOptions models;
   std::uint64_t memory_budget_bytes = 0;  // 0: 80 % of what the machine allows
+  PressureOptions memory_pressure;
   std::chrono::milliseconds drain_timeout{30'000};
   std::uint32_t background_threads = 2;  // loads
   std::uint32_t request_threads = 2;     // templates, tokenizing, decoding images

@@ -26,7 +26,8 @@ constexpr std::array kRules = {
     SettingRule{"http.connections_max", "Open connections; further ones are closed at once.", 1, 1'000'000},
     SettingRule{"http.request_timeout", "Longest life of a request; 504 beyond, and a stream ends with an error event.", 1, kDay},
     SettingRule{"http.idle_timeout", "How long a connection without a request stays open.", kSecond, kDay},
-    SettingRule{"http.keep_alive_interval", "Pause after which a silent stream gets a comment, so that proxies keep it.", 100, kHour},
+    SettingRule{"http.keep_alive_interval", "Pause after which a silent stream gets a comment, also before its first event; 0 is never.", 0,
+                kHour},
     SettingRule{"http.stream_unsent_bytes_max", "How far a stream's reader may fall behind before it is dropped.", 4 * kKib, kGib},
     SettingRule{"http.batch_items_max", "Items of one /predict/batch request, and prompts of one completion request.", 1, 65'536},
     SettingRule{"http.choices_max", "Answers to one prompt (n).", 1, 128},
@@ -43,6 +44,29 @@ constexpr std::array kRules = {
     SettingRule{"models.*.admission.low_watermark", "Share of the queue at which accepting starts again.", 0, 1},
     SettingRule{"models.*.admission.ageing_step", "Waiting this long raises a request by one priority.", 1, kHour},
     SettingRule{"models.*.admission.queue_wait_max", "Longest wait of a request without a deadline of its own.", 1, kDay},
+    SettingRule{"models.*.breaker.failure_share", "Share of failed requests at which a model is left alone for a while.", 0.01, 1},
+    SettingRule{"models.*.breaker.requests_min", "Requests that must have ended within the window before that is decided.", 1, 1'000'000},
+    SettingRule{"models.*.breaker.window", "How far back failures count.", 10, kHour},
+    SettingRule{"models.*.breaker.open_for", "How long requests are refused before a few find out whether it works again.", 1, kHour},
+    SettingRule{"models.*.breaker.probes_max", "Requests that find that out.", 1, 1'000},
+    SettingRule{"models.*.dead_letters_max", "Requests that could not be served and are remembered, without their content.", 0, 100'000},
+    SettingRule{"models.generation.retry.request_share", "Retries on another worker for each request.", 0, 1},
+    SettingRule{"models.generation.retry.per_second_min", "Retries a second that are allowed besides.", 0, 1'000},
+    SettingRule{"models.generation.retry.burst_max", "Retries that may have been saved up.", 0, 1'000'000},
+    SettingRule{"models.generation.retry.attempts_max", "Workers that one request may be given to.", 1, 100},
+    SettingRule{"models.generation.health.failures_in_a_row_max", "Failures of different requests in a row that remove a worker.", 1,
+                1'000},
+    SettingRule{"models.generation.health.restart_delay_min", "Pause before a removed worker's first restart; doubles with each.", 1,
+                kHour},
+    SettingRule{"models.generation.health.restart_delay_max", "Longest pause between restarts.", 1, kHour},
+    SettingRule{"models.generation.health.probation_steps", "Steps that must work before a restarted worker counts as healthy.", 1,
+                1'000'000},
+    SettingRule{"models.generation.health.step_stalled_after", "A step longer than this takes its worker out of rotation until it ends.", 1,
+                kDay},
+    SettingRule{"models.generation.workers_max", "Workers that may be asked for while serving.", 1, 256},
+    SettingRule{"models.generation.strategy", "Which worker gets a request: round_robin, least_loaded, memory_aware, prefix_affinity.", 1,
+                32},
+    SettingRule{"models.generation.drain_timeout", "After this a worker that is being removed hands its texts to others.", 0, kDay},
     SettingRule{"models.generation.workers", "Engine threads that generate, each with its own cells.", 1, 256},
     SettingRule{"models.generation.sequences_max", "Texts that one worker generates at the same time.", 1, 256},
     SettingRule{"models.generation.context_tokens", "KV cells of one worker; 0 takes what the file says.", 0, 16'777'216},
@@ -66,6 +90,15 @@ constexpr std::array kRules = {
     SettingRule{"models_folder", "Folder whose models are all served. A relative path starts at the file that names it.", 0, 4'096,
                 TextRule::kPath},
     SettingRule{"memory.budget_bytes", "Bytes for weights, cells and caches; 0 is 80 % of the memory this process may use.", 0, kPib},
+    SettingRule{"memory.pressure.elevated_at",
+                "Share of the memory limit at which caches shrink and low priority is refused while it grows.", 0.01, 1},
+    SettingRule{"memory.pressure.elevated_until", "Share below which that ends.", 0, 1},
+    SettingRule{"memory.pressure.critical_at", "Share of the memory limit at which new work is refused.", 0.01, 1},
+    SettingRule{"memory.pressure.critical_until", "Share below which that ends.", 0, 1},
+    SettingRule{"memory.pressure.budget_elevated_at", "Share of memory.budget_bytes at which caches shrink.", 0.01, 1},
+    SettingRule{"memory.pressure.budget_elevated_until", "Share below which that ends.", 0, 1},
+    SettingRule{"memory.pressure.limit_bytes", "Limit of resident memory beside the cgroup's and the machine's; 0 is none.", 0, kPib},
+    SettingRule{"memory.pressure.period", "Pause between two looks at the memory.", 10, kHour},
     SettingRule{"threads.background", "Threads that load models.", 1, 64},
     SettingRule{"threads.request", "Threads that render templates, tokenize and decode images.", 1, 256},
     SettingRule{"log.level", "Least important lines that are written."},
@@ -153,6 +186,18 @@ std::vector<Conflict> conflicts_in(const Configuration& configuration) {
           "models.generation.step_tokens_max");
   require(models.generation.sequences_max <= models.generation.step_tokens_max, "models.generation.sequences_max", "at most",
           "models.generation.step_tokens_max");
+  const auto& pressure = configuration.memory.pressure;
+  const auto until_below_at = [&](double until, double at, const std::string& level) {
+    require(until < at, "memory.pressure." + level + "_until", "below", "memory.pressure." + level + "_at");
+  };
+  until_below_at(pressure.elevated_until, pressure.elevated_at, "elevated");
+  until_below_at(pressure.critical_until, pressure.critical_at, "critical");
+  until_below_at(pressure.budget_elevated_until, pressure.budget_elevated_at, "budget_elevated");
+  require(pressure.elevated_at <= pressure.critical_at, "memory.pressure.elevated_at", "at most", "memory.pressure.critical_at");
+  require(models.generation.workers <= models.generation.workers_max, "models.generation.workers", "at most",
+          "models.generation.workers_max");
+  require(models.generation.health.restart_delay_min <= models.generation.health.restart_delay_max,
+          "models.generation.health.restart_delay_min", "at most", "models.generation.health.restart_delay_max");
   require(configuration.models_served.size() <= models.models_max, "models_served", "no longer than", "models.models_max");
   return conflicts;
 }

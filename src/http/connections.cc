@@ -132,7 +132,7 @@ void Connection::refuse_bytes(const Error& error) {
   for (const auto& [name, value] : reply.headers) head += fmt::format("{}: {}\r\n", name, value);
   wire->send(head + "\r\n" + reply.body);
   parts_.context.serving_metrics->count_request("none", reply.status, 0);
-  parts_.context.serving_metrics->count_error(error.code().id());
+  parts_.count(error);
   cancel(CancelReason::kClientGone);
   ignore_the_rest();
   wire->shutdown();

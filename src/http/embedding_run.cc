@@ -119,6 +119,7 @@ Result<Texts> read_texts(const JsonValue& field, std::size_t texts_max) {
 namespace {
 
 Result<> start(const ExchangePtr& exchange, EmbeddingOrder order, std::function<std::string(const Embedded&)> to_json) {
+  TRY(exchange->set_urgency(order.urgency));
   TRY_ASSIGN(const auto model, openai::lease_for(*exchange, order.model, formats::Task::kEmbedding));
   const std::uint32_t length = model->description.text ? model->description.text->embedding_length : 0;
   if (order.dimensions && length > 0 && *order.dimensions > length) {

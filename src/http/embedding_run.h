@@ -10,6 +10,7 @@
 
 #include "http/exchange.h"
 #include "http/json_body.h"
+#include "http/urgency.h"
 #include "text/tokenizer.h"
 
 namespace forebay::http {
@@ -18,7 +19,8 @@ struct EmbeddingOrder {
   std::string model;
   std::vector<std::variant<std::string, std::vector<text::Token>>> texts;
   std::optional<std::uint32_t> dimensions;  // keep the first ones, then normalise again
-  std::string field = "input";              // what errors are about
+  Urgency urgency;
+  std::string field = "input";  // what errors are about
 };
 
 struct Embedded {

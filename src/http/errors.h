@@ -85,12 +85,15 @@ inline constexpr ErrorCode kPortInUse{7063, "port_in_use", ErrorKind::kConflict,
                                       "choose another with --port, or 0 for any free one"};
 inline constexpr ErrorCode kPortNotAllowed{7064, "port_not_allowed", ErrorKind::kPermissionDenied,
                                            "The system does not let this user listen on that port.", "use a port above 1023"};
+inline constexpr ErrorCode kMemoryPressure{
+    7065, "memory_pressure", ErrorKind::kUnavailable, "The server is short of memory and takes no new work, or none of low priority.",
+    "try again after the time in Retry-After; give it more memory, or serve fewer or smaller models"};
 
 inline constexpr const ErrorCode* kHttpErrors[] = {
-    &kJsonSyntax,    &kJsonTooDeep,       &kJsonDuplicateKey, &kJsonNotUtf8,   &kFieldUnknown,    &kFieldMissing,      &kFieldType,
-    &kFieldRange,    &kFieldNotSupported, &kFieldConflict,    &kTooManyItems,  &kTokenOutOfRange, &kInputUnknown,      &kInputMissing,
-    &kInputMismatch, &kBinarySizes,       &kImageNotWanted,   &kBodyTooLarge,  &kBodyMissing,     &kContentType,       &kContentEncoding,
-    &kRouteNotFound, &kMethodNotAllowed,  &kHeaderTooLarge,   &kBadRequest,    &kAmbiguousLength, &kStreamNeedsHttp11, &kTooBusy,
-    &kSlowReader,    &kBadAddress,        &kPortInUse,        &kPortNotAllowed};
+    &kJsonSyntax,    &kJsonTooDeep,       &kJsonDuplicateKey, &kJsonNotUtf8,    &kFieldUnknown,    &kFieldMissing,      &kFieldType,
+    &kFieldRange,    &kFieldNotSupported, &kFieldConflict,    &kTooManyItems,   &kTokenOutOfRange, &kInputUnknown,      &kInputMissing,
+    &kInputMismatch, &kBinarySizes,       &kImageNotWanted,   &kBodyTooLarge,   &kBodyMissing,     &kContentType,       &kContentEncoding,
+    &kRouteNotFound, &kMethodNotAllowed,  &kHeaderTooLarge,   &kBadRequest,     &kAmbiguousLength, &kStreamNeedsHttp11, &kTooBusy,
+    &kSlowReader,    &kBadAddress,        &kPortInUse,        &kPortNotAllowed, &kMemoryPressure};
 
 }  // namespace forebay::http

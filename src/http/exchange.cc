@@ -19,6 +19,10 @@ namespace forebay::http {
 
 namespace {
 
+// How long the finished part of an answer may take to arrive after the deadline: a step of the engine is far shorter.
+constexpr auto kPartialGrace = std::chrono::seconds(2);
+constexpr auto kPressureRetry = std::chrono::seconds(2);
+
 // What ResponseStream puts around a piece: its length in hexadecimal and two line ends.
 std::size_t framed(std::size_t bytes) { return bytes + fmt::formatted_size("{:x}", bytes) + 4; }
 
@@ -90,7 +94,8 @@ Exchange::Exchange(std::shared_ptr<ServerParts> parts, std::shared_ptr<Connectio
       loop_(connection->loop()),
       peer_(connection->peer()),
       began_(parts_->context.clock->now()),
-      deadline_(began_ + parts_->options.request_timeout) {
+      deadline_(began_ + parts_->options.request_timeout),
+      cutoff_(deadline_.load()) {
   read_head(*request);
 }
 
@@ -124,6 +129,9 @@ Result<> Exchange::admit(const Request& request) {
                                                               .peer_address = peer_}));
     if (parts_->draining.load()) return fail(Error(kShuttingDown, "the server is draining").with_retry_after(std::chrono::seconds(5)));
     TRY_ASSIGN(pass_, parts_->gate.enter());
+    const auto* pressure = parts_->context.pressure;  // looking at the server is always allowed
+    if (pressure != nullptr && pressure->level() == PressureLevel::kCritical && route->body != Body::kNone)
+      return fail(Error(kMemoryPressure, "the server is short of memory").with_retry_after(kPressureRetry));
     counted_ = true;
     const std::uint32_t in_flight = ++parts_->in_flight;
     parts_->context.serving_metrics->in_flight.set(in_flight);
@@ -184,7 +192,17 @@ std::string_view Exchange::body() const { return request_->body(); }
 std::shared_ptr<const void> Exchange::body_keeper() const { return request_; }
 
 scheduling::Ticket Exchange::ticket() const {
-  return {.request_id = id_, .client = principal_.client, .deadline = deadline_, .cancel = cancel_};
+  return {.request_id = id_, .client = principal_.client, .priority = priority_, .deadline = deadline(), .cancel = cancel_};
+}
+
+Result<> Exchange::set_urgency(const Urgency& urgency, bool partial) {
+  priority_ = urgency.priority;
+  if (urgency.timeout) deadline_ = std::min(deadline(), began_ + *urgency.timeout);
+  cutoff_ = partial ? deadline() + kPartialGrace : deadline();
+  const auto* pressure = parts_->context.pressure;
+  if (pressure == nullptr || priority_ != scheduling::Priority::kLow) return {};
+  if (pressure->level() == PressureLevel::kNormal || !pressure->rising()) return {};
+  return fail(Error(kMemoryPressure, "memory is getting short, and the request's priority is low").with_retry_after(kPressureRetry));
 }
 
 void Exchange::answer(Reply reply) {
@@ -199,7 +217,7 @@ void Exchange::refuse(const Error& error) {
   } else {
     log::debug(error.to_log_string(), {{"request_id", id_}});
   }
-  parts_->context.serving_metrics->count_error(error.code().id());
+  parts_->count(error);
   answer(error_reply(error, dialect_, id_));
 }
 
@@ -270,7 +288,7 @@ void Exchange::start_stream(std::function<void(EventStream&)> ready) {
 
 void Exchange::fail_stream(const Error& error) {
   if (stream_ == nullptr) return;
-  parts_->context.serving_metrics->count_error(error.code().id());
+  parts_->count(error);
   JsonWriter json;
   write_error(json, error, dialect_, id_);
   stream_->send(json.take(), parts_->context.clock->now());
@@ -305,9 +323,12 @@ void Exchange::keep(std::shared_ptr<void> work) {
 
 void Exchange::tick(Instant now) {
   if (ended_) return;
+  const auto silence = parts_->options.keep_alive_interval;
   if (stream_ != nullptr) stream_->tick(now);
-  if (now < deadline_) return;
-  const Error late(kDeadlinePassed, fmt::format("the request took longer than {} ms", parts_->options.request_timeout.count()));
+  if (silent_ && !answered() && silence.count() > 0 && now - began_ >= silence) std::exchange(silent_, nullptr)();
+  if (now < cutoff_.load() || ended_) return;
+  const Error late(kDeadlinePassed, fmt::format("the request took longer than {} ms",
+                                                std::chrono::ceil<std::chrono::milliseconds>(deadline() - began_).count()));
   cancel_.cancel(CancelReason::kDeadline);
   if (stream_ != nullptr) return fail_stream(late);
   if (begun()) return refuse(late);
@@ -340,6 +361,7 @@ void Exchange::end() {
     kept->ended = true;
     std::swap(work, kept->work);
   }
+  silent_ = nullptr;
   respond_ = nullptr;  // it holds the connection, which must not end on another thread
   if (stream_ != nullptr) stream_->close();
   if (const auto connection = connection_.lock()) connection->remove(this);

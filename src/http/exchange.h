@@ -20,6 +20,7 @@
 #include "http/routes.h"
 #include "http/server_parts.h"
 #include "http/sse.h"
+#include "http/urgency.h"
 #include "models/catalog.h"
 #include "scheduling/request.h"
 
@@ -56,9 +57,12 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   const accounts::Principal& principal() const { return principal_; }
   const CancelToken& cancel() const { return cancel_; }
   Instant began() const { return began_; }
-  Instant deadline() const { return deadline_; }
+  Instant deadline() const { return deadline_.load(); }
   ServerParts& parts() const { return *parts_; }
-  // For the scheduler: the request's id, client, deadline and cancel token.
+  // What the request says about itself, before ticket() is asked for. With `partial`, what is finished at the deadline is the answer: it
+  // gets a moment to arrive. kMemoryPressure: no time for what is not urgent.
+  Result<> set_urgency(const Urgency& urgency, bool partial = false);
+  // For the scheduler: the request's id, client, priority, deadline and cancel token.
   scheduling::Ticket ticket() const;
 
   // --- answering
@@ -77,6 +81,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   // Kept until the exchange has ended: what computes the answer. Completions that a runner holds must not keep its model alive
   // themselves: the last of them would destroy the runner on the runner's own thread.
   void keep(std::shared_ptr<void> work);
+  // On the loop: runs `then` there, once, when nothing was sent for keep_alive_interval.
+  void when_silent(std::function<void()> then) { silent_ = std::move(then); }
 
   // --- threads
   // Runs on the request's loop thread; dropped once the server has stopped.
@@ -114,12 +120,15 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   accounts::Principal principal_;
   CancelToken cancel_;
   Instant began_;
-  Instant deadline_;
+  std::atomic<Instant> deadline_;
+  std::atomic<Instant> cutoff_;  // when it is answered with kDeadlinePassed whatever happens
+  scheduling::Priority priority_ = scheduling::Priority::kNormal;
   bool old_http_ = false;
   bool begun_ = false;
   bool counted_ = false;
   Gate::Pass pass_;
   std::unique_ptr<EventStream> stream_;
+  std::function<void()> silent_;
   struct Kept {
     std::shared_ptr<void> work;
     bool ended = false;

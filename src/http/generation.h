@@ -10,6 +10,7 @@
 
 #include "http/exchange.h"
 #include "http/json_body.h"
+#include "http/token_gatherer.h"
 #include "scheduling/request.h"
 #include "text/chat_template.h"
 
@@ -24,34 +25,8 @@ struct GenerationOrder {
   std::uint32_t sequences_per_prompt = 1;  // sequence i belongs to prompt i / this; its seed is the request's plus i % this
 };
 
-// A finished sequence.
-struct Choice {
-  std::size_t sequence = 0;
-  std::string text;
-  struct Piece {
-    std::string text;  // what became certain with this token
-    std::optional<scheduling::TokenLogprob> logprob;
-    std::vector<scheduling::TokenLogprob> alternatives;
-  };
-  std::vector<Piece> pieces;  // when log probabilities were asked for
-  scheduling::FinishReason finish_reason = scheduling::FinishReason::kStop;
-  std::optional<std::string> stop_string;
-  scheduling::GenerationUsage usage;
-  std::uint32_t seed = 0;
-};
-
 // Every sequence's usage together; the prompt counts once for each prompt.
 scheduling::GenerationUsage total_usage(const std::vector<Choice>& choices, std::uint32_t sequences_per_prompt);
-
-// What a dialect makes of a stream; each returns the JSON of an event, or nothing.
-struct StreamShape {
-  std::function<std::optional<std::string>(std::size_t sequence)> opening;
-  std::function<std::optional<std::string>(std::size_t sequence, const scheduling::TokenEvent& event)>
-      token;                                                                 // kToken, and text of kFinished
-  std::function<std::optional<std::string>(const Choice& choice)> finished;  // without its text
-  std::function<std::optional<std::string>(const std::vector<Choice>& choices)> closing;
-  bool ends_with_done = false;  // OpenAI's "[DONE]"
-};
 
 void generate(const ExchangePtr& exchange, GenerationOrder order, std::function<std::string(std::vector<Choice>)> to_json);
 void generate_stream(const ExchangePtr& exchange, GenerationOrder order, StreamShape shape);

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "http/errors.h"
+#include "http/urgency.h"
 
 namespace forebay::http {
 
@@ -17,9 +18,25 @@ constexpr std::size_t kStopBytesMax = 1024;
 constexpr std::size_t kBiasesMax = 1024;
 constexpr std::int64_t kTokensMax = std::numeric_limits<std::int32_t>::max();
 
-constexpr std::string_view kNames[] = {
-    "temperature",      "top_p", "top_k", "min_p",      "typical_p",  "repeat_penalty", "frequency_penalty",
-    "presence_penalty", "seed",  "stop",  "logit_bias", "min_tokens", "ignore_eos",     "max_tokens"};
+constexpr std::string_view kNames[] = {"temperature",
+                                       "top_p",
+                                       "top_k",
+                                       "min_p",
+                                       "typical_p",
+                                       "repeat_penalty",
+                                       "frequency_penalty",
+                                       "presence_penalty",
+                                       "seed",
+                                       "stop",
+                                       "logit_bias",
+                                       "min_tokens",
+                                       "ignore_eos",
+                                       "max_tokens",
+                                       "return_partial",
+                                       "overflow",
+                                       "overflow_keep_tokens",
+                                       kPriorityField,
+                                       kTimeoutField};
 
 // Accepted and not needed to answer: they say who asks, or how OpenAI should store and bill it.
 constexpr std::string_view kHarmless[] = {
@@ -84,6 +101,25 @@ Result<float> read_float(const JsonObject& body, std::string_view name, float ot
   return static_cast<float>(value);
 }
 
+// What happens when the time or the context ends.
+Result<> read_endings(const JsonObject& body, scheduling::GenerationRequest& request) {
+  TRY_ASSIGN(request.partial_at_deadline, body.boolean_or("return_partial", false));
+  TRY_ASSIGN(const auto name, body.string_or("overflow", std::string(name_of(request.overflow))));
+  const auto overflow = scheduling::overflow_named(name);
+  if (!overflow) {
+    return fail(Error(kFieldRange, fmt::format("'overflow' is '{}', and must be refuse, truncate or shift", name.substr(0, 40)))
+                    .with_field("overflow"));
+  }
+  request.overflow = *overflow;
+  if (body.find("overflow_keep_tokens") && request.overflow == scheduling::Overflow::kRefuse) {
+    return fail(
+        Error(kFieldConflict, "'overflow_keep_tokens' needs 'overflow': \"truncate\" or \"shift\"").with_field("overflow_keep_tokens"));
+  }
+  TRY_ASSIGN(const auto keep, body.integer_or("overflow_keep_tokens", request.overflow_keep_tokens, 0, kTokensMax));
+  request.overflow_keep_tokens = static_cast<std::uint32_t>(keep);
+  return {};
+}
+
 }  // namespace
 
 Result<scheduling::GenerationRequest> read_generation_fields(const JsonObject& body,
@@ -115,6 +151,7 @@ Result<scheduling::GenerationRequest> read_generation_fields(const JsonObject& b
     return fail(Error(kFieldConflict, "'min_tokens' is larger than 'max_tokens'").with_field("min_tokens"));
   }
   TRY_ASSIGN(request.ignore_end_token, body.boolean_or("ignore_eos", false));
+  TRY(read_endings(body, request));
   return request;
 }
 

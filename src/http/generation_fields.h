@@ -13,7 +13,8 @@ namespace forebay::http {
 
 // temperature [0, 2], top_p (0, 1], top_k, min_p [0, 1), typical_p (0, 1], repeat_penalty (0, 10], frequency_penalty and
 // presence_penalty [-2, 2], seed, stop (a string or up to 16), logit_bias {token: -100..100}, min_tokens, ignore_eos, and max_tokens by its
-// names (of which one may be given). kFieldRange, kFieldType, kFieldConflict, kTooManyItems.
+// names (of which one may be given); return_partial, overflow ("refuse", "truncate", "shift") and overflow_keep_tokens. kFieldRange,
+// kFieldType, kFieldConflict, kTooManyItems.
 Result<scheduling::GenerationRequest> read_generation_fields(const JsonObject& body,
                                                              std::initializer_list<std::string_view> max_tokens_names);
 // The names above, for JsonObject::only.

@@ -174,7 +174,7 @@ drogon::HttpResponsePtr Server::State::at_head(const drogon::HttpRequestPtr& req
   if (request->method() == drogon::Options) {
     response = exchange->response_of(exchange->options_reply(request));
   } else if (auto admitted = exchange->admit(request); !admitted) {
-    parts->context.serving_metrics->count_error(admitted.error().code().id());
+    parts->count(admitted.error());
     response = exchange->response_of(error_reply(admitted.error(), exchange->dialect(), exchange->id()));
   } else {
     connection->add(exchange);

@@ -12,6 +12,7 @@
 #include "accounts/gatekeeper.h"
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/memory_pressure.h"
 #include "base/result.h"
 #include "http/http_options.h"
 #include "models/catalog.h"
@@ -28,6 +29,7 @@ struct ServerContext {
   telemetry::ServingMetrics* serving_metrics = nullptr;
   Executor* request_pool = nullptr;  // templates, tokenizing, decoding images
   const ByteBudget* budget = nullptr;
+  const PressureGauge* pressure = nullptr;  // null: never any
   const Clock* clock = nullptr;
   std::string version;  // of the program
 };

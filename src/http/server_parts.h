@@ -24,6 +24,12 @@ struct ServerParts {
   std::atomic<bool> draining{false};
   Synchronized<bool> stopped{false};  // once true, nothing is queued on the loops any more
 
+  // Every error that is answered, however.
+  void count(const Error& error) const {
+    context.serving_metrics->count_error(error.code().id());
+    if (error.kind() == ErrorKind::kUnavailable || error.kind() == ErrorKind::kRateLimited)
+      context.serving_metrics->count_refused(std::string(error.code().name));
+  }
   JsonLimits json_limits() const { return {.depth_max = options.json_depth_max}; }
 };
 

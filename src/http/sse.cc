@@ -14,8 +14,10 @@ bool EventStream::send(std::string_view json, Instant now) {
   return write(event, now);
 }
 
+bool EventStream::comment(Instant now) { return write(": keep-alive\n\n", now); }
+
 void EventStream::tick(Instant now) {
-  if (open() && now - last_write_ >= options_.keep_alive_interval) write(": keep-alive\n\n", now);
+  if (options_.keep_alive_interval.count() > 0 && open() && now - last_write_ >= options_.keep_alive_interval) comment(now);
 }
 
 void EventStream::close() {

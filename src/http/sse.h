@@ -30,7 +30,8 @@ class EventStream {
   // stream_unsent_bytes_max is dropped: `too_slow` is called once.
   bool send(std::string_view json, Instant now);
   bool done(Instant now) { return send("[DONE]", now); }
-  // A comment when nothing was sent for keep_alive_interval.
+  bool comment(Instant now);
+  // A comment when nothing was sent for keep_alive_interval; never when that is 0.
   void tick(Instant now);
   void close();
   bool open() const { return writer_ != nullptr; }

@@ -60,6 +60,15 @@ TEST_F(EventStreamTest, CommentsOnlyAfterSilence) {
   EXPECT_EQ(client.received, ": keep-alive\n\n");
 }
 
+TEST_F(EventStreamTest, NeverCommentsByItselfWhenToldSo) {
+  options.keep_alive_interval = std::chrono::milliseconds(0);
+  auto events = stream();
+  events.tick(now + std::chrono::hours(1));
+  EXPECT_EQ(client.received, "");
+  EXPECT_TRUE(events.comment(now));
+  EXPECT_EQ(client.received, ": keep-alive\n\n");
+}
+
 TEST_F(EventStreamTest, DropsAReaderBeyondTheLimitOnceAndNotAtIt) {
   options.stream_unsent_bytes_max = 20;
   client.reads = false;

@@ -130,11 +130,13 @@ void Catalog::State::set(const ModelSource& source, const std::function<void(Ent
 
 void Catalog::State::load(const ModelSource& source) {
   set(source, [](Entry& entry) { entry.state = ModelState::kLoading; });
-  auto loaded = load_model(
-      source, options,
-      {.engines = context.engines, .clock = context.clock, .budget = context.budget, .metrics = context.metrics, .progress = [this](float) {
-         return !stopping.load();
-       }});
+  auto loaded = load_model(source, options,
+                           {.engines = context.engines,
+                            .clock = context.clock,
+                            .budget = context.budget,
+                            .pressure = context.pressure,
+                            .metrics = context.metrics,
+                            .progress = [this](float) { return !stopping.load(); }});
   if (!loaded) {
     log::error("model could not be loaded",
                {{"model", source.name}, {"version", source.version}, {"error", loaded.error().to_log_string()}});

@@ -15,6 +15,7 @@
 #include "base/byte_budget.h"
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/memory_pressure.h"
 #include "base/result.h"
 #include "models/models_options.h"
 #include "models/repository.h"
@@ -49,6 +50,7 @@ class Catalog {
     std::vector<std::unique_ptr<engines::Engine>> engines;
     const Clock* clock = nullptr;
     ByteBudget* budget = nullptr;
+    const PressureGauge* pressure = nullptr;  // for the runners
     telemetry::ServingMetrics* metrics = nullptr;
     Executor* background = nullptr;  // loads run here
     std::function<void()> settled;   // called on it whenever the last load in progress has ended; may be empty

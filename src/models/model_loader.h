@@ -8,6 +8,7 @@
 
 #include "base/byte_budget.h"
 #include "base/clock.h"
+#include "base/memory_pressure.h"
 #include "base/result.h"
 #include "engines/engine.h"
 #include "models/models_options.h"
@@ -21,6 +22,7 @@ struct LoaderContext {
   std::span<const std::unique_ptr<engines::Engine>> engines;
   const Clock* clock = nullptr;
   ByteBudget* budget = nullptr;
+  const PressureGauge* pressure = nullptr;
   telemetry::ServingMetrics* metrics = nullptr;  // null: nothing is counted
   std::function<bool(float)> progress;           // 0..1; false stops the load
 };

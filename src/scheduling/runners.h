@@ -5,14 +5,20 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/byte_budget.h"
 #include "base/clock.h"
+#include "base/memory_pressure.h"
 #include "base/result.h"
 #include "engines/engine.h"
+#include "scheduling/dead_letters.h"
 #include "scheduling/request.h"
 #include "scheduling/scheduling_options.h"
 #include "scheduling/token_channel.h"
+#include "scheduling/worker_listing.h"
 #include "telemetry/serving_metrics.h"
 
 namespace forebay::scheduling {
@@ -22,6 +28,7 @@ struct RunnerContext {
   const Clock* clock = nullptr;
   telemetry::ModelMetrics* metrics = nullptr;
   ByteBudget* budget = nullptr;
+  const PressureGauge* pressure = nullptr;  // null: never any
 };
 
 struct RunnerStats {
@@ -37,7 +44,13 @@ struct RunnerStats {
   std::uint64_t rows = 0;   // tokens or tensor rows in them
   std::uint32_t cells_used = 0;
   std::uint32_t cells_max = 0;
-  bool accepting = true;  // false between the high and the low watermark
+  bool accepting = true;                // false between the high and the low watermark
+  std::string_view breaker = "closed";  // or open, half_open
+  std::uint64_t breaker_openings = 0;
+  std::uint64_t dead_letters = 0;          // accepted and not served, ever
+  std::uint64_t restarts = 0;              // of workers
+  std::uint64_t retries = 0;               // requests that went on with another worker
+  std::vector<WorkerListing> worker_list;  // of a generation model
 };
 
 class GenerationRunner {
@@ -50,6 +63,15 @@ class GenerationRunner {
   virtual Result<std::shared_ptr<TokenChannel>> submit(GenerationRequest request) = 0;
   virtual const engines::TextSessionInfo& session_info() const = 0;
   virtual RunnerStats stats() const = 0;
+  virtual std::vector<DeadLetter> dead_letters() const = 0;  // newest first
+
+  // Which worker gets a request: round_robin, least_loaded, memory_aware, prefix_affinity. kSchedulingOptionInvalid for another name.
+  virtual std::string_view strategy() const = 0;
+  virtual Result<> set_strategy(std::string_view name) = 0;
+  // From 1 to workers_max, else kSchedulingOptionInvalid; kBudgetExhausted when there is no memory for more. New ones open in the
+  // background; those that leave finish what they run (drain_timeout) and take nothing new.
+  virtual Result<> set_workers(std::uint32_t count) = 0;
+  virtual std::vector<WorkerListing> workers() const = 0;
 };
 
 class TensorRunner {
@@ -61,6 +83,7 @@ class TensorRunner {
   // `done` is called exactly once, also for refusals after queueing; not called when submit itself fails.
   virtual Result<> submit(TensorRequest request, Done done) = 0;
   virtual RunnerStats stats() const = 0;
+  virtual std::vector<DeadLetter> dead_letters() const = 0;
 };
 
 class EmbeddingRunner {
@@ -72,6 +95,7 @@ class EmbeddingRunner {
   virtual Result<> submit(EmbeddingRequest request, Done done) = 0;
   virtual const engines::TextSessionInfo& session_info() const = 0;
   virtual RunnerStats stats() const = 0;
+  virtual std::vector<DeadLetter> dead_letters() const = 0;
 };
 
 }  // namespace forebay::scheduling

@@ -90,6 +90,9 @@ ServingMetrics::ServingMetrics(Metrics& metrics, ServingMetricsOptions options)
       budget_bytes_held(metrics.gauge("forebay_memory_budget_held_bytes", "Bytes reserved for weights, KV cells and caches")),
       budget_bytes_max(metrics.gauge("forebay_memory_budget_max_bytes", "Bytes that may be reserved")),
       models_loaded(metrics.gauge("forebay_models_loaded", "Model versions in memory")),
+      memory_pressure(metrics.gauge("forebay_memory_pressure", "0 normal, 1 elevated: caches shrink, 2 critical: new work is refused")),
+      memory_used_bytes(metrics.gauge("forebay_memory_used_bytes", "Memory in use, of the fullest limit this process is under")),
+      memory_limit_bytes(metrics.gauge("forebay_memory_limit_bytes", "The fullest memory limit this process is under")),
       state_(std::make_unique<State>(metrics, options)) {}
 ServingMetrics::~ServingMetrics() = default;
 
@@ -119,6 +122,17 @@ void ServingMetrics::count_request(const std::string& route, int status, double 
 
 void ServingMetrics::count_error(const std::string& code) {
   state_->metrics.counter("forebay_errors_total", "Errors that were answered, by their code", {{"code", code}}).increment();
+}
+
+void ServingMetrics::count_refused(const std::string& reason) {
+  state_->metrics
+      .counter("forebay_refused_total", "Requests refused because of the moment, not because of what they ask, by reason",
+               {{"reason", reason}})
+      .increment();
+}
+
+void ServingMetrics::note_build(const std::string& version) {
+  state_->metrics.gauge("forebay_build_info", "Always 1; the label says which version runs", {{"version", version}}).set(1);
 }
 
 }  // namespace forebay::telemetry

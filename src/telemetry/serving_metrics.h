@@ -46,10 +46,17 @@ class ServingMetrics {
   // forebay_requests_total{route, status} and the route's request_seconds; forebay_errors_total{code}.
   void count_request(const std::string& route, int status, double seconds);
   void count_error(const std::string& code);
+  // forebay_refused_total{reason}: what would have been served at a better time, by the name of its error.
+  void count_refused(const std::string& reason);
+  // forebay_build_info{version}.
+  void note_build(const std::string& version);
   Gauge in_flight;
   Gauge budget_bytes_held;
   Gauge budget_bytes_max;
   Gauge models_loaded;
+  Gauge memory_pressure;  // 0 normal, 1 elevated, 2 critical
+  Gauge memory_used_bytes;
+  Gauge memory_limit_bytes;
 
  private:
   struct State;

@@ -52,6 +52,17 @@ Result<std::optional<std::size_t>> binary_size(const JsonObject& input) {
   return static_cast<std::size_t>(bytes);
 }
 
+// Triton's own "timeout" has microseconds.
+Result<Urgency> read_parameters_urgency(const JsonObject& parameters) {
+  TRY_ASSIGN(auto urgency, read_urgency(parameters));
+  const auto timeout = parameters.find("timeout");
+  if (!timeout) return urgency;
+  if (urgency.timeout) return fail(Error(kFieldConflict, "both 'timeout' and 'timeout_ms' are given").with_field(timeout->path()));
+  TRY_ASSIGN(const auto microseconds, timeout->integer(0, std::chrono::microseconds(kTimeoutMost).count()));
+  if (microseconds > 0) urgency.timeout = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::microseconds(microseconds));
+  return urgency;
+}
+
 Result<tensors::DType> read_dtype(const JsonObject& input) {
   TRY_ASSIGN(const auto field, input.need("datatype"));
   TRY_ASSIGN(const auto name, field.string());
@@ -180,6 +191,7 @@ Result<InferRequest> read_infer_request(std::string_view body, std::optional<std
         return fail(Error(kFieldNotSupported, "stateful sequences are not supported").with_field(field->path()));
     }
     TRY_ASSIGN(request.all_binary, values.boolean_or("binary_data_output", false));
+    TRY_ASSIGN(request.urgency, read_parameters_urgency(values));
   }
   TRY_ASSIGN(const auto inputs_field, object.need("inputs"));
   TRY_ASSIGN(const auto inputs, inputs_field.items(kTensorsMax));

@@ -11,6 +11,7 @@
 #include "formats/model_description.h"
 #include "http/json_body.h"
 #include "http/json_writer.h"
+#include "http/urgency.h"
 #include "tensors/tensor.h"
 
 namespace forebay::http::oip {
@@ -24,6 +25,7 @@ struct InferRequest {
   std::string id;  // echoed; empty: none was given
   tensors::NamedTensors inputs;
   std::vector<WantedOutput> outputs;  // empty: all
+  Urgency urgency;                    // "parameters": "priority", "timeout_ms", and Triton's "timeout" in microseconds
   bool all_binary = false;            // "binary_data_output", for outputs not named
 };
 

@@ -122,6 +122,18 @@ TEST(InferRequestBody, RefusesTheRestOfTheHardeningList) {
             kFieldNotSupported);
 }
 
+TEST(InferRequestBody, ReadsUrgencyFromItsParameters) {
+  const auto with = [](const std::string& parameters) {
+    return read(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}],"parameters":)" + parameters + "}");
+  };
+  EXPECT_EQ(with(R"({"priority":"high","timeout_ms":30})")->urgency.priority, scheduling::Priority::kHigh);
+  EXPECT_EQ(with(R"({"timeout_ms":30})")->urgency.timeout, std::chrono::milliseconds(30));
+  EXPECT_EQ(with(R"({"timeout":1500})")->urgency.timeout, std::chrono::milliseconds(2));
+  EXPECT_FALSE(with(R"({"timeout":0})")->urgency.timeout);
+  EXPECT_EQ(with(R"({"timeout":1,"timeout_ms":1})").error().code(), kFieldConflict);
+  EXPECT_EQ(with(R"({"priority":2})").error().field(), "parameters.priority");
+}
+
 TEST(InferAnswerBody, PutsBinaryTensorsBehindTheJson) {
   InferRequest request;
   request.outputs = {{.name = "y", .binary = true}, {.name = "z", .binary = false}};

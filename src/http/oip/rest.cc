@@ -91,6 +91,7 @@ Result<> infer_now(const ExchangePtr& exchange) {
   const std::string_view length = exchange->header("inference-header-content-length");
   TRY_ASSIGN(auto request, read_infer_request(exchange->body(), length.empty() ? std::nullopt : std::optional(length), lease->description,
                                               exchange->parts().json_limits(), exchange->body_keeper()));
+  TRY(exchange->set_urgency(request.urgency));
   scheduling::TensorRequest run;
   run.inputs = std::move(request.inputs);
   for (const auto& output : request.outputs) run.outputs.push_back(output.name);

@@ -17,7 +17,9 @@ void write_token(JsonWriter& json, const scheduling::TokenLogprob& token) {
 void write_usage(JsonWriter& json, const scheduling::GenerationUsage& usage) {
   json.object().field("prompt_tokens", usage.prompt_tokens).field("completion_tokens", usage.generated_tokens);
   json.field("total_tokens", usage.prompt_tokens + usage.generated_tokens);
-  json.key("prompt_tokens_details").object().field("cached_tokens", usage.cached_prompt_tokens).end().end();
+  json.key("prompt_tokens_details").object().field("cached_tokens", usage.cached_prompt_tokens);
+  if (usage.dropped_prompt_tokens > 0) json.field("dropped_tokens", usage.dropped_prompt_tokens);
+  json.end().end();
 }
 
 void write_chat_logprobs(JsonWriter& json, const std::vector<Choice::Piece>& pieces) {
@@ -37,7 +39,16 @@ void write_chat_logprobs(JsonWriter& json, const std::vector<Choice::Piece>& pie
   json.end().key("refusal").null().end();
 }
 
-std::string_view finish_word(scheduling::FinishReason reason) { return reason == scheduling::FinishReason::kLength ? "length" : "stop"; }
+void write_finish(JsonWriter& json, std::optional<scheduling::FinishReason> reason) {
+  using scheduling::FinishReason;
+  json.key("finish_reason");
+  if (!reason) {
+    json.null();
+    return;
+  }
+  json.value(reason == FinishReason::kLength || reason == FinishReason::kDeadline ? "length" : "stop");
+  if (reason == FinishReason::kDeadline) json.key("forebay").object().field("ended_by", name_of(*reason)).end();
+}
 
 std::int64_t unix_seconds(const Exchange& exchange) {
   return std::chrono::duration_cast<std::chrono::seconds>(exchange.parts().context.clock->wall().time_since_epoch()).count();

@@ -38,7 +38,8 @@ std::string whole_answer(const Frame& frame, const std::vector<Choice>& choices)
       json.null();
     else
       write_chat_logprobs(json, choice.pieces);
-    json.field("finish_reason", finish_word(choice.finish_reason)).end();
+    write_finish(json, choice.finish_reason);
+    json.end();
   }
   json.end().key("usage");
   write_usage(json, total_usage(choices, frame.choices));
@@ -48,7 +49,8 @@ std::string whole_answer(const Frame& frame, const std::vector<Choice>& choices)
 
 // One chunk with one choice; `delta` writes the members of its delta.
 template <class Delta>
-std::string chunk(const Frame& frame, std::size_t index, Delta delta, const Choice::Piece* piece, std::string_view finish) {
+std::string chunk(const Frame& frame, std::size_t index, Delta delta, const Choice::Piece* piece,
+                  std::optional<scheduling::FinishReason> finish) {
   JsonWriter json;
   open_frame(json, frame, "chat.completion.chunk");
   json.object().field("index", index).key("delta").object();
@@ -58,11 +60,7 @@ std::string chunk(const Frame& frame, std::size_t index, Delta delta, const Choi
     json.null();
   else
     write_chat_logprobs(json, {*piece});
-  json.key("finish_reason");
-  if (finish.empty())
-    json.null();
-  else
-    json.value(finish);
+  write_finish(json, finish);
   json.end().end();
   if (frame.stream_usage) json.key("usage").null();
   json.end();
@@ -72,14 +70,14 @@ std::string chunk(const Frame& frame, std::size_t index, Delta delta, const Choi
 StreamShape stream_shape(const Frame& frame) {
   StreamShape shape;
   shape.opening = [frame](std::size_t sequence) {
-    return chunk(frame, sequence, [](JsonWriter& json) { json.field("role", "assistant").field("content", ""); }, nullptr, "");
+    return chunk(frame, sequence, [](JsonWriter& json) { json.field("role", "assistant").field("content", ""); }, nullptr, std::nullopt);
   };
   shape.token = [frame](std::size_t sequence, const scheduling::TokenEvent& event) {
     const Choice::Piece piece{event.text, event.logprob, event.alternatives};
-    return chunk(frame, sequence, [&event](JsonWriter& json) { json.field("content", event.text); }, &piece, "");
+    return chunk(frame, sequence, [&event](JsonWriter& json) { json.field("content", event.text); }, &piece, std::nullopt);
   };
   shape.finished = [frame](const Choice& choice) {
-    return chunk(frame, choice.sequence, [](JsonWriter&) {}, nullptr, finish_word(choice.finish_reason));
+    return chunk(frame, choice.sequence, [](JsonWriter&) {}, nullptr, choice.finish_reason);
   };
   shape.closing = [frame](const std::vector<Choice>& choices) -> std::optional<std::string> {
     if (!frame.stream_usage) return std::nullopt;
@@ -95,6 +93,7 @@ StreamShape stream_shape(const Frame& frame) {
 }
 
 Result<> prepare(const ExchangePtr& exchange, ChatRequest request) {
+  TRY(exchange->set_urgency(request.urgency, request.settings.partial_at_deadline));
   TRY_ASSIGN(auto model, lease_for(*exchange, request.model, formats::Task::kTextGeneration));
   TRY(check_bias(*model, request.settings));
   const Frame frame{make_id("chatcmpl"), unix_seconds(*exchange), model->name, request.stream_usage, request.choices};

@@ -143,6 +143,7 @@ Result<ChatRequest> read_chat_request(std::string_view text, const RequestLimits
     request.template_variables_json = variables->raw();
   }
   TRY_ASSIGN(request.settings, read_generation_fields(body, {"max_completion_tokens", "max_tokens"}));
+  TRY_ASSIGN(request.urgency, read_urgency(body));
   TRY(read_logprobs(body, request.settings));
   TRY_ASSIGN(const auto fields, read_stream_fields(body, limits));
   request.choices = fields.choices;

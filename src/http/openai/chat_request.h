@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "http/http_options.h"
 #include "http/json_body.h"
+#include "http/urgency.h"
 #include "scheduling/request.h"
 #include "text/chat_template.h"
 
@@ -19,6 +20,7 @@ struct ChatRequest {
   std::vector<text::Message> messages;
   std::string template_variables_json;  // chat_template_kwargs
   scheduling::GenerationRequest settings;
+  Urgency urgency;
   std::uint32_t choices = 1;
   bool stream = false;
   bool stream_usage = false;

@@ -66,17 +66,13 @@ void write_logprobs(JsonWriter& json, const std::vector<Choice::Piece>& pieces, 
 }
 
 void write_choice(JsonWriter& json, std::size_t index, std::string_view text, const std::vector<Choice::Piece>* pieces,
-                  std::string_view finish) {
+                  std::optional<scheduling::FinishReason> finish) {
   json.object().field("text", text).field("index", index).key("logprobs");
   if (pieces == nullptr)
     json.null();
   else
     write_logprobs(json, *pieces, 0);
-  json.key("finish_reason");
-  if (finish.empty())
-    json.null();
-  else
-    json.value(finish);
+  write_finish(json, finish);
   json.end();
 }
 
@@ -106,7 +102,7 @@ std::string whole_answer(const Frame& frame, const std::vector<Choice>& choices)
   const auto kept = best(frame, choices);
   for (std::size_t i = 0; i < kept.size(); ++i) {
     const std::string text = frame.echoes.empty() ? kept[i]->text : frame.echoes[i / frame.choices] + kept[i]->text;
-    write_choice(json, i, text, frame.asked_for_logprobs ? &kept[i]->pieces : nullptr, finish_word(kept[i]->finish_reason));
+    write_choice(json, i, text, frame.asked_for_logprobs ? &kept[i]->pieces : nullptr, kept[i]->finish_reason);
   }
   json.end().key("usage");
   write_usage(json, total_usage(choices, frame.best_of));
@@ -115,7 +111,7 @@ std::string whole_answer(const Frame& frame, const std::vector<Choice>& choices)
 }
 
 std::string chunk(const Frame& frame, std::size_t index, std::string_view text, const std::vector<Choice::Piece>* pieces,
-                  std::string_view finish) {
+                  std::optional<scheduling::FinishReason> finish) {
   JsonWriter json;
   open_frame(json, frame);
   write_choice(json, index, text, pieces, finish);
@@ -129,13 +125,13 @@ StreamShape stream_shape(const Frame& frame) {
   StreamShape shape;
   shape.opening = [frame](std::size_t sequence) -> std::optional<std::string> {
     if (frame.echoes.empty()) return std::nullopt;
-    return chunk(frame, sequence, frame.echoes[sequence / frame.choices], nullptr, "");
+    return chunk(frame, sequence, frame.echoes[sequence / frame.choices], nullptr, std::nullopt);
   };
   shape.token = [frame](std::size_t sequence, const scheduling::TokenEvent& event) {
     const std::vector<Choice::Piece> pieces{{event.text, event.logprob, event.alternatives}};
-    return chunk(frame, sequence, event.text, event.logprob ? &pieces : nullptr, "");
+    return chunk(frame, sequence, event.text, event.logprob ? &pieces : nullptr, std::nullopt);
   };
-  shape.finished = [frame](const Choice& choice) { return chunk(frame, choice.sequence, "", nullptr, finish_word(choice.finish_reason)); };
+  shape.finished = [frame](const Choice& choice) { return chunk(frame, choice.sequence, "", nullptr, choice.finish_reason); };
   shape.closing = [frame](const std::vector<Choice>& choices) -> std::optional<std::string> {
     if (!frame.stream_usage) return std::nullopt;
     JsonWriter json;
@@ -170,6 +166,7 @@ Result<> prepare(const ExchangePtr& exchange, CompletionsRequest request) {
         Error(kTooManyItems, fmt::format("{} prompts times {} make more than {} sequences", request.prompts.size(), request.best_of, most))
             .with_field("prompt"));
   }
+  TRY(exchange->set_urgency(request.urgency, request.settings.partial_at_deadline));
   TRY_ASSIGN(auto model, lease_for(*exchange, request.model, formats::Task::kTextGeneration));
   TRY(check_bias(*model, request.settings));
   Frame frame{make_id("cmpl"),      unix_seconds(*exchange),         model->name, request.choices, request.best_of,

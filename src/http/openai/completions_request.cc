@@ -42,6 +42,7 @@ Result<CompletionsRequest> read_completions_request(std::string_view text, const
   TRY_ASSIGN(const auto prompt, body.need("prompt"));
   TRY_ASSIGN(request.prompts, read_texts(prompt, limits.prompts_max));
   TRY_ASSIGN(request.settings, read_generation_fields(body, {"max_tokens"}));
+  TRY_ASSIGN(request.urgency, read_urgency(body));
   TRY(read_legacy_logprobs(body, request.settings));
   TRY_ASSIGN(const auto fields, read_stream_fields(body, limits));
   request.choices = fields.choices;

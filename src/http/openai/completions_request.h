@@ -15,6 +15,7 @@ struct CompletionsRequest {
   std::string model;
   std::vector<std::variant<std::string, std::vector<text::Token>>> prompts;
   scheduling::GenerationRequest settings;
+  Urgency urgency;
   std::uint32_t choices = 1;  // of each prompt
   std::uint32_t best_of = 1;  // generated of each prompt; the likeliest are answered
   bool echo = false;          // the prompt before the completion

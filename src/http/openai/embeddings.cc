@@ -42,9 +42,10 @@ std::string answer(const Embedded& embedded, bool base64) {
 
 Result<EmbeddingsRequest> read_embeddings_request(std::string_view text, const RequestLimits& limits) {
   TRY_ASSIGN(const auto body, JsonObject::parse(text, limits.json));
-  TRY(body.only({"input", "model", "encoding_format", "dimensions", "user"}));
+  TRY(body.only({"input", "model", "encoding_format", "dimensions", "user", kPriorityField, kTimeoutField}));
   EmbeddingsRequest request;
   TRY_ASSIGN(request.order.model, body.string_or("model", ""));
+  TRY_ASSIGN(request.order.urgency, read_urgency(body));
   TRY_ASSIGN(const auto input, body.need("input"));
   TRY_ASSIGN(request.order.texts, read_texts(input, std::max<std::size_t>(limits.prompts_max, 2048)));
   if (const auto dimensions = body.find("dimensions")) {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "http/errors.h"
+#include "http/openai/answers.h"
 #include "http/openai/chat_request.h"
 #include "http/openai/completions_request.h"
 #include "http/openai/embeddings_request.h"
@@ -93,6 +94,31 @@ TEST(ChatRequestBody, HoldsItsLimits) {
   EXPECT_EQ(chat_error(chat_with("\"stop\":\"" + std::string(1025, 'a') + "\"")), kFieldRange);
 }
 
+TEST(ChatRequestBody, ReadsWhatHappensWhenTimeOrContextEnds) {
+  const auto request = read_chat_request(chat_with(R"("priority":"high","timeout_ms":250,"return_partial":true,"overflow":"shift",
+                                                      "overflow_keep_tokens":9)"),
+                                         kLimits);
+  ASSERT_TRUE(request) << request.error().to_string();
+  EXPECT_EQ(request->urgency.priority, scheduling::Priority::kHigh);
+  EXPECT_EQ(request->urgency.timeout, std::chrono::milliseconds(250));
+  EXPECT_TRUE(request->settings.partial_at_deadline);
+  EXPECT_EQ(request->settings.overflow, scheduling::Overflow::kShift);
+  EXPECT_EQ(request->settings.overflow_keep_tokens, 9U);
+  const auto plain = read_chat_request(chat_with("\"n\":1"), kLimits).value();
+  EXPECT_FALSE(plain.settings.partial_at_deadline);
+  EXPECT_EQ(plain.settings.overflow, scheduling::Overflow::kRefuse);
+}
+
+TEST(ChatRequestBody, RefusesUnknownEndingsByTheirNames) {
+  EXPECT_EQ(chat_field(chat_with("\"overflow\":\"forget\"")), "overflow");
+  EXPECT_EQ(chat_error(chat_with("\"overflow_keep_tokens\":3")), kFieldConflict);
+  EXPECT_EQ(chat_error(chat_with("\"overflow\":\"truncate\",\"overflow_keep_tokens\":-1")), kFieldRange);
+  EXPECT_EQ(chat_error(chat_with("\"overflow\":\"truncate\",\"overflow_keep_tokens\":0")).number, 0);
+  EXPECT_EQ(chat_error(chat_with("\"return_partial\":1")), kFieldType);
+  EXPECT_EQ(chat_field(chat_with("\"priority\":0")), "priority");
+  EXPECT_EQ(chat_field(chat_with("\"timeout_ms\":0")), "timeout_ms");
+}
+
 TEST(ChatRequestBody, FoldsSeedsOfSixtyFourBits) {
   const auto seed = [](std::string_view number) {
     return read_chat_request(chat_with("\"seed\":" + std::string(number)), kLimits).value().settings.sampling.seed;
@@ -124,6 +150,33 @@ TEST(CompletionsRequestBody, RefusesWhatItWouldOtherwiseIgnore) {
   EXPECT_EQ(error("\"logprobs\":6"), kFieldRange);
   EXPECT_EQ(error("\"logprobs\":true"), kFieldType);
   EXPECT_EQ(error("\"n\":2,\"best_of\":4,\"echo\":true").number, 0);
+}
+
+TEST(CompletionsRequestBody, ReadsUrgency) {
+  const auto request = read_completions_request(R"({"prompt":"a","priority":"low","timeout_ms":5,"overflow":"truncate"})", kLimits).value();
+  EXPECT_EQ(request.urgency.priority, scheduling::Priority::kLow);
+  EXPECT_EQ(request.urgency.timeout, std::chrono::milliseconds(5));
+  EXPECT_EQ(request.settings.overflow, scheduling::Overflow::kTruncate);
+}
+
+TEST(EmbeddingsRequestBody, ReadsUrgency) {
+  const auto request = read_embeddings_request(R"({"input":"a","priority":"low","timeout_ms":5})", kLimits).value();
+  EXPECT_EQ(request.order.urgency.priority, scheduling::Priority::kLow);
+  EXPECT_EQ(request.order.urgency.timeout, std::chrono::milliseconds(5));
+}
+
+TEST(FinishOfAChoice, SaysTheDeadlineBesideOpenAisWord) {
+  const auto written = [](std::optional<scheduling::FinishReason> reason) {
+    JsonWriter json;
+    json.object();
+    write_finish(json, reason);
+    json.end();
+    return json.take();
+  };
+  EXPECT_EQ(written(std::nullopt), R"({"finish_reason":null})");
+  EXPECT_EQ(written(scheduling::FinishReason::kStop), R"({"finish_reason":"stop"})");
+  EXPECT_EQ(written(scheduling::FinishReason::kLength), R"({"finish_reason":"length"})");
+  EXPECT_EQ(written(scheduling::FinishReason::kDeadline), R"({"finish_reason":"length","forebay":{"ended_by":"deadline"}})");
 }
 
 TEST(EmbeddingsRequestBody, RefusesEmptyInputInEveryForm) {

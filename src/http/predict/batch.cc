@@ -53,6 +53,7 @@ void finish(const ExchangePtr& exchange, const std::shared_ptr<Batch>& batch, st
 Result<> start(const ExchangePtr& exchange) {
   const auto& options = exchange->parts().options;
   TRY_ASSIGN(const auto body, read_batch_body(exchange->body(), exchange->parts().json_limits(), options.batch_items_max));
+  TRY(exchange->set_urgency(body.urgency));
   auto batch = std::make_shared<Batch>();
   TRY_ASSIGN(const auto model, lease_tensors(*exchange, body.model, body.version));
   batch->model = model->name;

@@ -8,12 +8,13 @@ namespace forebay::http::predict {
 
 namespace {
 
-//   {"input": "text" or ["text", …], "model", "dimensions"}
+//   {"input": "text" or ["text", …], "model", "dimensions", "priority", "timeout_ms"}
 Result<EmbeddingOrder> read_order(std::string_view text, const JsonLimits& limits, std::size_t texts_max) {
   TRY_ASSIGN(const auto body, JsonObject::parse(text, limits));
-  TRY(body.only({"input", "model", "dimensions"}));
+  TRY(body.only({"input", "model", "dimensions", kPriorityField, kTimeoutField}));
   EmbeddingOrder order;
   TRY_ASSIGN(order.model, body.string_or("model", ""));
+  TRY_ASSIGN(order.urgency, read_urgency(body));
   TRY_ASSIGN(const auto input, body.need("input"));
   TRY_ASSIGN(order.texts, read_texts(input, texts_max));
   if (const auto dimensions = body.find("dimensions")) {

@@ -34,6 +34,7 @@ void answer(Exchange& exchange, const models::ServedModel& model, const scheduli
 
 Result<> predict_json(const ExchangePtr& exchange) {
   TRY_ASSIGN(const auto body, read_predict_body(exchange->body(), exchange->parts().json_limits()));
+  TRY(exchange->set_urgency(body.urgency));
   TRY_ASSIGN(auto model, lease_tensors(*exchange, body.model, body.version));
   scheduling::TensorRequest request;
   TRY_ASSIGN(request.inputs, read_inputs(body.object, model->description));
@@ -43,8 +44,10 @@ Result<> predict_json(const ExchangePtr& exchange) {
   return {};
 }
 
-// The model is in the query here, because the body is the picture.
+// What JSON would say is in the query here, because the body is the picture.
 Result<> predict_image(const ExchangePtr& exchange) {
+  TRY_ASSIGN(const auto urgency, read_urgency(exchange->query(std::string(kPriorityField)), exchange->query(std::string(kTimeoutField))));
+  TRY(exchange->set_urgency(urgency));
   TRY_ASSIGN(auto model, lease_tensors(*exchange, exchange->query("model"), exchange->query("version")));
   scheduling::TensorRequest request;
   const auto body = exchange->body();

@@ -28,9 +28,10 @@ Result<tensors::NamedTensors> only_input(const JsonValue& value, const formats::
 Result<PredictBody> read_predict_body(std::string_view text, const JsonLimits& limits) {
   PredictBody body;
   TRY_ASSIGN(body.object, JsonObject::parse(text, limits));
-  TRY(body.object.only({"input", "inputs", "model", "version", "outputs"}));
+  TRY(body.object.only({"input", "inputs", "model", "version", "outputs", kPriorityField, kTimeoutField}));
   TRY_ASSIGN(body.model, body.object.string_or("model", ""));
   TRY_ASSIGN(body.version, body.object.string_or("version", ""));
+  TRY_ASSIGN(body.urgency, read_urgency(body.object));
   return body;
 }
 
@@ -73,10 +74,11 @@ Result<std::vector<std::string>> read_outputs(const JsonObject& object, const fo
 
 Result<BatchBody> read_batch_body(std::string_view text, const JsonLimits& limits, std::size_t items_max) {
   TRY_ASSIGN(const auto object, JsonObject::parse(text, limits));
-  TRY(object.only({"items", "inputs", "model", "version"}));
+  TRY(object.only({"items", "inputs", "model", "version", kPriorityField, kTimeoutField}));
   BatchBody body;
   TRY_ASSIGN(body.model, object.string_or("model", ""));
   TRY_ASSIGN(body.version, object.string_or("version", ""));
+  TRY_ASSIGN(body.urgency, read_urgency(object));
   const auto items = object.find("items");
   const auto inputs = object.find("inputs");
   if (items && inputs) return fail(Error(kFieldConflict, "both 'items' and 'inputs' are given").with_field("items"));

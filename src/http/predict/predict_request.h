@@ -8,6 +8,7 @@
 
 #include "formats/model_description.h"
 #include "http/json_body.h"
+#include "http/urgency.h"
 #include "tensors/tensor.h"
 
 namespace forebay::http::predict {
@@ -17,8 +18,9 @@ struct PredictBody {
   JsonObject object;
   std::string model;
   std::string version;
+  Urgency urgency;
 };
-//   {"input": …} or {"inputs": {"name": …}}, "model", "version", "outputs": ["name"]
+//   {"input": …} or {"inputs": {"name": …}}, "model", "version", "outputs": ["name"], "priority", "timeout_ms"
 Result<PredictBody> read_predict_body(std::string_view text, const JsonLimits& limits);
 // The inputs of this object ("input" or "inputs") for this model. kFieldMissing, kFieldConflict, kInputUnknown, kInputMissing, and tensors'
 // codes.
@@ -30,6 +32,7 @@ Result<std::vector<std::string>> read_outputs(const JsonObject& object, const fo
 struct BatchBody {
   std::string model;
   std::string version;
+  Urgency urgency;
   std::vector<JsonValue> items;
 };
 Result<BatchBody> read_batch_body(std::string_view text, const JsonLimits& limits, std::size_t items_max);

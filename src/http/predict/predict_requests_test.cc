@@ -68,6 +68,13 @@ TEST(PredictBody, ChecksTheOutputsAskedFor) {
   EXPECT_EQ(read_outputs(wrong.object, digits()).error().code(), kInputUnknown);
 }
 
+TEST(PredictBody, ReadsUrgency) {
+  EXPECT_EQ(read_predict_body(R"({"input":1,"priority":"low"})", kLimits)->urgency.priority, scheduling::Priority::kLow);
+  EXPECT_EQ(read_batch_body(R"({"items":[1],"timeout_ms":7})", kLimits, 9)->urgency.timeout, std::chrono::milliseconds(7));
+  EXPECT_EQ(read_predict_body(R"({"input":1,"priority":3})", kLimits).error().code(), kFieldType);
+  EXPECT_EQ(read_generate(R"({"prompt":"p","priority":"high","timeout_ms":9})", {})->urgency.timeout, std::chrono::milliseconds(9));
+}
+
 TEST(BatchBody, HoldsItsLimitAndReadsEveryItemByItself) {
   EXPECT_EQ(read_batch_body(R"({"items":[1,2,3]})", kLimits, 3).value().items.size(), 3U);
   EXPECT_EQ(read_batch_body(R"({"items":[1,2,3]})", kLimits, 2).error().code(), kTooManyItems);

@@ -61,6 +61,7 @@ using ReadBody = Result<TextRequest> (*)(std::string_view body, const openai::Re
 
 Result<> start(const ExchangePtr& exchange, ReadBody read) {
   TRY_ASSIGN(auto request, read(exchange->body(), openai::limits_of(exchange->parts().options)));
+  TRY(exchange->set_urgency(request.urgency, request.settings.partial_at_deadline));
   TRY_ASSIGN(auto model, openai::lease_for(*exchange, request.model, formats::Task::kTextGeneration));
   TRY(check_bias(*model, request.settings));
   std::vector<Token> prompt;

@@ -15,6 +15,7 @@ struct TextRequest {
   std::string prompt;                   // /generate
   std::vector<text::Message> messages;  // /chat
   scheduling::GenerationRequest settings;
+  Urgency urgency;
   bool stream = false;
 };
 
