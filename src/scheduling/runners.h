@@ -63,15 +63,15 @@ class GenerationRunner {
   virtual Result<std::shared_ptr<TokenChannel>> submit(GenerationRequest request) = 0;
   virtual const engines::TextSessionInfo& session_info() const = 0;
   virtual RunnerStats stats() const = 0;
-  virtual std::vector<DeadLetter> dead_letters() const = 0;  // newest first
+  virtual std::vector<DeadLetter> dead_letters() const { return {}; }  // newest first
 
   // Which worker gets a request: round_robin, least_loaded, memory_aware, prefix_affinity. kSchedulingOptionInvalid for another name.
-  virtual std::string_view strategy() const = 0;
-  virtual Result<> set_strategy(std::string_view name) = 0;
+  virtual std::string_view strategy() const { return {}; }
+  virtual Result<> set_strategy(std::string_view) { return {}; }
   // From 1 to workers_max, else kSchedulingOptionInvalid; kBudgetExhausted when there is no memory for more. New ones open in the
   // background; those that leave finish what they run (drain_timeout) and take nothing new.
-  virtual Result<> set_workers(std::uint32_t count) = 0;
-  virtual std::vector<WorkerListing> workers() const = 0;
+  virtual Result<> set_workers(std::uint32_t) { return {}; }
+  virtual std::vector<WorkerListing> workers() const { return {}; }
 };
 
 class TensorRunner {
@@ -83,7 +83,7 @@ class TensorRunner {
   // `done` is called exactly once, also for refusals after queueing; not called when submit itself fails.
   virtual Result<> submit(TensorRequest request, Done done) = 0;
   virtual RunnerStats stats() const = 0;
-  virtual std::vector<DeadLetter> dead_letters() const = 0;
+  virtual std::vector<DeadLetter> dead_letters() const { return {}; }
 };
 
 class EmbeddingRunner {
@@ -95,7 +95,7 @@ class EmbeddingRunner {
   virtual Result<> submit(EmbeddingRequest request, Done done) = 0;
   virtual const engines::TextSessionInfo& session_info() const = 0;
   virtual RunnerStats stats() const = 0;
-  virtual std::vector<DeadLetter> dead_letters() const = 0;
+  virtual std::vector<DeadLetter> dead_letters() const { return {}; }
 };
 
 }  // namespace forebay::scheduling
