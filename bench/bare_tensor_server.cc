@@ -4,15 +4,18 @@
 #include <fmt/format.h>
 #include <onnxruntime_cxx_api.h>
 
+#include <charconv>
 #include <cstdlib>
 #include <glaze/glaze.hpp>
 #include <numeric>
+#include <string_view>
 
-namespace {
+// Outside the unnamed namespace, because glaze looks at its linkage.
 struct Request {
   std::vector<float> input;
 };
 
+namespace {
 class BareModel {
  public:
   explicit BareModel(const char* path) : session_(environment_, path, options()) {
@@ -51,7 +54,8 @@ class BareModel {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  std::uint16_t port = 0;
+  if (argc != 3 || std::from_chars(argv[2], argv[2] + std::string_view(argv[2]).size(), port).ec != std::errc()) return 2;
   ::setenv("ORT_DISABLE_TELEMETRY", "1", 1);
   BareModel model(argv[1]);
   drogon::app()
@@ -67,7 +71,7 @@ int main(int argc, char** argv) {
                        [](const drogon::HttpRequestPtr&, std::function<void(const drogon::HttpResponsePtr&)>&& reply) {
                          reply(drogon::HttpResponse::newHttpResponse());
                        })
-      .addListener("127.0.0.1", static_cast<std::uint16_t>(std::atoi(argv[2])))
+      .addListener("127.0.0.1", port)
       .setThreadNum(2)
       .setLogLevel(trantor::Logger::kError)
       .run();

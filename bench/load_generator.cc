@@ -9,8 +9,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <memory>
+#include <system_error>
 
 #include "base/clock.h"
 #include "base/errors.h"
@@ -94,7 +94,7 @@ Result<> Load::connect(Connection& connection) {
   const std::string host = options_.host == "localhost" ? "127.0.0.1" : options_.host;
   if (::inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1) return fail(kInternalError, "not an IPv4 address: " + host);
   if (::connect(connection.socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return fail(kInternalError, fmt::format("cannot connect to {}:{}: {}", host, options_.port, std::strerror(errno)));
+    return fail(kInternalError, fmt::format("cannot connect to {}:{}: {}", host, options_.port, std::generic_category().message(errno)));
   }
   const int on = 1;
   ::setsockopt(connection.socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

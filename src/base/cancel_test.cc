@@ -23,7 +23,7 @@ TEST(CancelToken, IsNotCancelledUntilSomebodyAsks) {
 
 TEST(CancelToken, KeepsTheFirstReasonInAllItsCopies) {
   const CancelToken token;
-  const CancelToken copy = token;
+  const CancelToken copy = token;  // NOLINT(performance-unnecessary-copy-initialization): the copy is the point
   copy.cancel(CancelReason::kDeadline);
   token.cancel(CancelReason::kShutdown);
   EXPECT_EQ(token.reason(), CancelReason::kDeadline);

@@ -15,7 +15,7 @@ struct ThreadPool::State {
   std::vector<std::jthread> threads;
 };
 
-ThreadPool::ThreadPool(ThreadPoolOptions options) : state_(std::make_unique<State>(options.queue_tasks_max)) {
+ThreadPool::ThreadPool(const ThreadPoolOptions& options) : state_(std::make_unique<State>(options.queue_tasks_max)) {
   for (std::size_t i = 0; i < options.threads; ++i) {
     state_->threads.emplace_back([&tasks = state_->tasks, name = options.name + "-" + std::to_string(i)] {
       name_this_thread(name);

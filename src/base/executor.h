@@ -26,7 +26,7 @@ struct ThreadPoolOptions {
 
 class ThreadPool final : public Executor {
  public:
-  explicit ThreadPool(ThreadPoolOptions options);
+  explicit ThreadPool(const ThreadPoolOptions& options);
   // Closes, runs what is queued, joins.
   ~ThreadPool() override;
   Result<> post(std::move_only_function<void()> task) override;

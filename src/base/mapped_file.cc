@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <string>
+#include <system_error>
 
 #include "base/errors.h"
 #include "base/ids.h"
@@ -33,7 +33,7 @@ class FileDescriptor {
 
 Error open_error(const std::filesystem::path& path, int reason) {
   const ErrorCode& code = reason == ENOENT || reason == ENOTDIR ? kFileNotFound : kFileNotReadable;
-  return {code, fmt::format("cannot open '{}': {}", path.string(), std::strerror(reason))};
+  return {code, fmt::format("cannot open '{}': {}", path.string(), std::generic_category().message(reason))};
 }
 }  // namespace
 

@@ -8,9 +8,9 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <ostream>
+#include <system_error>
 
 #include "base/ids.h"
 #include "base/machine.h"
@@ -92,7 +92,7 @@ Check check_port(const Configuration& configuration) {
   const std::string name = fmt::format("port {}", http.port);
   const int failed = bind_error(http.host, http.port);
   if (failed == 0) return {name, Health::kGood, "free on " + http.host, ""};
-  return {name, Health::kNote, fmt::format("cannot be taken on {}: {}", http.host, std::strerror(failed)),
+  return {name, Health::kNote, fmt::format("cannot be taken on {}: {}", http.host, std::generic_category().message(failed)),
           "choose another with --port, or stop the program that has it"};
 }
 

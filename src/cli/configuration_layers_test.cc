@@ -19,7 +19,6 @@ namespace forebay::cli {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 
 // A folder that goes with the test.
 class Folder {
@@ -212,7 +211,7 @@ struct Bad {
 };
 
 TEST(Configuration, RefusesWhatItCannotMean) {
-  const Bad kBad[] = {
+  static const Bad kBad[] = {
       {"a.yaml", "http: 8080\n", kSettingWrongType, "a.yaml:1"},
       {"a.yaml", "http:\n  port: many\n", kSettingWrongType, "a.yaml:2"},
       {"a.yaml", "http:\n  port: \"8080\"\n", kSettingWrongType, "a.yaml:2"},
@@ -279,9 +278,10 @@ TEST(Configuration, RefusesSettingsThatContradictEachOther) {
   EXPECT_EQ(error.code(), kSettingsConflict);
   EXPECT_THAT(error.message(), HasSubstr("models.tensors.admission.low_watermark must be below models.tensors.admission.high_watermark"));
   EXPECT_THAT(error.message(), HasSubstr("a.yaml:4"));
-  EXPECT_EQ(mistake_in("a.yaml", "models:\n  generation:\n    prompt_chunk_tokens: 513\n").code(), kSettingsConflict);
+  EXPECT_EQ(mistake_in("a.yaml", "models:\n  generation:\n    prompt_chunk_tokens_min: 513\n").code(), kSettingsConflict);
   EXPECT_EQ(
-      mistake_in("a.yaml", "models:\n  generation:\n    step_tokens_max: 16\n    prompt_chunk_tokens: 16\n    sequences_max: 17\n").code(),
+      mistake_in("a.yaml", "models:\n  generation:\n    step_tokens_max: 16\n    prompt_chunk_tokens_min: 16\n    sequences_max: 17\n")
+          .code(),
       kSettingsConflict);
   EXPECT_EQ(mistake_in("a.yaml", "models:\n  models_max: 1\nmodels_served: [a.onnx, b.onnx]\n").code(), kSettingsConflict);
 }
@@ -429,7 +429,7 @@ TEST(Property26, TheLastLayerThatSaysSomethingWins) {
       const auto origin = loaded->origins.find(slot.path);
       RC_ASSERT((origin == loaded->origins.end()) == !winner.contains(slot.path));
       if (origin == loaded->origins.end()) continue;
-      const std::array<std::string_view, 5> kMarks = {"system/config.yaml:", "user/config.yml:", "project.yaml:", "environment ", "--"};
+      constexpr std::array<std::string_view, 5> kMarks = {"system/config.yaml:", "user/config.yml:", "project.yaml:", "environment ", "--"};
       RC_ASSERT(origin->second.find(kMarks[winner[slot.path]]) != std::string::npos);
     }
   }));
@@ -437,7 +437,7 @@ TEST(Property26, TheLastLayerThatSaysSomethingWins) {
 
 TEST(Property27, EveryInvalidValueIsRefusedWithFileAndLine) {
   const Folder folder;
-  const std::map<std::string, std::vector<std::string>> kInvalid = {
+  static const std::map<std::string, std::vector<std::string>> kInvalid = {
       {"http.port", {"-1", "65536", "1e3", "port", "\"80\"", "80 81", "0x50", "[80]", "{a: 1}", "", "18446744073709551616"}},
       {"http.request_timeout", {"30", "-30s", "0.5", "30 y", "s", "25h1", "2d", "true", "[]"}},
       {"http.body_bytes_max", {"-1", "1", "1.5MiB", "MiB", "64 mib", "1PiB", "true"}},

@@ -112,7 +112,7 @@ Result<std::string> png_of(const Tensor& tensor) {
   };
   if (tensor.dtype() == DType::kString) return no_picture();
   TRY_ASSIGN(Tensor picture, without_batch(tensor));
-  const Shape shape = picture.shape();
+  const Shape& shape = picture.shape();
   const auto places = places_in(shape);
   const bool is_batch = shape.size() == 3 && places && !places->channels;
   if (!places || shape.size() > 3 || is_batch || tensor.size() == 0) return no_picture();

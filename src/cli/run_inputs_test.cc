@@ -86,7 +86,7 @@ TEST(RunInputs, RefusesWhatDoesNotFit) {
     std::vector<std::string> positional;
     std::vector<std::string> named;
     const ErrorCode& code;
-  } kBad[] = {
+  } cases[] = {
       {{}, {}, kInputMissing},
       {{"1,2,3", "4,5,6"}, {}, kInputUnknown},
       {{}, {"feature=1,2,3"}, kInputUnknown},
@@ -101,7 +101,7 @@ TEST(RunInputs, RefusesWhatDoesNotFit) {
       {{kExamples + "/digit.npy"}, {}, kInputShape},
       {{kExamples + "/seven.png"}, {}, kInputShape},
   };
-  for (const auto& bad : kBad) {
+  for (const auto& bad : cases) {
     const auto inputs = read(wine(), bad.positional, bad.named);
     const std::string shown = bad.positional.empty() ? "" : bad.positional.front();
     ASSERT_FALSE(inputs) << shown;
@@ -111,7 +111,7 @@ TEST(RunInputs, RefusesWhatDoesNotFit) {
 }
 
 TEST(RunInputs, FitsShapesWithABatchInFrontAndFlatValues) {
-  const auto shape_of = [](tensors::Shape have, tensors::Shape want) {
+  const auto shape_of = [](tensors::Shape have, const tensors::Shape& want) {
     const auto fit = fitted(Tensor::zeros(DType::kFloat32, std::move(have)), want);
     return fit ? tensors::to_string(fit->shape()) : fit.error().code().id();
   };

@@ -19,7 +19,8 @@ std::optional<std::string> sample_input(const formats::ModelDescription& model) 
   std::int64_t count = 1;
   for (const auto dimension : spec.shape) {
     if (dimension == 0 || dimension > kValuesShownMax) return std::nullopt;
-    if ((count *= std::max<std::int64_t>(dimension, 1)) > kValuesShownMax) return std::nullopt;
+    count *= std::max<std::int64_t>(dimension, 1);
+    if (count > kValuesShownMax) return std::nullopt;
   }
   std::string flat = spec.dtype == tensors::DType::kBool ? "false" : "0";
   const std::string one = flat;

@@ -56,14 +56,14 @@ namespace {
 const std::filesystem::path kModels = FOREBAY_EXAMPLE_MODELS;
 
 const Expected& expected() {
-  static const Expected answers = [] {
+  static const Expected kAnswers = [] {
     Expected read;
     const std::string text = read_text_file(kModels / "expected.json", 1 << 20).value();
     const auto error = glz::read<glz::opts{.error_on_unknown_keys = false}>(read, text);
     EXPECT_FALSE(error) << glz::format_error(error, text);
     return read;
   }();
-  return answers;
+  return kAnswers;
 }
 
 // The one output that is a float32 table.

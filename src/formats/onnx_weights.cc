@@ -206,9 +206,9 @@ class WeightsCheck {
     const auto found = tensor.external.find(key);
     if (found == tensor.external.end()) return otherwise;
     std::uint64_t number = 0;
-    const auto* end = found->second.data() + found->second.size();
-    const auto [stop, problem] = std::from_chars(found->second.data(), end, number);
-    if (problem != std::errc() || stop != end) {
+    const std::string_view digits = found->second;
+    const auto [stop, problem] = std::from_chars(digits.begin(), digits.end(), number);
+    if (problem != std::errc() || stop != digits.end()) {
       return fail(kOnnxExternalDataOutOfBounds,
                   fmt::format("the weight '{}' has the {} '{}'", shown(tensor.name), key, shown(found->second)));
     }

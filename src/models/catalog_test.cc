@@ -14,14 +14,14 @@ namespace {
 
 const std::filesystem::path kExamples = FOREBAY_EXAMPLE_MODELS;
 
-ModelSource source(std::string name, std::string version = "1", std::string file = "digits.onnx") {
+ModelSource source(std::string name, std::string version = "1", const std::string& file = "digits.onnx") {
   return {std::move(name), std::move(version), kExamples / file};
 }
 
 // A catalog over the fake engine; real files are read for their descriptions.
 class CatalogTest : public testing::Test {
  protected:
-  Catalog& open(ModelsOptions options = {}, std::size_t budget_bytes = std::size_t{1} << 30) {
+  Catalog& open(const ModelsOptions& options = {}, std::size_t budget_bytes = std::size_t{1} << 30) {
     budget_ = std::make_unique<ByteBudget>(budget_bytes);
     auto engine = std::make_unique<engines::FakeEngine>();
     control_ = &engine->control();

@@ -38,7 +38,7 @@ TEST(ToInput, ShrinksWithEveryPixelCounted) {
 }
 
 TEST(ToInput, KeepsAFlatPictureFlatAtEverySize) {
-  const Tensor picture = grey({37, 53, 3}, std::vector<std::uint8_t>(37 * 53 * 3, 77));
+  const Tensor picture = grey({37, 53, 3}, std::vector<std::uint8_t>(std::size_t{37} * 53 * 3, 77));
   for (const ImageResize resize : {ImageResize::kStretch, ImageResize::kCrop}) {
     for (const auto& [width, height] : {std::pair(1, 1), std::pair(8, 100), std::pair(100, 8), std::pair(53, 37)}) {
       auto options = plain(width, height, ImageChannels::kRgb);

@@ -127,11 +127,11 @@ Result<Value> Evaluator::slice_of(const Node& node, Scope& scope) {
 
 Result<Value> Evaluator::attribute(const Value& object, std::string_view name) {
   if (object.is(Kind::kUndefined)) return fail(kTemplateFailed, object.absence_message());
-  if (name.starts_with('_')) return Value::undefined(name, Absence::kUnsafe, type_name(object).data());
+  if (name.starts_with('_')) return Value::undefined(name, Absence::kUnsafe, type_name(object));
   if (object.is(Kind::kLoop)) return object.loop().member(name);
   TRY_ASSIGN(const Value method, find_method(heap_, object, name));
   if (!method.is(Kind::kUndefined)) return method;
-  if (changes_its_receiver(object, name)) return Value::undefined(name, Absence::kUnsafe, type_name(object).data());
+  if (changes_its_receiver(object, name)) return Value::undefined(name, Absence::kUnsafe, type_name(object));
   const Value* found = object.is(Kind::kDict)        ? object.dict().find(name)
                        : object.is(Kind::kNamespace) ? object.space().members.find(name)
                                                      : nullptr;
@@ -140,7 +140,7 @@ Result<Value> Evaluator::attribute(const Value& object, std::string_view name) {
     return object.list().items[name == "list" ? 1 : 0];
   }
   if (object.is(Kind::kCallable) && name == "name") return Value::string(object.callable().name);
-  return Value::undefined(name, Absence::kMember, type_name(object).data());
+  return Value::undefined(name, Absence::kMember, type_name(object));
 }
 
 Result<Value> Evaluator::item(const Value& object, const Value& key) {
@@ -172,7 +172,7 @@ Result<Value> Evaluator::item(const Value& object, const Value& key) {
   }
   if (key.is(Kind::kString)) return attribute(object, key.text());
   TRY_ASSIGN(const std::string_view shown, text_of(heap_, key));
-  return Value::undefined(shown, Absence::kMember, type_name(object).data());
+  return Value::undefined(shown, Absence::kMember, type_name(object));
 }
 
 Result<Value> Evaluator::path(const Value& object, const Value& steps) {

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "text/jinja_ast.h"
 #include "text/jinja_token_stream.h"
 

@@ -74,8 +74,8 @@ Result<> sort_by_key(Evaluator& evaluator, std::vector<Keyed>& keyed, bool desce
   std::optional<Error> problem;
   std::ranges::stable_sort(keyed, [&](const Keyed& a, const Keyed& b) {
     if (problem) return false;
-    Result<bool> is_less = descending ? less(evaluator.heap(), b.key, a.key) : less(evaluator.heap(), a.key, b.key);
-    if (!is_less) problem = std::move(is_less).error();
+    const Result<bool> is_less = descending ? less(evaluator.heap(), b.key, a.key) : less(evaluator.heap(), a.key, b.key);
+    if (!is_less) problem = is_less.error();
     return is_less.value_or(false);
   });
   if (problem) return fail(*std::move(problem));

@@ -5,13 +5,17 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/result.h"
 #include "text/jinja_ast.h"
 #include "text/jinja_objects.h"
 #include "text/jinja_value.h"
 
 namespace forebay::text::jinja {
+
+class Evaluator;
 
 struct Loop {
  public:

@@ -13,6 +13,10 @@
 
 namespace forebay::text::jinja {
 
+class Evaluator;
+struct Node;
+struct Scope;
+
 // What Python makes of a run of values: they differ in how they print, compare and count.
 enum class ListFlavor : std::uint8_t { kList, kTuple, kGroup, kGenerator, kRange, kKeys, kValues, kItems };
 

@@ -251,7 +251,7 @@ Result<Value> search(Evaluator& evaluator, const Value& self, Arguments& argumen
   if (start > length) return Value::integer(-1);
   return Value::integer(start + static_cast<std::int64_t>(count_code_points(window.text().substr(0, found))));
 }
-Result<Value> find_method_(Evaluator& evaluator, const Value& self, Arguments& arguments) {
+Result<Value> find_first_method(Evaluator& evaluator, const Value& self, Arguments& arguments) {
   return search(evaluator, self, arguments, false, false);
 }
 Result<Value> rfind_method(Evaluator& evaluator, const Value& self, Arguments& arguments) {
@@ -374,7 +374,7 @@ Builtin find_string_method(std::string_view name) {
       {"center", center_method},
       {"count", count_method},
       {"endswith", endswith},
-      {"find", find_method_},
+      {"find", find_first_method},
       {"format", format_method},
       {"index", index_method},
       {"isalnum", all_characters<is_alphanumeric>},

@@ -150,9 +150,7 @@ std::string json_string(std::string_view text, bool ascii_only) {
         special != std::string_view::npos) {
       out += '\\';
       out += kLetters[special];
-    } else if (c.value < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(c.value));
-    } else if (c.value == kInvalid || c.value < 0x80 || !ascii_only) {
+    } else if (c.value >= 0x20 && (c.value == kInvalid || c.value < 0x80 || !ascii_only)) {
       out += text.substr(at, c.bytes);
     } else if (c.value < 0x10000) {
       out += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(c.value));
@@ -288,7 +286,8 @@ std::string float_repr(double value) {
   const auto [end, problem] = std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::scientific);
   const std::string_view scientific(buffer, static_cast<std::size_t>(end - buffer));
   const std::size_t e = scientific.find('e');
-  const int exponent = std::atoi(std::string(scientific.substr(e + 1)).c_str());
+  int exponent = 0;
+  std::from_chars(buffer + e + (scientific[e + 1] == '+' ? 2 : 1), end, exponent);
   // Python writes the shortest digits that read back, plain between 1e-4 and 1e16.
   if (exponent < -4 || exponent >= 16)
     return fmt::format("{}e{}{:02}", scientific.substr(0, e), exponent < 0 ? '-' : '+', std::abs(exponent));

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "text/jinja_ast.h"
 #include "text/jinja_lexer.h"
 

@@ -1,9 +1,8 @@
-#include "text/jinja_objects.h"
 #include "text/jinja_value.h"
 
 #include <fmt/format.h>
 
-#include <cstring>
+#include "text/jinja_objects.h"
 
 namespace forebay::text::jinja {
 
@@ -28,13 +27,13 @@ bool same_key(const Value& a, const Value& b) {
 }
 }  // namespace
 
-Value Value::undefined(std::string_view name, Absence absence, const char* owner) {
+Value Value::undefined(std::string_view name, Absence absence, std::string_view owner) {
   Value v;
   v.text_ = name.data();
   v.size_ = name.size();
   v.absence_ = absence;
-  v.owner_ = owner;
-  v.owner_bytes_ = owner == nullptr ? 0 : static_cast<std::uint32_t>(std::strlen(owner));
+  v.owner_ = owner.data();
+  v.owner_bytes_ = static_cast<std::uint32_t>(owner.size());
   return v;
 }
 

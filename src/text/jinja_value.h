@@ -2,25 +2,18 @@
 // Threads: confined to one rendering. Owner: values borrow from the Heap of their rendering or from the compiled template.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
-
-#include "base/result.h"
 
 namespace forebay::text::jinja {
 
-class Evaluator;
 struct Callable;
 struct Dict;
 struct List;
 struct Loop;
 struct Namespace;
-struct Node;
-struct Scope;
 
 enum class Kind : std::uint8_t { kUndefined, kNone, kBool, kInteger, kFloat, kString, kList, kDict, kNamespace, kCallable, kLoop };
 
@@ -78,7 +71,7 @@ class Value {
     return v;
   }
   // `owner` is the Python type that lacks the member; must be a literal.
-  static Value undefined(std::string_view name, Absence absence = Absence::kName, const char* owner = nullptr);
+  static Value undefined(std::string_view name, Absence absence = Absence::kName, std::string_view owner = {});
 
   Kind kind() const { return kind_; }
   bool is(Kind kind) const { return kind_ == kind; }

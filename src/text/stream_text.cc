@@ -1,6 +1,8 @@
 #include "text/stream_text.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <utility>
 
 namespace forebay::text {
 

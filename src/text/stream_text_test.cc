@@ -25,7 +25,7 @@ std::string decode_naively(const std::string& bytes) {
     return (b(0) & 0xF8) == 0xF0 && value >= 0x10000 && value <= 0x10FFFF;
   };
   // Some continuation makes it a character.
-  const auto can_begin = [&](std::string s) {
+  const auto can_begin = [&](const std::string& s) {
     for (const int second : {0x80, 0x90, 0x9F, 0xA0, 0xBF}) {
       std::string longer = s;
       if (longer.size() == 1) longer += static_cast<char>(second);

@@ -18,6 +18,7 @@ BANNED = [
     (r"\.detach\(\)", r"^src/", "join it: std::jthread, or a pool"),
     (r"\bsleep_for\b|\bsleep_until\b|\busleep\(", r"^(src|bench)/", "wait on a condition or a clock that tests can move"),
     (r"\btime\.sleep\(", r"^tests/test_", "poll with a deadline: wait_until in tests/conftest.py"),
+    (r"\b(strerror|strtok|localtime|gmtime|asctime|ctime|srand|rand|readdir)\(", r"^(src|bench)/", "a function without a hidden buffer: std::generic_category().message(), std::chrono, <random>"),
     (r"\bTODO\b|\bFIXME\b|\bXXX\b|\bHACK\b", r"^(src|bench|tests|cmake)/(?!house/)", "a line in docs/roadmap.md"),
     (r"GTEST_SKIP|DISABLED_|pytest\.mark\.(skip|xfail)|pytest\.skip", r"^(src|tests)/(?!house/|test_house_rules)", "delete the test or make it run"),
     (r"^\s*using namespace\b", r"^src/.*\.h$", "qualify the names"),

@@ -8,8 +8,7 @@
 
 #include "text/chat_template.h"
 
-namespace {
-
+// Outside the unnamed namespace, because glaze looks at their linkage.
 struct Question {
   std::string source;
   glz::raw_json variables;
@@ -21,6 +20,8 @@ struct Answer {
   std::optional<std::string> error;
   std::optional<std::string> message;
 };
+
+namespace {
 
 Answer answer(const std::string& line) {
   Question question;

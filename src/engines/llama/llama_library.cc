@@ -35,8 +35,8 @@ LlamaLibrary start() {
 }  // namespace
 
 const LlamaLibrary& llama_library() {
-  static const LlamaLibrary library = start();
-  return library;
+  static const LlamaLibrary kLibrary = start();
+  return kLibrary;
 }
 
 LlamaErrorLog::LlamaErrorLog() { collecting = this; }

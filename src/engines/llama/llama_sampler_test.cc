@@ -14,8 +14,8 @@ namespace {
 class LlamaSampling : public ::testing::Test {
  protected:
   static LoadedModel& model() {
-    static const auto loaded = load_model(std::filesystem::path(FOREBAY_EXAMPLE_MODELS) / "chat.gguf").value();
-    return *loaded;
+    static const auto kLoaded = load_model(std::filesystem::path(FOREBAY_EXAMPLE_MODELS) / "chat.gguf").value();
+    return *kLoaded;
   }
   std::unique_ptr<Sampler> sampler(const SamplingOptions& options) { return model().make_sampler(options).value(); }
   void expect_refused(const SamplingOptions& options, std::string_view field) {

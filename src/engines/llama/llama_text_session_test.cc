@@ -21,12 +21,12 @@ namespace {
 const std::filesystem::path kModels = FOREBAY_EXAMPLE_MODELS;
 
 LoadedModel& chat_model() {
-  static const auto loaded = load_model(kModels / "chat.gguf").value();
-  return *loaded;
+  static const auto kLoaded = load_model(kModels / "chat.gguf").value();
+  return *kLoaded;
 }
 LoadedModel& embedding_model() {
-  static const auto loaded = load_model(kModels / "embed.gguf").value();
-  return *loaded;
+  static const auto kLoaded = load_model(kModels / "embed.gguf").value();
+  return *kLoaded;
 }
 
 std::unique_ptr<TextSession> open(const TextSessionOptions& options = {.context_tokens = 1024, .sequences_max = 4}) {

@@ -31,8 +31,8 @@ std::unexpected<Error> unsupported(const std::string& name, std::string_view wha
 }
 
 const Ort::MemoryInfo& cpu_memory() {
-  static const Ort::MemoryInfo memory = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault);
-  return memory;
+  static const Ort::MemoryInfo kMemory = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault);
+  return kMemory;
 }
 
 Ort::Value string_value_of(const Tensor& tensor) {

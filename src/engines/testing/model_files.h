@@ -40,9 +40,9 @@ class ModelFolder {
 
 // Reads and loads with the engine that runs it; the first error of the way.
 inline Result<std::shared_ptr<LoadedModel>> load_model(const std::filesystem::path& path, const LoadOptions& options = {.threads = 2}) {
-  static const auto engines = make_engines();
+  static const auto kEngines = make_engines();
   TRY_ASSIGN(const auto description, formats::read_model(path));
-  TRY_ASSIGN(Engine * engine, engine_for(description, engines));
+  TRY_ASSIGN(Engine * engine, engine_for(description, kEngines));
   return engine->load(path, description, options);
 }
 
