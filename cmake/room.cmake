@@ -67,7 +67,8 @@ function(room name)
   share_precompiled_headers(room_${name})
   set(visible ${R_PUBLIC} ${R_FAKES})
   list(TRANSFORM visible PREPEND ${name}/)
-  set_target_properties(room_${name} PROPERTIES ROOM_VISIBLE "${visible}")
+  # No <target>_EXPORTS: a macro that differs from room to room would keep shared rooms from sharing the precompiled headers.
+  set_target_properties(room_${name} PROPERTIES ROOM_VISIBLE "${visible}" DEFINE_SYMBOL "")
 
   if(R_FAKES AND FOREBAY_TESTS)
     add_library(room_${name}_fakes STATIC ${R_FAKES})
@@ -103,6 +104,7 @@ function(room name)
       continue()
     endif()
     target_link_libraries(${target} PRIVATE project_options room_${name} ${uses} fmt::fmt)
+    target_compile_definitions(${target} PRIVATE FOREBAY_EXAMPLE_MODELS="${PROJECT_SOURCE_DIR}/examples/models")
   endforeach()
 
   foreach(source IN LISTS R_BENCH)
