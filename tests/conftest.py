@@ -117,6 +117,20 @@ class Server:
         assert status == 0, f"the server ended with {status}:\n{self.log}"
 
 
+def eventually(condition, seconds=10):
+    """Waits for a condition that other threads bring about; the server is asked again and again."""
+    until = time.monotonic() + seconds
+    pause = threading.Event()  # never set: the server gets a moment to work between two questions
+    while not condition():
+        assert time.monotonic() < until, "the condition did not come true"
+        pause.wait(0.005)
+
+
+def runner(server, name="chat"):
+    """The statistics of one model's runner."""
+    return next(model for model in server.get("/server/stats").json()["models"] if model["name"] == name)["runner"]
+
+
 @pytest.fixture
 def forebay(tmp_path):
     """Runs one command to its end."""

@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from conftest import EXAMPLES
+from conftest import EXAMPLES, eventually, runner
 
 DIGITS = EXAMPLES / "digits.onnx"
 CHAT = EXAMPLES / "chat.gguf"
@@ -34,20 +34,6 @@ def raw(server, request):
         sock.sendall(request)
         head, _, body = read_all(sock).partition(b"\r\n\r\n")
     return int(head.split()[1]), json.loads(body) if body else None
-
-
-def eventually(condition, seconds=10):
-    """Waits for a condition that other threads bring about; the server is asked again and again."""
-    until = time.monotonic() + seconds
-    pause = threading.Event()  # never set: the server gets a moment to work between two questions
-    while not condition():
-        assert time.monotonic() < until, "the condition did not come true"
-        pause.wait(0.005)
-
-
-def runner(server, name="chat"):
-    """The statistics of one model's runner."""
-    return next(model for model in server.get("/server/stats").json()["models"] if model["name"] == name)["runner"]
 
 
 # --- bodies and heads

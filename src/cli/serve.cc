@@ -90,7 +90,7 @@ Result<> serve(const ServeOptions& options, const ServeEvents& events) {
   ByteBudget budget(budget_bytes(options.memory_budget_bytes));
   PressureGauge pressure;
   telemetry::Metrics metrics;
-  telemetry::ServingMetrics serving_metrics(metrics);
+  telemetry::ServingMetrics serving_metrics(metrics, {.clock = &clock});
   serving_metrics.budget_bytes_max.set(static_cast<double>(budget.bytes_max()));
   serving_metrics.note_build(std::string(program_version()));
   TRY_ASSIGN(const auto gatekeeper, accounts::Gatekeeper::create(options.accounts));

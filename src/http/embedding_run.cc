@@ -128,7 +128,7 @@ Result<> start(const ExchangePtr& exchange, EmbeddingOrder order, std::function<
   }
   scheduling::EmbeddingRequest request{.ticket = exchange->ticket(), .texts = {}};
   TRY_ASSIGN(request.texts, tokenized(*model, order));
-  exchange->keep(model);
+  exchange->keep(model, &exchange->parts().context.serving_metrics->for_model(model->name));
   auto submitted = model->embedding->submit(std::move(request), [exchange, name = model->name, dimensions = order.dimensions,
                                                                  to_json = std::move(to_json)](
                                                                     Result<scheduling::EmbeddingAnswer> answer) mutable {

@@ -316,8 +316,9 @@ void Exchange::on_pool(std::move_only_function<void()> work) {
   if (!posted) refuse(Error(posted.error()).with_retry_after(std::chrono::seconds(1)));
 }
 
-void Exchange::keep(std::shared_ptr<void> work) {
+void Exchange::keep(std::shared_ptr<void> work, telemetry::ModelMetrics* counted) {
   auto kept = kept_.lock();
+  kept->counted = counted;
   if (!kept->ended) std::swap(kept->work, work);
 }
 
@@ -360,6 +361,7 @@ void Exchange::end() {
     auto kept = kept_.lock();
     kept->ended = true;
     std::swap(work, kept->work);
+    if (kept->counted != nullptr && status_ == 200) kept->counted->request_seconds.observe(took.count());
   }
   silent_ = nullptr;
   respond_ = nullptr;  // it holds the connection, which must not end on another thread

@@ -80,7 +80,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   // Kept until the exchange has ended: what computes the answer. Completions that a runner holds must not keep its model alive
   // themselves: the last of them would destroy the runner on the runner's own thread.
-  void keep(std::shared_ptr<void> work);
+  // `counted`: the model that the request's time counts for.
+  void keep(std::shared_ptr<void> work, telemetry::ModelMetrics* counted = nullptr);
   // On the loop: runs `then` there, once, when nothing was sent for keep_alive_interval.
   void when_silent(std::function<void()> then) { silent_ = std::move(then); }
 
@@ -131,6 +132,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::function<void()> silent_;
   struct Kept {
     std::shared_ptr<void> work;
+    telemetry::ModelMetrics* counted = nullptr;
     bool ended = false;
   };
   Synchronized<Kept> kept_;

@@ -64,7 +64,7 @@ Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string&
 
 void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,
                     std::function<void(Result<scheduling::TensorAnswer> answer)> then) {
-  exchange->keep(model);
+  exchange->keep(model, &exchange->parts().context.serving_metrics->for_model(model->name));
   request.ticket = exchange->ticket();
   auto submitted = model->tensors->submit(std::move(request), [exchange, then](Result<scheduling::TensorAnswer> answer) mutable {
     // On the engine's thread: nothing but the hop.

@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "base/synchronized.h"
+#include "telemetry/percentiles.h"
 #include "telemetry/self_metrics.h"
 
 namespace forebay::telemetry {
@@ -80,6 +81,11 @@ void append_process(std::vector<prometheus::MetricFamily>& families) {
 void Counter::increment(double by) const {
   if (counter_ != nullptr) static_cast<prometheus::Counter*>(counter_)->Increment(by);
 }
+void Counter::advance_to(double total) const {
+  if (counter_ == nullptr) return;
+  auto& counter = *static_cast<prometheus::Counter*>(counter_);
+  if (const double missing = total - counter.Value(); missing > 0) counter.Increment(missing);
+}
 void Gauge::set(double value) const {
   if (gauge_ != nullptr) static_cast<prometheus::Gauge*>(gauge_)->Set(value);
 }
@@ -88,6 +94,7 @@ void Gauge::add(double by) const {
 }
 void Histogram::observe(double value) const {
   if (histogram_ != nullptr) static_cast<prometheus::Histogram*>(histogram_)->Observe(value);
+  if (recent_ != nullptr) recent_->record(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(value)));
 }
 
 struct Metrics::State {

@@ -11,11 +11,15 @@
 
 namespace forebay::telemetry {
 
+class Percentiles;
+
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
 class Counter {
  public:
   void increment(double by = 1) const;
+  // For what somebody else counts: up to this total, never down. Callers take turns.
+  void advance_to(double total) const;
 
  private:
   friend class Metrics;
@@ -35,10 +39,13 @@ class Gauge {
 class Histogram {
  public:
   void observe(double value) const;
+  // From now on every value, in seconds, goes there too.
+  void also_to(Percentiles& recent) { recent_ = &recent; }
 
  private:
   friend class Metrics;
   void* histogram_ = nullptr;
+  Percentiles* recent_ = nullptr;
 };
 
 struct MetricsOptions {

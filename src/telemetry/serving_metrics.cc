@@ -6,6 +6,22 @@
 
 namespace forebay::telemetry {
 
+struct ModelMetrics::Recent {
+  explicit Recent(const Clock& clock) : queue(clock), inference(clock), time_to_first_token(clock), inter_token(clock), request(clock) {}
+  Percentiles queue;
+  Percentiles inference;
+  Percentiles time_to_first_token;
+  Percentiles inter_token;
+  Percentiles request;
+};
+
+std::optional<RecentLatencies> ModelMetrics::recent() const {
+  if (recent_state == nullptr) return std::nullopt;
+  const auto& state = *recent_state;
+  return RecentLatencies{state.queue.summary(), state.inference.summary(), state.time_to_first_token.summary(), state.inter_token.summary(),
+                         state.request.summary()};
+}
+
 namespace {
 
 // From a small model's 0.1 ms to a long answer's minutes.
@@ -17,6 +33,16 @@ const std::vector<double>& seconds_bounds() {
 const std::vector<double>& batch_bounds() {
   static const std::vector<double> kBounds = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
   return kBounds;
+}
+
+void remember(ModelMetrics& model, const Clock& clock) {
+  model.recent_state = std::make_shared<ModelMetrics::Recent>(clock);
+  auto& recent = *model.recent_state;
+  model.queue_seconds.also_to(recent.queue);
+  model.inference_seconds.also_to(recent.inference);
+  model.time_to_first_token_seconds.also_to(recent.time_to_first_token);
+  model.inter_token_seconds.also_to(recent.inter_token);
+  model.request_seconds.also_to(recent.request);
 }
 
 ModelMetrics make_model(Metrics& metrics, const std::string& model) {
@@ -37,7 +63,9 @@ ModelMetrics make_model(Metrics& metrics, const std::string& model) {
       .queued = gauge("forebay_requests_queued", "Requests that wait"),
       .running = gauge("forebay_requests_running", "Requests or sequences that are being worked on"),
       .cells_used = gauge("forebay_kv_cells_used", "KV cache cells in use"),
-      .cells_max = gauge("forebay_kv_cells_max", "KV cache cells there are")};
+      .cells_max = gauge("forebay_kv_cells_max", "KV cache cells there are"),
+      .request_seconds = seconds("forebay_model_request_seconds", "Time between the arrival of a request and the end of its answer"),
+      .recent_state = nullptr};
 }
 
 struct Route {
@@ -99,7 +127,11 @@ ServingMetrics::~ServingMetrics() = default;
 ModelMetrics& ServingMetrics::for_model(const std::string& model) {
   auto models = state_->models.lock();
   return member_of(*models, model, state_->options.names_max,
-                   [this](const std::string& name) { return std::make_unique<ModelMetrics>(make_model(state_->metrics, name)); });
+                   [this](const std::string& name) { 
+                     auto made = std::make_unique<ModelMetrics>(make_model(state_->metrics, name));
+                     if (state_->options.clock != nullptr) remember(*made, *state_->options.clock);
+                     return made;
+                   });
 }
 
 RouteMetrics& ServingMetrics::for_route(const std::string& route) {

@@ -4,11 +4,23 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "telemetry/metrics.h"
+#include "telemetry/percentiles.h"
 
 namespace forebay::telemetry {
+
+// The last minute of one model.
+struct RecentLatencies {
+  LatencySummary queue;
+  LatencySummary inference;
+  LatencySummary time_to_first_token;
+  LatencySummary inter_token;
+  LatencySummary request;  // of answers with status 200
+};
 
 // What one model counts (label `model`). Default-made: counts nothing.
 struct ModelMetrics {
@@ -25,6 +37,12 @@ struct ModelMetrics {
   Gauge running;
   Gauge cells_used;
   Gauge cells_max;
+  Histogram request_seconds;
+
+  // Nothing when there was no clock to know the last minute by.
+  std::optional<RecentLatencies> recent() const;
+  struct Recent;
+  std::shared_ptr<Recent> recent_state;
 };
 
 // What one route counts (label `route`).
@@ -34,6 +52,7 @@ struct RouteMetrics {
 
 struct ServingMetricsOptions {
   std::size_t names_max = 1'000;  // models, and routes; what comes beyond them shares the member "other"
+  const Clock* clock = nullptr;   // of the percentiles; null: there are none. Outlives the metrics.
 };
 
 class ServingMetrics {

@@ -5,6 +5,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/testing/virtual_clock.h"
+
 namespace forebay::telemetry {
 namespace {
 
@@ -80,6 +82,47 @@ TEST(ServingMetrics, LoseNoCountWhenThreadsShareThem) {
   }
   EXPECT_TRUE(has(metrics, "forebay_requests_total{route=\"chat\",status=\"200\"} 1000"));
   EXPECT_TRUE(has(metrics, "forebay_request_seconds_count{route=\"chat\"} 2000"));
+}
+
+TEST(ServingMetrics, KnowsTheLastMinuteOfEachModel) {
+  Metrics metrics;
+  VirtualClock clock;
+  ServingMetrics serving(metrics, {.clock = &clock});
+  auto& model = serving.for_model("m");
+  for (int i = 1; i <= 100; ++i) model.queue_seconds.observe(0.001 * i);
+  model.inter_token_seconds.observe(0.5);
+  const auto recent = serving.for_model("m").recent();
+  ASSERT_TRUE(recent);
+  EXPECT_EQ(recent->queue.count, 100U);
+  EXPECT_NEAR(std::chrono::duration<double>(recent->queue.p50).count(), 0.050, 0.002);
+  EXPECT_NEAR(std::chrono::duration<double>(recent->queue.p99).count(), 0.099, 0.004);
+  EXPECT_EQ(recent->inter_token.count, 1U);
+  EXPECT_EQ(recent->request.count, 0U);
+  clock.advance(std::chrono::seconds(71));
+  EXPECT_EQ(serving.for_model("m").recent()->queue.count, 0U);
+  EXPECT_FALSE(ServingMetrics(metrics).for_model("m").recent());
+  EXPECT_FALSE(ModelMetrics().recent());
+}
+
+TEST(ServingMetrics, CountsRefusalsByReasonAndSaysTheVersion) {
+  Metrics metrics;
+  ServingMetrics serving(metrics);
+  serving.count_refused("overloaded");
+  serving.count_refused("overloaded");
+  serving.note_build("1.2.3");
+  EXPECT_NE(metrics.render().find("forebay_refused_total{reason=\"overloaded\"} 2"), std::string::npos);
+  EXPECT_NE(metrics.render().find("forebay_build_info{version=\"1.2.3\"} 1"), std::string::npos);
+}
+
+TEST(Counter, AdvancesToATotalAndNeverGoesDown) {
+  Metrics metrics;
+  const auto counter = metrics.counter("c_total", "c");
+  counter.advance_to(5);
+  counter.advance_to(3);
+  EXPECT_NE(metrics.render().find("c_total 5"), std::string::npos);
+  counter.advance_to(8);
+  EXPECT_NE(metrics.render().find("c_total 8"), std::string::npos);
+  Counter().advance_to(1);
 }
 
 }  // namespace

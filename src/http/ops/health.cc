@@ -1,6 +1,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/ops/handlers.h"
+#include "models/served_model.h"
 
 namespace forebay::http::ops {
 
@@ -10,6 +11,7 @@ struct StateCounts {
   std::size_t ready = 0;
   std::size_t loading = 0;
   std::size_t failed = 0;
+  std::size_t breakers_open = 0;
 };
 
 StateCounts count_states(const models::Catalog& catalog) {
@@ -21,6 +23,7 @@ StateCounts count_states(const models::Catalog& catalog) {
       ++counts.failed;
     else
       ++counts.loading;
+    if (status.model != nullptr && status.model->stats().breaker != "closed") ++counts.breakers_open;
   }
   return counts;
 }
@@ -32,7 +35,9 @@ std::string health_body(const Exchange& exchange, std::string_view status) {
   const std::chrono::duration<double> up = parts.context.clock->now() - parts.started;
   JsonWriter json;
   json.object().field("status", status).field("uptime_seconds", up.count()).field("version", parts.context.version);
-  json.key("models").object().field("ready", counts.ready).field("loading", counts.loading).field("failed", counts.failed).end().end();
+  json.key("models").object().field("ready", counts.ready).field("loading", counts.loading).field("failed", counts.failed).end();
+  if (parts.context.pressure != nullptr) json.field("memory_pressure", name_of(parts.context.pressure->level()));
+  json.key("breakers_open").value(counts.breakers_open).end();
   return json.take();
 }
 

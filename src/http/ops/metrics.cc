@@ -1,14 +1,50 @@
+#include <array>
+
 #include "base/byte_budget.h"
 #include "http/exchange.h"
 #include "http/ops/handlers.h"
+#include "models/served_model.h"
 
 namespace forebay::http::ops {
 
+namespace {
+
+double number(auto value) { return static_cast<double>(value); }
+
+double breaker_number(std::string_view state) { return state == "closed" ? 0 : state == "open" ? 2 : 1; }
+
+// What the runners count themselves, brought up to date when somebody looks.
+void note_runner(telemetry::Metrics& metrics, const std::string& model, const scheduling::RunnerStats& stats) {
+  const telemetry::Labels labels = {{"model", model}};
+  metrics.gauge("forebay_breaker_state", "0 closed, 1 half open, 2 open: the model refuses at once", labels)
+      .set(breaker_number(stats.breaker));
+  metrics.counter("forebay_breaker_openings_total", "Times the model's breaker opened", labels).advance_to(number(stats.breaker_openings));
+  metrics.counter("forebay_dead_letters_total", "Requests that were accepted and could not be served", labels)
+      .advance_to(number(stats.dead_letters));
+  metrics.counter("forebay_worker_restarts_total", "Workers that were opened again after a failure", labels)
+      .advance_to(number(stats.restarts));
+  metrics.counter("forebay_retries_total", "Requests that went on with another worker after a failure", labels)
+      .advance_to(number(stats.retries));
+  constexpr std::array kStates = {"healthy", "suspect", "removed", "probation", "draining"};
+  if (stats.worker_list.empty()) return;
+  for (const char* state : kStates) {
+    const auto count = std::ranges::count(stats.worker_list, state, &scheduling::WorkerListing::state);
+    metrics.gauge("forebay_workers", "Workers of the model by their state", {{"model", model}, {"state", state}}).set(number(count));
+  }
+}
+
+}  // namespace
+
 void metrics(const ExchangePtr& exchange) {
-  const auto& context = exchange->parts().context;
+  auto& parts = exchange->parts();
+  const auto& context = parts.context;
+  const auto scraping = parts.scraping.lock();
   if (context.budget != nullptr) {
-    context.serving_metrics->budget_bytes_held.set(static_cast<double>(context.budget->bytes_held()));
-    context.serving_metrics->budget_bytes_max.set(static_cast<double>(context.budget->bytes_max()));
+    context.serving_metrics->budget_bytes_held.set(number(context.budget->bytes_held()));
+    context.serving_metrics->budget_bytes_max.set(number(context.budget->bytes_max()));
+  }
+  for (const auto& status : context.catalog->list()) {
+    if (status.model != nullptr) note_runner(*context.metrics, status.name, status.model->stats());
   }
   exchange->answer({.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = context.metrics->render()});
 }

@@ -1,10 +1,28 @@
 #include "base/byte_budget.h"
 #include "http/exchange.h"
 #include "http/ops/handlers.h"
+#include "http/ops/worker_json.h"
 
 namespace forebay::http::ops {
 
 namespace {
+
+void write_summary(JsonWriter& json, std::string_view name, const telemetry::LatencySummary& summary) {
+  const auto milliseconds = [](std::chrono::nanoseconds time) { return std::chrono::duration<double, std::milli>(time).count(); };
+  json.key(name).object().field("count", summary.count).field("per_second", summary.per_second);
+  json.field("mean", milliseconds(summary.mean)).field("p50", milliseconds(summary.p50)).field("p90", milliseconds(summary.p90));
+  json.field("p99", milliseconds(summary.p99)).field("max", milliseconds(summary.max)).end();
+}
+
+void write_latencies(JsonWriter& json, const telemetry::RecentLatencies& recent) {
+  json.key("last_minute_ms").object();
+  write_summary(json, "queue", recent.queue);
+  write_summary(json, "time_to_first_token", recent.time_to_first_token);
+  write_summary(json, "inter_token", recent.inter_token);
+  write_summary(json, "inference", recent.inference);
+  write_summary(json, "request", recent.request);
+  json.end();
+}
 
 void write_runner(JsonWriter& json, const scheduling::RunnerStats& stats) {
   json.object()
@@ -15,10 +33,15 @@ void write_runner(JsonWriter& json, const scheduling::RunnerStats& stats) {
   json.field("accepted", stats.accepted).field("refused", stats.refused).field("finished", stats.finished).field("failed", stats.failed);
   json.field("cancelled", stats.cancelled).field("steps", stats.steps).field("rows", stats.rows);
   json.field("rows_per_step", stats.steps == 0 ? 0.0 : static_cast<double>(stats.rows) / static_cast<double>(stats.steps));
-  json.field("cells_used", stats.cells_used).field("cells_max", stats.cells_max).end();
+  json.field("cells_used", stats.cells_used).field("cells_max", stats.cells_max);
+  json.key("breaker").object().field("state", stats.breaker).field("openings", stats.breaker_openings).end();
+  json.field("dead_letters", stats.dead_letters).field("restarts", stats.restarts).field("retries", stats.retries);
+  json.key("worker_list").array();
+  for (const auto& worker : stats.worker_list) write_worker(json, worker);
+  json.end().end();
 }
 
-void write_model(JsonWriter& json, const models::ModelStatus& status) {
+void write_model(JsonWriter& json, const models::ModelStatus& status, telemetry::ServingMetrics& metrics) {
   json.object().field("name", status.name).field("version", status.version).field("state", name_of(status.state));
   if (status.error) json.key("error").object().field("code", status.error->code().id()).field("message", status.error->message()).end();
   if (status.model != nullptr) {
@@ -26,6 +49,7 @@ void write_model(JsonWriter& json, const models::ModelStatus& status) {
     json.field("memory_bytes", status.model->memory.bytes()).field("load_ms", status.model->load_time.count());
     json.key("runner");
     write_runner(json, status.model->stats());
+    if (const auto recent = metrics.for_model(status.name).recent()) write_latencies(json, *recent);
   }
   json.end();
 }
@@ -41,10 +65,15 @@ void stats(const ExchangePtr& exchange) {
   json.key("requests").object().field("total", parts.requests.load()).field("in_flight", parts.in_flight.load());
   json.field("in_flight_max", parts.options.concurrent_requests_max).end();
   if (context.budget != nullptr) {
-    json.key("memory").object().field("held_bytes", context.budget->bytes_held()).field("max_bytes", context.budget->bytes_max()).end();
+    json.key("memory").object().field("held_bytes", context.budget->bytes_held()).field("max_bytes", context.budget->bytes_max());
+    if (context.pressure != nullptr) {
+      json.field("pressure", name_of(context.pressure->level())).field("rising", context.pressure->rising());
+      json.field("used_bytes", context.pressure->used_bytes()).field("limit_bytes", context.pressure->limit_bytes());
+    }
+    json.end();
   }
   json.key("models").array();
-  for (const auto& status : context.catalog->list()) write_model(json, status);
+  for (const auto& status : context.catalog->list()) write_model(json, status, *context.serving_metrics);
   json.end().end();
   exchange->answer_json(json.take());
 }
