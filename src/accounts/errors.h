@@ -12,7 +12,10 @@ inline constexpr ErrorCode kKeyWrong{6001, "api_key_wrong", ErrorKind::kUnauthen
                                      "check the key for missing characters; it is compared byte by byte"};
 inline constexpr ErrorCode kBadKey{6002, "bad_api_key_setting", ErrorKind::kInvalidArgument, "A configured API key cannot be used.",
                                    "use at least 8 printable ASCII characters without spaces, and at most 1,000 keys"};
+inline constexpr ErrorCode kAdminNeedsKey{6003, "admin_needs_key", ErrorKind::kPermissionDenied,
+                                          "Routes that change the server are closed while it has no API key.",
+                                          "start it with --api-key KEY or accounts.api_keys, and send the key"};
 
-inline constexpr const ErrorCode* kAccountsErrors[] = {&kKeyMissing, &kKeyWrong, &kBadKey};
+inline constexpr const ErrorCode* kAccountsErrors[] = {&kKeyMissing, &kKeyWrong, &kBadKey, &kAdminNeedsKey};
 
 }  // namespace forebay::accounts

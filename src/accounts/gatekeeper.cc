@@ -37,6 +37,11 @@ Result<Gatekeeper> Gatekeeper::create(const AccountsOptions& options) {
   return gatekeeper;
 }
 
+Result<> Gatekeeper::check_keyed() const {
+  if (open()) return fail(kAdminNeedsKey, "this route needs an API key, and the server has none");
+  return {};
+}
+
 Result<Principal> Gatekeeper::admit(const Credentials& credentials) const {
   if (open()) return Principal{.client = std::string(credentials.peer_address)};
   const std::string_view offered = credentials.api_key.empty() ? bearer_token(credentials.authorization) : credentials.api_key;

@@ -31,6 +31,8 @@ class Gatekeeper {
   static Result<Gatekeeper> create(const AccountsOptions& options);
   // kKeyMissing, kKeyWrong. Compares with every key in constant time.
   Result<Principal> admit(const Credentials& credentials) const;
+  // kAdminNeedsKey in open mode: what changes the server is not for everybody who reaches the port.
+  Result<> check_keyed() const;
   bool open() const { return keys_.empty(); }
 
  private:

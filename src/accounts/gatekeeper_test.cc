@@ -46,5 +46,10 @@ TEST(Gatekeeper, RefusesKeysThatCannotBeUsed) {
   EXPECT_EQ(Gatekeeper::create({.api_keys = std::vector<std::string>(1'001, "long-enough")}).error().code(), kBadKey);
 }
 
+TEST(Gatekeeper, ClosesAdminRoutesWhileItHasNoKeys) {
+  EXPECT_EQ(Gatekeeper::create({})->check_keyed().error().code(), kAdminNeedsKey);
+  EXPECT_TRUE(Gatekeeper::create({.api_keys = {"long-enough-key"}})->check_keyed());
+}
+
 }  // namespace
 }  // namespace forebay::accounts

@@ -123,19 +123,21 @@ Result<> Exchange::admit(const Request& request) {
   if (route == nullptr)
     return fail(Error(kMethodNotAllowed, fmt::format("this URL takes {}", match_.allow)).with_hint(fmt::format("use {}", match_.allow)));
   principal_ = {.client = peer_, .authenticated = false};
-  if (route->access == Access::kKey) {
+  if (route->access != Access::kPublic) {
+    const bool is_admin = route->access == Access::kAdmin;
+    if (is_admin) TRY(parts_->context.gatekeeper->check_keyed());
     TRY_ASSIGN(principal_, parts_->context.gatekeeper->admit({.authorization = request->getHeader("authorization"),
                                                               .api_key = request->getHeader("x-api-key"),
                                                               .peer_address = peer_}));
     if (parts_->draining.load()) return fail(Error(kShuttingDown, "the server is draining").with_retry_after(std::chrono::seconds(5)));
     TRY_ASSIGN(pass_, parts_->gate.enter());
     const auto* pressure = parts_->context.pressure;  // looking at the server is always allowed
-    if (pressure != nullptr && pressure->level() == PressureLevel::kCritical && route->body != Body::kNone)
+    if (pressure != nullptr && pressure->level() == PressureLevel::kCritical && route->body != Body::kNone && !is_admin)
       return fail(Error(kMemoryPressure, "the server is short of memory").with_retry_after(kPressureRetry));
     counted_ = true;
     const std::uint32_t in_flight = ++parts_->in_flight;
     parts_->context.serving_metrics->in_flight.set(in_flight);
-    if (in_flight > parts_->options.concurrent_requests_max) {
+    if (in_flight > parts_->options.concurrent_requests_max && !is_admin) {
       return fail(Error(kTooBusy, fmt::format("{} requests are in flight", parts_->options.concurrent_requests_max))
                       .with_retry_after(std::chrono::seconds(1)));
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "http/admin/handlers.h"
 #include "http/oip/handlers.h"
 #include "http/openai/handlers.h"
 #include "http/ops/handlers.h"
@@ -34,6 +35,10 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/embeddings", "openai_embeddings", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::embeddings},
     {"GET", "/v1/models", "openai_models", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::models},
     {"GET", "/v1/models/{}", "openai_model", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::model},
+
+    {"GET", "/admin/models/{}/workers", "admin_workers", Dialect::kPlain, Access::kAdmin, Body::kNone, admin::workers},
+    {"PATCH", "/admin/models/{}/workers", "admin_workers", Dialect::kPlain, Access::kAdmin, Body::kJson, admin::change_workers},
+    {"GET", "/admin/dead-letters", "admin_dead_letters", Dialect::kPlain, Access::kAdmin, Body::kNone, admin::dead_letters},
 
     {"GET", "/v2", "oip_server", Dialect::kOip, Access::kKey, Body::kNone, oip::server},
     {"GET", "/v2/health/live", "oip_live", Dialect::kOip, Access::kPublic, Body::kNone, oip::live},

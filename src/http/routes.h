@@ -20,7 +20,8 @@ enum class Dialect : std::uint8_t { kPlain, kOpenAi, kOip };
 // Decides which Content-Type is let in.
 enum class Body : std::uint8_t { kNone, kJson, kBytes };
 // Who may ask. Public routes answer without a key, and also when the server is full: probes must not fail because of load.
-enum class Access : std::uint8_t { kKey, kPublic };
+// Admin routes are refused where there are no keys, and let in when the server is full: that is when they are needed.
+enum class Access : std::uint8_t { kKey, kPublic, kAdmin };
 
 struct Route {
   std::string_view method;

@@ -126,12 +126,11 @@ ServingMetrics::~ServingMetrics() = default;
 
 ModelMetrics& ServingMetrics::for_model(const std::string& model) {
   auto models = state_->models.lock();
-  return member_of(*models, model, state_->options.names_max,
-                   [this](const std::string& name) { 
-                     auto made = std::make_unique<ModelMetrics>(make_model(state_->metrics, name));
-                     if (state_->options.clock != nullptr) remember(*made, *state_->options.clock);
-                     return made;
-                   });
+  return member_of(*models, model, state_->options.names_max, [this](const std::string& name) {
+    auto made = std::make_unique<ModelMetrics>(make_model(state_->metrics, name));
+    if (state_->options.clock != nullptr) remember(*made, *state_->options.clock);
+    return made;
+  });
 }
 
 RouteMetrics& ServingMetrics::for_route(const std::string& route) {
