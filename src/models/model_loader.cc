@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "formats/read_model.h"
 #include "models/errors.h"
+#include "scheduling/session_layout.h"
 
 namespace forebay::models {
 
@@ -18,14 +19,9 @@ telemetry::ModelMetrics& metrics_of(const LoaderContext& context, const std::str
   return context.metrics != nullptr ? context.metrics->for_model(name) : uncounted;
 }
 
-engines::TextSessionOptions session_options(const ModelsOptions& options, Task task) {
-  engines::TextSessionOptions session;
-  session.embeddings = task != Task::kTextGeneration;
-  session.context_tokens = options.generation.context_tokens;
-  session.sequences_max = options.generation.sequences_max;
-  session.step_tokens_max = session.embeddings ? options.embedding.batch_tokens_max : options.generation.step_tokens_max;
-  session.unified_cells = options.generation.unified_cells;
-  return session;
+engines::TextSessionOptions session_options(const engines::LoadedModel& model, const ModelsOptions& options, const ByteBudget* budget) {
+  if (model.description().task == Task::kTextGeneration) return scheduling::session_options(model, options.generation, budget);
+  return {.step_tokens_max = options.embedding.batch_tokens_max, .embeddings = true};
 }
 
 std::uint32_t workers_of(const ModelsOptions& options, Task task) {
@@ -147,7 +143,7 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
       model->loaded,
       (*engine)->load(source.path, description, {.backend = options.backend, .threads = options.threads, .progress = context.progress}),
       "loading model " + source.name);
-  const auto session = session_options(options, description.task);
+  const auto session = session_options(*model->loaded, options, context.budget);
   const auto need = model->loaded->memory_need(session);
   model->memory = {};
   TRY_ASSIGN(model->memory, context.budget->reserve(need.weights_bytes + need.session_bytes * workers_of(options, description.task),

@@ -28,6 +28,7 @@ Result<AdmissionOrder::Id> AdmissionOrder::push(Ticket ticket, Instant now) {
   if (ticket.deadline && *ticket.deadline <= now) return fail(kDeadlinePassed, "the deadline had passed when the request arrived");
   if (!accepting_) return fail(overloaded());
   promote(now);
+  if (auto refusal = too_late(ticket, now)) return fail(*std::move(refusal));
   const Id id = next_id_++;
   const Instant latest = now + options_.queue_wait_max;
   const Instant deadline = ticket.deadline.value_or(latest);
@@ -100,6 +101,7 @@ void AdmissionOrder::enter(Id id, const Entry& entry) {
     found = level.by_client.emplace(line->client, line).first;
   }
   found->second->ids.insert(id);
+  ++level.entries;
   if (entry.level != Priority::kHigh) promotions_.emplace(promotion_of(entry), id);
 }
 
@@ -109,6 +111,7 @@ void AdmissionOrder::leave(Id id, const Entry& entry, bool served) {
   auto found = level.by_client.find(entry.ticket.client);
   auto line = found->second;
   line->ids.erase(id);
+  --level.entries;
   if (line->ids.empty()) {
     level.by_client.erase(found);
     level.turns.erase(line);
@@ -132,12 +135,40 @@ void AdmissionOrder::promote(Instant now) {
   }
 }
 
+// Who would be taken before it: all of more urgent levels, and in its own level as many of each client as it has of its own, and one.
+// That those behind it may rise and overtake it is left out: an estimate must not refuse what can be served.
+std::size_t AdmissionOrder::ahead_of(const Ticket& ticket) const {
+  std::size_t ahead = 0;
+  for (std::size_t level = 0; level < index_of(ticket.priority); ++level) ahead += levels_[level].entries;
+  const Level& own_level = levels_[index_of(ticket.priority)];
+  const auto own_line = own_level.by_client.find(ticket.client);
+  const std::size_t own = own_line == own_level.by_client.end() ? 0 : own_line->second->ids.size();
+  for (const Line& line : own_level.turns) ahead += line.client == ticket.client ? own : std::min(line.ids.size(), own + 1);
+  return ahead;
+}
+
+// Those ahead have to start before it, and by Little's law it ends when as many as run beside it have ended after that. Nobody is refused
+// while nobody waits ahead: however slow the last requests were, there is always a next one to measure.
+std::optional<Error> AdmissionOrder::too_late(const Ticket& ticket, Instant now) const {
+  if (entries_.empty()) return std::nullopt;
+  const std::size_t ahead = ahead_of(ticket);
+  const auto start = rate_.time_for(ahead);
+  if (ahead == 0 || !start) return std::nullopt;
+  const Duration wait = ticket.deadline ? *rate_.time_for(ahead + rate_.running() + 1) : *start;
+  const Duration allowed = ticket.deadline ? *ticket.deadline - now : Duration(options_.queue_wait_max);
+  if (wait <= allowed) return std::nullopt;
+  return Error(kOverloaded, fmt::format("{} requests are ahead, and at the present rate this one would be late", ahead))
+      .with_retry_after(retry_after(wait - allowed));
+}
+
+std::chrono::milliseconds AdmissionOrder::retry_after(std::optional<Duration> measured) const {
+  const Duration longest = std::max<Duration>(kRetryMin, options_.queue_wait_max);
+  return std::chrono::ceil<std::chrono::milliseconds>(std::clamp<Duration>(measured.value_or(kRetryUnknown), kRetryMin, longest));
+}
+
 Error AdmissionOrder::overloaded() const {
-  const auto measured = rate_.time_for(entries_.size() - open_at_);
-  const Duration wait =
-      std::clamp<Duration>(measured.value_or(kRetryUnknown), kRetryMin, std::max<Duration>(kRetryMin, options_.queue_wait_max));
   return Error(kOverloaded, fmt::format("{} requests are waiting, and the queue takes {}", entries_.size(), full_at_))
-      .with_retry_after(std::chrono::ceil<std::chrono::milliseconds>(wait));
+      .with_retry_after(retry_after(rate_.time_for(entries_.size() - open_at_)));
 }
 
 }  // namespace forebay::scheduling

@@ -1,6 +1,7 @@
 // Who waits and who is next: priorities with ageing, fairness between clients, deadlines, watermarks. Knows tickets, not work.
 //   Strict order between levels; an entry that waited `ageing_step` rises one level. Inside a level clients take turns, and one
 //   client's entries leave in the order they came. Full at the high watermark, open again at the low one, unchanged in between.
+//   What could not be finished in time is refused at once: at the measured rate, behind those that would be taken before it.
 // Threads: confined to its owner's lock; no clock, every call is told the time. Owner: AdmissionQueue.
 #pragma once
 
@@ -33,7 +34,8 @@ class AdmissionOrder {
 
   explicit AdmissionOrder(const AdmissionOptions& options);
 
-  // kOverloaded with a Retry-After while full; kDeadlinePassed or the token's error for what is dead on arrival.
+  // kOverloaded with a Retry-After while full, and for what would wait longer than it may; kDeadlinePassed or the token's error for what
+  // is dead on arrival.
   Result<Id> push(Ticket ticket, Instant now);
   // The first in order for which `matches` holds, among the first `looked_at_max` in order; a cancelled one always does.
   std::optional<Id> find(Instant now, const std::function<bool(Id)>& matches, std::size_t looked_at_max);
@@ -61,6 +63,7 @@ class AdmissionOrder {
   struct Level {
     std::list<Line> turns;                                                      // the front is next
     std::unordered_map<std::string_view, std::list<Line>::iterator> by_client;  // keys point into `turns`
+    std::size_t entries = 0;
   };
   using Timers = std::set<std::pair<Instant, Id>>;
 
@@ -69,6 +72,9 @@ class AdmissionOrder {
   void leave(Id id, const Entry& entry, bool served);
   Instant promotion_of(const Entry& entry) const;
   Error overloaded() const;
+  std::optional<Error> too_late(const Ticket& ticket, Instant now) const;
+  std::size_t ahead_of(const Ticket& ticket) const;
+  std::chrono::milliseconds retry_after(std::optional<Duration> measured) const;
 
   const AdmissionOptions options_;
   const std::size_t full_at_;

@@ -4,6 +4,7 @@
 #include <rapidcheck.h>
 
 #include <list>
+#include <map>
 #include <set>
 
 #include "base/errors.h"
@@ -92,6 +93,91 @@ TEST(AdmissionQueue, TellsFromTheMeasuredRateWhenToComeBack) {
   const auto refused = queue.push({}, 9, clock.now());
   ASSERT_FALSE(refused.has_value());
   EXPECT_NEAR(static_cast<double>(refused.error().retry_after()->count()), 4 * 200.0, 100.0);
+}
+
+// A queue whose server takes 100 ms for each request and is at one now, with `waiting` of client "a" behind it.
+class MeasuredQueue : public testing::Test {
+ protected:
+  void wait_behind(int waiting) {
+    for (int i = 0; i < 3; ++i) {
+      push(queue_, i, {}, clock_.now());
+      ASSERT_TRUE(queue_.take(clock_.now()).has_value());
+      if (i == 2) break;
+      clock_.advance(milliseconds(100));
+      queue_.finished(clock_.now());
+    }
+    for (int i = 0; i < waiting; ++i) push(queue_, 10 + i, ticket_of(Priority::kNormal, "a"), clock_.now());
+  }
+  Result<> ask(milliseconds within, Priority priority = Priority::kNormal, std::string client = "a") {
+    auto ticket = ticket_of(priority, std::move(client));
+    ticket.deadline = clock_.now() + within;
+    return queue_.push(std::move(ticket), 99, clock_.now());
+  }
+  VirtualClock clock_;
+  Queue queue_{{.queue_wait_max = milliseconds(2'000)}};
+};
+
+TEST_F(MeasuredQueue, RefusesWhatCouldNotBeFinishedByItsDeadlineAtTheMeasuredRate) {
+  wait_behind(5);
+  const auto refused = ask(milliseconds(600));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), kOverloaded);
+  EXPECT_NEAR(static_cast<double>(refused.error().retry_after()->count()), 100, 2) << "five ahead, one running, and itself";
+  EXPECT_TRUE(ask(milliseconds(701)).has_value());
+}
+
+TEST_F(MeasuredQueue, CountsOnlyThoseAheadThatWouldBeTakenFirst) {
+  wait_behind(5);
+  EXPECT_TRUE(ask(milliseconds(301), Priority::kNormal, "b").has_value()) << "its turn comes after one of a's";
+  EXPECT_TRUE(ask(milliseconds(301), Priority::kHigh).has_value()) << "nobody is as urgent";
+  EXPECT_FALSE(ask(milliseconds(301), Priority::kLow, "b").has_value());
+}
+
+TEST_F(MeasuredQueue, RefusesNobodyWhileNobodyWaits) {
+  wait_behind(0);
+  EXPECT_TRUE(ask(milliseconds(1)).has_value());
+}
+
+TEST_F(MeasuredQueue, RefusesWhatWouldNotEvenStartWithinTheLongestWait) {
+  wait_behind(20);
+  EXPECT_TRUE(queue_.push(ticket_of(Priority::kNormal, "a"), 98, clock_.now()).has_value());
+  const auto refused = queue_.push(ticket_of(Priority::kNormal, "a"), 99, clock_.now());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), kOverloaded);
+}
+
+TEST(Property08, WhatIsAcceptedWithADeadlineIsFinishedByThenWhileTheRateStaysAsItIs) {
+  EXPECT_TRUE(rc::check("admission by the measured rate", [] {
+    VirtualClock clock;
+    Queue queue({.queue_requests_max = 1'000, .queue_wait_max = std::chrono::hours(1)});
+    const milliseconds service(*rc::gen::inRange(1, 50));
+    std::map<int, Instant> deadlines;
+    const auto ask = [&](int work) {
+      const Instant deadline = clock.now() + milliseconds(*rc::gen::inRange(1, 3'000));
+      if (queue.push(Ticket{.client = "a", .deadline = deadline}, int(work), clock.now())) deadlines.emplace(work, deadline);
+    };
+    const auto serve_one = [&](bool must_be_in_time) {
+      const auto taken = queue.take(clock.now());
+      if (!taken) return false;
+      RC_ASSERT(!must_be_in_time || !taken->error);
+      if (taken->error) return true;
+      clock.advance(service);
+      queue.finished(clock.now());
+      // The estimate counts a whole service time for itself and knows the rate to a thousandth.
+      RC_ASSERT(!must_be_in_time || clock.now() <= deadlines.at(taken->work) + milliseconds(1));
+      return true;
+    };
+    for (int work = 0; work < 3; ++work) push(queue, work, Ticket{.client = "a", .deadline = clock.now() + std::chrono::hours(1)}, clock.now());
+    for (int work = 0; work < 3; ++work) deadlines.emplace(work, clock.now() + std::chrono::hours(1));
+    while (serve_one(false)) {
+    }
+    // The first may be refused by nobody, so it gets all the time it needs.
+    push(queue, 3, Ticket{.client = "a", .deadline = clock.now() + std::chrono::hours(1)}, clock.now());
+    deadlines.emplace(3, clock.now() + std::chrono::hours(1));
+    for (int work = 4; work < 304; ++work) ask(work);
+    while (serve_one(true)) {
+    }
+  }));
 }
 
 TEST(AdmissionQueue, GivesOutExpiredAndCancelledRequestsFirstWithTheirError) {

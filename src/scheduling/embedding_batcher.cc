@@ -70,7 +70,7 @@ bool EmbeddingBatcher::join(Instant now) {
 void EmbeddingBatcher::activate(Queue::Taken taken) {
   surroundings_.context.metrics->queue_seconds.observe(seconds(taken.waited));
   Active& active = active_.emplace_back(std::move(taken));
-  ++surroundings_.counters->running;
+  ++surroundings_.ledger->counters.running;
   if (active.taken.error) {
     const Error error = *active.taken.error;
     end(active, fail(error));
@@ -158,8 +158,8 @@ Result<std::vector<std::vector<float>>> EmbeddingBatcher::compute(std::span<cons
   const auto& metrics = *surroundings_.context.metrics;
   metrics.inference_seconds.observe(seconds(last_took_));
   metrics.batch_size.observe(static_cast<double>(batch.size()));
-  ++surroundings_.counters->steps;
-  surroundings_.counters->rows += tokens;
+  ++surroundings_.ledger->counters.steps;
+  surroundings_.ledger->counters.rows += tokens;
   if (vectors && vectors->size() != batch.size()) {
     return fail(kAnswerShapeWrong, fmt::format("the engine returned {} vectors for {} texts", vectors->size(), batch.size()));
   }
@@ -177,11 +177,7 @@ void EmbeddingBatcher::keep(const Text& text, std::vector<float> vector) {
 void EmbeddingBatcher::end(Active& active, Result<EmbeddingAnswer> answer) {
   if (active.ended) return;
   active.ended = true;
-  auto& counters = *surroundings_.counters;
-  if (answer)
-    ++counters.finished;
-  else
-    ++(active.taken.ticket.cancel.cancelled() ? counters.cancelled : counters.failed);
+  surroundings_.ledger->count_end(active.taken.work.pass, active.taken.ticket, answer ? nullptr : &answer.error());
   active.taken.work.done(std::move(answer));
 }
 
@@ -192,7 +188,7 @@ void EmbeddingBatcher::remove_ended() {
   const Instant now = clock_.now();
   std::size_t served = 0;
   for (const Active& active : active_) served += active.ended && !active.taken.error;
-  surroundings_.counters->running -= static_cast<std::uint32_t>(std::erase_if(active_, ended));
+  surroundings_.ledger->counters.running -= static_cast<std::uint32_t>(std::erase_if(active_, ended));
   surroundings_.queue->with([&](Queue& queue) {
     for (std::size_t i = 0; i < served; ++i) queue.finished(now);
     return true;

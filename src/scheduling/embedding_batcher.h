@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "engines/text_session.h"
-#include "scheduling/runner_counters.h"
+#include "scheduling/request_ledger.h"
 #include "scheduling/runners.h"
 #include "scheduling/shared_queue.h"
 #include "scheduling/step_watch.h"
@@ -25,6 +25,7 @@ struct EmbeddingWork {
   EmbeddingRequest request;
   EmbeddingRunner::Done done;
   std::uint64_t serial = 0;
+  RequestLedger::Pass pass;
   CancelToken::Subscription on_cancel;
 };
 using EmbeddingQueue = SharedQueue<EmbeddingWork>;
@@ -33,7 +34,7 @@ struct EmbeddingSurroundings {
   RunnerContext context;
   EmbeddingQueue* queue = nullptr;
   StepWatch* watch = nullptr;
-  RunnerCounters* counters = nullptr;
+  RequestLedger* ledger = nullptr;
 };
 
 class EmbeddingBatcher {

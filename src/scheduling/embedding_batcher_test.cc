@@ -22,7 +22,7 @@ class EmbeddingFixture {
     auto session = *model->open_text_session(
         {.sequences_max = options.batch_texts_max, .step_tokens_max = options.batch_tokens_max, .embeddings = true});
     batcher = std::make_unique<EmbeddingBatcher>(std::move(session), options,
-                                                 EmbeddingSurroundings{{&clock, &metrics_, nullptr}, &queue, &watch, &counters});
+                                                 EmbeddingSurroundings{{&clock, &metrics_, nullptr}, &queue, &watch, &ledger});
   }
   void submit(Texts texts, Ticket ticket = {}) {
     const std::size_t index = answers.size();
@@ -50,7 +50,7 @@ class EmbeddingFixture {
   engines::FakeEngine engine;
   EmbeddingQueue queue;
   StepWatch watch;
-  RunnerCounters counters;
+  RequestLedger ledger{clock, "fake", {}, 10};
   std::shared_ptr<engines::LoadedModel> model;
   std::vector<std::optional<Result<EmbeddingAnswer>>> answers;
   std::unique_ptr<EmbeddingBatcher> batcher;

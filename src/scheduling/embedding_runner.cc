@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <thread>
 
-#include "base/errors.h"
 #include "base/executor.h"
 #include "scheduling/embedding_batcher.h"
 #include "scheduling/errors.h"
-#include "scheduling/queue_watch.h"
+#include "scheduling/runner_core.h"
 #include "scheduling/runners.h"
 
 namespace forebay::scheduling {
@@ -21,27 +20,25 @@ class BatchingEmbeddingRunner final : public EmbeddingRunner {
   ~BatchingEmbeddingRunner() override;
   Result<> submit(EmbeddingRequest request, Done done) override;
   const engines::TextSessionInfo& session_info() const override { return info_; }
-  RunnerStats stats() const override;
+  RunnerStats stats() const override { return core_.stats(1); }
+  std::vector<DeadLetter> dead_letters() const override { return core_.ledger().dead_letters(); }
 
  private:
+  using Core = RunnerCore<EmbeddingWork>;
   Result<> check(const EmbeddingRequest& request) const;
   Result<> check_text(const std::vector<Token>& text, std::size_t index) const;
   void work();
-  void answer_dead(AdmissionQueue<EmbeddingWork>::Taken dead);
+  void answer_unrun(Core::Taken& taken);
 
   const std::shared_ptr<engines::LoadedModel> model_;
   const EmbeddingOptions options_;
-  const telemetry::ModelMetrics uncounted_;
-  RunnerContext context_;
   const engines::TextSessionInfo info_;
   const std::size_t text_tokens_max_;
-  RunnerCounters counters_;
   std::atomic<std::uint64_t> serials_{StepWatch::kNobody};
-  EmbeddingQueue queue_;
+  Core core_;
   StepWatch step_watch_;
   std::unique_ptr<EmbeddingBatcher> batcher_;  // its thread destroys it
   std::thread thread_;
-  std::optional<QueueWatch<EmbeddingWork>> watch_;
 };
 
 // An encoder takes a text in one step; a session that states no length of a sequence has no other limit.
@@ -53,43 +50,37 @@ BatchingEmbeddingRunner::BatchingEmbeddingRunner(std::shared_ptr<engines::Loaded
                                                  RunnerContext context, std::unique_ptr<engines::TextSession> session)
     : model_(std::move(model)),
       options_(options),
-      context_(context),
       info_(session->info()),
       text_tokens_max_(longest_text(info_)),
-      queue_(options.admission) {
-  if (context_.metrics == nullptr) context_.metrics = const_cast<telemetry::ModelMetrics*>(&uncounted_);
-  batcher_ =
-      std::make_unique<EmbeddingBatcher>(std::move(session), options_, EmbeddingSurroundings{context_, &queue_, &step_watch_, &counters_});
+      core_(std::move(context), options, WorkerWaking::kOne, [this](auto& taken) { answer_unrun(taken); }) {
+  const EmbeddingSurroundings surroundings{core_.context(), &core_.queue(), &step_watch_, &core_.ledger()};
+  batcher_ = std::make_unique<EmbeddingBatcher>(std::move(session), options_, surroundings);
   thread_ = std::thread([this] { work(); });
-  watch_.emplace(queue_, *context_.clock, [this](auto dead) { answer_dead(std::move(dead)); });
 }
 
 BatchingEmbeddingRunner::~BatchingEmbeddingRunner() {
-  queue_.close();
+  core_.close();
   step_watch_.stop();
   thread_.join();
-  watch_.reset();
-  while (auto left = queue_.with([&](auto& queue) { return queue.take(context_.clock->now()); })) {
-    if (!left->error) left->error = Error(kShuttingDown, "the model is being unloaded");
-    answer_dead(*std::move(left));
-  }
+  core_.finish();
 }
 
 void BatchingEmbeddingRunner::work() {
   name_this_thread("embed");
-  std::uint64_t seen = queue_.changes();
-  while (!queue_.closed()) {
+  auto& queue = core_.queue();
+  std::uint64_t seen = queue.changes();
+  while (!queue.closed()) {
     if (batcher_->run_once()) continue;
-    const std::uint64_t now = queue_.changes();
-    seen = now == seen ? queue_.wait(seen) : now;
+    const std::uint64_t now = queue.changes();
+    seen = now == seen ? queue.wait(seen) : now;
   }
   batcher_.reset();
 }
 
-void BatchingEmbeddingRunner::answer_dead(AdmissionQueue<EmbeddingWork>::Taken dead) {
-  ++(dead.ticket.cancel.cancelled() ? counters_.cancelled : counters_.failed);
-  dead.work.on_cancel = {};
-  dead.work.done(fail(*std::move(dead.error)));
+void BatchingEmbeddingRunner::answer_unrun(Core::Taken& taken) {
+  core_.ledger().count_end(taken.work.pass, taken.ticket, &*taken.error);
+  taken.work.on_cancel = {};
+  taken.work.done(fail(*std::move(taken.error)));
 }
 
 Result<> BatchingEmbeddingRunner::check(const EmbeddingRequest& request) const {
@@ -120,35 +111,14 @@ Result<> BatchingEmbeddingRunner::check_text(const std::vector<Token>& text, std
 
 Result<> BatchingEmbeddingRunner::submit(EmbeddingRequest request, Done done) {
   TRY(check(request));
+  TRY_ASSIGN(const auto pass, core_.admit());
   Ticket ticket = std::move(request.ticket);
   const std::uint64_t serial = ++serials_;
   auto on_cancel = ticket.cancel.on_cancel([this, serial](CancelReason) {
-    queue_.note_cancelled();
+    core_.queue().note_cancelled();
     step_watch_.note_cancelled(serial);
   });
-  const auto queued = queue_.push(std::move(ticket), EmbeddingWork{std::move(request), std::move(done), serial, std::move(on_cancel)},
-                                  context_.clock->now());
-  if (!queued) {
-    ++counters_.refused;
-    context_.metrics->refused.increment();
-    return queued;
-  }
-  ++counters_.accepted;
-  return {};
-}
-
-RunnerStats BatchingEmbeddingRunner::stats() const {
-  return {.queued = static_cast<std::uint32_t>(queue_.size()),
-          .running = counters_.running,
-          .workers = 1,
-          .accepted = counters_.accepted,
-          .refused = counters_.refused,
-          .finished = counters_.finished,
-          .failed = counters_.failed,
-          .cancelled = counters_.cancelled,
-          .steps = counters_.steps,
-          .rows = counters_.rows,
-          .accepting = queue_.accepting()};
+  return core_.enqueue(pass, std::move(ticket), EmbeddingWork{std::move(request), std::move(done), serial, pass, std::move(on_cancel)});
 }
 
 }  // namespace
@@ -160,7 +130,7 @@ Result<std::unique_ptr<EmbeddingRunner>> EmbeddingRunner::open(std::shared_ptr<e
                                                      .step_tokens_max = options.batch_tokens_max,
                                                      .embeddings = true,
                                                      .threads = options.threads}));
-  return std::make_unique<BatchingEmbeddingRunner>(std::move(model), options, context, std::move(session));
+  return std::make_unique<BatchingEmbeddingRunner>(std::move(model), options, std::move(context), std::move(session));
 }
 
 }  // namespace forebay::scheduling

@@ -15,8 +15,9 @@ using engines::StepOutcome;
 namespace {
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-StepLimits limits_of(const engines::TextSessionInfo& info, const GenerationOptions& options) {
-  return {.step_tokens_max = info.step_tokens_max, .prompt_chunk_tokens = std::min(options.prompt_chunk_tokens, info.step_tokens_max)};
+// A model that reuses whole texts only is stopped where a checkpoint of its prompt is taken.
+StepLimits limits_of(const engines::TextSessionInfo& info) {
+  return {.step_tokens_max = info.step_tokens_max, .chunk_ends_at = info.can_trim ? 0 : PrefixCache::kCheckpointTokens};
 }
 }  // namespace
 
@@ -26,8 +27,9 @@ GenerationLoop::GenerationLoop(std::unique_ptr<engines::TextSession> session, co
       surroundings_(surroundings),
       clock_(*surroundings.context.clock),
       choosing_{surroundings.tokenizer, *surroundings.end_tokens, {}, surroundings.context.metrics},
-      slots_(*session_, options.idle_cells_max),
-      builder_(limits_of(session_->info(), options)) {
+      cache_(*session_, options.cache.idle_cells_max, surroundings.saved, surroundings.counters->prefix),
+      pace_(options.inter_token_max, options.prompt_chunk_tokens_min),
+      builder_(limits_of(session_->info())) {
   surroundings_.counters->cells_max += session_->info().context_tokens;
   publish();
 }
@@ -66,7 +68,7 @@ bool GenerationLoop::end_dead(Sequence& sequence, Instant now) {
   if (sequence.ticket().cancel.cancelled()) {
     sequence.end_cancelled(now);
   } else if (sequence.ticket().deadline && *sequence.ticket().deadline <= now) {
-    sequence.fail(Error(kDeadlinePassed, "the deadline passed while the text was being generated"), now);
+    sequence.end_at_deadline(now);
   }
   return sequence.ended();
 }
@@ -82,10 +84,10 @@ void GenerationLoop::shut_down() {
 
 std::vector<std::unique_ptr<Sequence>> GenerationLoop::give_up_all() {
   for (auto& sequence : running_) {
-    slots_.release_empty(sequence->slot);
+    cache_.leave_empty(sequence->slot);
     sequence->slot = -1;
     sequence->computed = 0;
-    sequence->suspect = false;
+    sequence->suspect = sequence->waiting = false;
   }
   Sequences all = std::exchange(running_, {});
   std::ranges::move(std::exchange(parked_, {}), std::back_inserter(all));
@@ -122,9 +124,9 @@ void GenerationLoop::release(Sequence& sequence) {
   if (sequence.slot < 0) return;
   // What it held may be the beginning of the next request; after a failure nobody vouches for it.
   if (sequence.finish_reason() != FinishReason::kError)
-    slots_.release_holding(sequence.slot, sequence.tokens().first(sequence.computed));
+    cache_.leave_holding(sequence.slot, sequence.tokens().first(sequence.computed));
   else
-    slots_.release_empty(sequence.slot);
+    cache_.leave_empty(sequence.slot);
   sequence.slot = -1;
 }
 
@@ -137,49 +139,42 @@ bool GenerationLoop::join(Instant now) {
   return any;
 }
 
-// Cells for what everybody holds now and will hold soon; what finished sequences left behind does not count, it can go.
+// Cells for what everybody holds now and will hold soon, counting once what several share; what finished sequences left behind does not
+// count, it can go. With cells of its own, every sequence has its part.
 bool GenerationLoop::fits(std::size_t cells_soon) const {
-  if (!slots_.any_free()) return false;
+  if (!cache_.any_free()) return false;
   if (running_.empty()) return true;
   if (crowded_) return false;
-  for (const auto& sequence : running_) cells_soon += sequence->cells_after(kCellsAhead);
+  if (session_->info().separate_cells) return true;
+  for (const auto& sequence : running_) cells_soon += sequence->cells_after(kCellsAhead) - sequence->shared;
   return cells_soon <= session_->info().context_tokens;
+}
+
+std::size_t GenerationLoop::cells_for(const GenerationWork& work) const {
+  const auto& prompt = work.request.prompt;
+  return prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead) - cache_.shared_with_running(prompt);
 }
 
 bool GenerationLoop::resume_parked() {
   Sequence& sequence = *parked_.front();
-  if (!fits(sequence.cells_after(kCellsAhead))) return false;
-  if (!sequence.saved.empty()) {
-    sequence.slot = *slots_.claim_empty();
-    if (!restore(sequence)) sequence.computed = 0;
-    sequence.saved = {};
-    sequence.saved_bytes.release();
-  } else {
-    const auto claim = *slots_.claim(sequence.tokens());
-    sequence.slot = claim.id;
-    sequence.computed = claim.reused;
-  }
+  if (!fits(sequence.cells_after(kCellsAhead) - cache_.shared_with_running(sequence.tokens()))) return false;
+  const auto place = *(sequence.saved.empty() ? cache_.enter(sequence.tokens())
+                                              : cache_.enter_saved(sequence.tokens(), sequence.saved, sequence.computed));
+  sequence.take_place(place);
+  sequence.saved = {};
+  sequence.saved_bytes.release();
   running_.push_back(std::move(parked_.front()));
   parked_.erase(parked_.begin());
   return true;
 }
 
-// What finished sequences left behind makes room for it.
-bool GenerationLoop::restore(const Sequence& sequence) {
-  do {
-    if (session_->restore(sequence.slot, sequence.saved, static_cast<std::int32_t>(sequence.computed))) return true;
-    session_->trim(sequence.slot, 0);
-  } while (slots_.give_up_one());
-  return false;
-}
-
 bool GenerationLoop::join_next(Instant now) {
-  if (surroundings_.queue->size() == 0 || !slots_.any_free()) return false;
+  if (surroundings_.queue->size() == 0 || !cache_.any_free()) return false;
   // The first that this loop may take; one that it may take and has no cells for is not overtaken by a smaller one.
   bool waits = false;
   const auto takes = [&](const GenerationWork& work) {
     if (waits || (surroundings_.may_take && !surroundings_.may_take(work))) return false;
-    waits = !fits(work.request.prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead));
+    waits = !fits(cells_for(work));
     if (surroundings_.offered) surroundings_.offered(work, !waits);
     return !waits;
   };
@@ -195,20 +190,48 @@ bool GenerationLoop::join_next(Instant now) {
     return true;
   }
   auto sequence = std::make_unique<Sequence>(std::move(taken->ticket), std::move(taken->work), now);
-  const auto claim = *slots_.claim(sequence->tokens());
-  sequence->slot = claim.id;
-  sequence->computed = claim.reused;
-  sequence->note_reused(claim.reused);
+  sequence->take_place(*cache_.enter(sequence->tokens()));
+  sequence->note_reused(sequence->computed);
   metrics.prompt_tokens.increment(static_cast<double>(sequence->tokens().size()));
-  metrics.cached_prompt_tokens.increment(static_cast<double>(claim.reused));
+  metrics.cached_prompt_tokens.increment(static_cast<double>(sequence->computed));
   running_.push_back(std::move(sequence));
   return true;
 }
 
 // --- compute ----------------------------------------------------------------------------------------------------------
 
+void GenerationLoop::prepare() {
+  if (session_->info().separate_cells) close_gaps();
+  for (auto& sequence : running_) {
+    if (sequence->shifts() && sequence->tokens().size() > session_->info().sequence_tokens_max) shift(*sequence);
+    if (sequence->is_decoding()) continue;
+    const std::size_t before = sequence->computed;
+    sequence->waiting = cache_.waits(sequence->slot, sequence->tokens(), sequence->computed);
+    if (sequence->computed <= before) continue;
+    sequence->note_reused(sequence->computed);
+    surroundings_.context.metrics->cached_prompt_tokens.increment(static_cast<double>(sequence->computed - before));
+  }
+}
+
+// The context is full: the older half goes, and the rest is computed again at its new place, which every model can do.
+void GenerationLoop::shift(Sequence& sequence) {
+  const std::size_t kept = sequence.forget_oldest();
+  sequence.computed = cache_.rewrite(sequence.slot, sequence.tokens(), std::min(kept, sequence.computed));
+  sequence.shared = 0;
+}
+
+void GenerationLoop::close_gaps() {
+  const auto highest = std::ranges::max_element(running_, {}, &Sequence::slot);
+  if ((*highest)->slot < static_cast<engines::SequenceId>(running_.size())) return;
+  std::ranges::sort(running_, {}, &Sequence::slot);
+  for (auto sequence = running_.rbegin(); sequence != running_.rend(); ++sequence) {
+    if ((*sequence)->slot >= static_cast<engines::SequenceId>(running_.size())) (*sequence)->slot = cache_.move_down((*sequence)->slot);
+  }
+}
+
 void GenerationLoop::compute() {
-  builder_.build(running_);
+  prepare();
+  builder_.build(running_, pace_);
   const CancelToken abort = surroundings_.watch->begin(builder_.abortable());
   // A cancel between leave() and begin() found nothing to abort yet.
   for (const Sequence* sequence : builder_.members()) {
@@ -238,6 +261,8 @@ void GenerationLoop::choose(Instant now) {
   for (std::size_t i = 0; i < slices.size(); ++i) {
     Sequence& sequence = *builder_.members()[i];
     sequence.computed += slices[i].tokens.size();
+    if (!sequence.is_decoding() && sequence.computed % PrefixCache::kCheckpointTokens == 0)
+      cache_.checkpoint(sequence.slot, sequence.tokens().first(sequence.computed));
     sequence.suspect = false;
     if (slices[i].wants_logits) any_ended |= sequence.choose(session_->logits(i), choosing_, now);
   }
@@ -246,6 +271,7 @@ void GenerationLoop::choose(Instant now) {
 
 void GenerationLoop::note_step(Duration took) {
   auto& counters = *surroundings_.counters;
+  pace_.note(builder_.decodes(), builder_.prompt_tokens(), took);
   ++counters.steps;
   counters.rows += builder_.tokens();
   const auto& metrics = *surroundings_.context.metrics;
@@ -282,7 +308,7 @@ void GenerationLoop::after_failure(const Error& error) {
 // --- cells ------------------------------------------------------------------------------------------------------------
 
 void GenerationLoop::make_room() {
-  if (slots_.give_up_one()) return;
+  if (cache_.give_up_one()) return;
   if (running_.size() > 1) return park(*least_important());
   Sequence& sequence = *running_.front();
   if (sequence.generated() > 0)
@@ -310,8 +336,10 @@ void GenerationLoop::park(Sequence& sequence) {
     }
   }
   if (sequence.saved.empty()) sequence.computed = 0;
-  slots_.release_empty(sequence.slot);
+  cache_.leave_empty(sequence.slot);
   sequence.slot = -1;
+  sequence.shared = 0;
+  sequence.waiting = false;
   crowded_ = true;
   ++surroundings_.counters->preempted;
   parked_.push_back(std::move(*place));
@@ -337,7 +365,7 @@ void GenerationLoop::publish() {
                   .sequences_max = session_->info().sequences_max,
                   .cells_used = cells,
                   .cells_max = session_->info().context_tokens};
-  for (const auto& sequence : running_) load.cells_needed += static_cast<std::uint32_t>(sequence->cells_after(kCellsAhead));
+  for (const auto& sequence : running_) load.cells_needed += static_cast<std::uint32_t>(sequence->cells_after(kCellsAhead) - sequence->shared);
   auto published = load_.lock();
   *published = load;
 }

@@ -5,13 +5,14 @@
 //   1. leave   sequences whose client is gone or whose deadline has passed end; their cells are free at once.
 //   2. join    parked sequences come back, then the queue's next request joins, while there is a slot and there are cells for what it
 //              holds now and soon (kCellsAhead tokens); all strictly in order, so that a large request is not overtaken for ever.
-//   3. build   one token of every decoding sequence, then prompt chunks in turns: prompt_chunk_tokens in all while somebody decodes, else
-//              the whole step.
+//   3. build   one token of every decoding sequence, then prompts, client by client in turns: as many tokens as keep the step within
+//              inter_token_max by the measured rate while somebody decodes, else the whole step. A prompt whose beginning somebody else
+//              is computing waits for that.
 //   4. compute without any lock; a cancel that makes the step worthless aborts it.
 //   5. choose  the next token of every sequence whose last token was computed; events leave at once; what ended gives its slot back.
 //
 // When something goes wrong:
-//   no cells    finished sequences' leftovers go first; then the least important sequence is parked: its state is saved (or computed again
+//   no cells    what finished sequences left in cells goes first (PrefixCache); then the least important sequence is parked: its state is saved (or computed again
 //               later) and it continues when there is room. Only a sequence that is alone and still has no room ends early.
 //   a failure   of a step with several sequences makes each of them suspect: they step alone until cleared, and who fails alone fails.
 //   an abort    computes nothing wrong: everybody continues from what the session says it holds.
@@ -26,12 +27,13 @@
 
 #include "base/synchronized.h"
 #include "engines/engine.h"
+#include "scheduling/prefix_cache.h"
 #include "scheduling/runner_counters.h"
 #include "scheduling/runners.h"
 #include "scheduling/sequence.h"
-#include "scheduling/sequence_slots.h"
 #include "scheduling/shared_queue.h"
 #include "scheduling/step_builder.h"
+#include "scheduling/step_pace.h"
 #include "scheduling/step_watch.h"
 
 namespace forebay::scheduling {
@@ -46,6 +48,7 @@ struct GenerationSurroundings {
   GenerationQueue* queue = nullptr;
   StepWatch* watch = nullptr;
   RunnerCounters* counters = nullptr;
+  SavedStates* saved = nullptr;  // the cache's second tier; null: none
   // Whether this loop should take that request from the queue, asked under the queue's lock; empty: every one.
   std::function<bool(const GenerationWork&)> may_take;
   // What became of a request that it may take, under the same lock: it takes it now, or has no cells for it yet.
@@ -103,9 +106,12 @@ class GenerationLoop {
   bool end_dead(Sequence& sequence, Instant now);
   bool join(Instant now);
   bool resume_parked();
-  bool restore(const Sequence& sequence);
   bool join_next(Instant now);
   bool fits(std::size_t cells_soon) const;
+  std::size_t cells_for(const GenerationWork& work) const;
+  void prepare();
+  void shift(Sequence& sequence);
+  void close_gaps();
   void compute();
   void choose(Instant now);
   void note_step(Duration took);
@@ -122,7 +128,8 @@ class GenerationLoop {
   const GenerationSurroundings surroundings_;
   const Clock& clock_;
   Choosing choosing_;
-  SequenceSlots slots_;
+  PrefixCache cache_;
+  StepPace pace_;
   StepBuilder builder_;
   Sequences running_;
   Sequences parked_;      // first come back first

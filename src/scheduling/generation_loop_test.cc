@@ -28,13 +28,14 @@ TEST(GenerationLoop, WritesWhatTheModelWritesAlone) {
 }
 
 TEST(GenerationLoop, PutsDecodesFirstAndPromptsInChunksBehindThem) {
-  LoopFixture fixture({.context_tokens = 512, .step_tokens_max = 64, .prompt_chunk_tokens = 16});
-  fixture.submit(request_of(fake_tokens("ab"), 50));
+  LoopFixture fixture({.context_tokens = 512, .step_tokens_max = 64, .inter_token_max = milliseconds(1), .prompt_chunk_tokens_min = 16});
+  fixture.step_time = [](auto) { return milliseconds(10); };
+  fixture.submit(request_of(fake_tokens("abcdefgh"), 50));
   ASSERT_TRUE(fixture.loop->run_once());
   fixture.submit(request_of(std::vector<Token>(40, 'x'), 50));
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(fixture.loop->run_once());
   const auto steps = fixture.engine.control().step_slices();
-  EXPECT_EQ(steps[0], sizes({2}));
+  EXPECT_EQ(steps[0], sizes({8}));
   EXPECT_EQ(steps[1], sizes({1, 16}));
   EXPECT_EQ(steps[2], sizes({1, 16}));
   EXPECT_EQ(steps[3], sizes({1, 8}));
@@ -42,7 +43,7 @@ TEST(GenerationLoop, PutsDecodesFirstAndPromptsInChunksBehindThem) {
 }
 
 TEST(GenerationLoop, GivesPromptsTheWholeStepWhileNobodyDecodesAndLetsThemTakeTurns) {
-  LoopFixture fixture({.context_tokens = 512, .step_tokens_max = 64, .prompt_chunk_tokens = 16});
+  LoopFixture fixture({.context_tokens = 512, .step_tokens_max = 64});
   fixture.submit(request_of(std::vector<Token>(100, 'x'), 5));
   fixture.submit(request_of(std::vector<Token>(100, 'y'), 5));
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(fixture.loop->run_once());
@@ -159,7 +160,7 @@ TEST(GenerationLoop, AbortsAStepThatIsForAVanishedClientOnly) {
 }
 
 TEST(GenerationLoop, LetsTheOthersOfAnAbortedStepContinueUnharmed) {
-  LoopFixture fixture({.context_tokens = 512, .step_tokens_max = 128, .prompt_chunk_tokens = 8});
+  LoopFixture fixture({.context_tokens = 512, .step_tokens_max = 128});
   fixture.engine.control().switches.abort_keeps_half = true;
   auto big = request_of(std::vector<Token>(100, 'x'), 5);
   const CancelToken cancel = big.ticket.cancel;
@@ -214,7 +215,7 @@ TEST(GenerationLoop, ParksTheLeastImportantWhenCellsRunOutAndFinishesIt) {
     EXPECT_TRUE(stream.finished_with(FinishReason::kLength));
   }
   EXPECT_GT(fixture.engine.control().counters.restores, 0U) << "the state was saved, not computed again";
-  EXPECT_EQ(fixture.budget.bytes_held(), 0U);
+  EXPECT_EQ(fixture.budget.bytes_held(), fixture.saved.stats().bytes);
 }
 
 TEST(GenerationLoop, ComputesAParkedSequenceAgainWhenItsStateCannotBeKept) {
@@ -298,6 +299,160 @@ TEST(GenerationLoop, ARequestThatAnotherLoopShouldHaveStaysInTheQueue) {
   mine = true;
   EXPECT_TRUE(fixture.run());
   EXPECT_EQ(fixture.queue.size(), 0U);
+}
+
+// Steps of a machine on which a step of decodes takes 10 ms and every prompt token one more.
+Duration measured(std::span<const engines::StepSlice> slices) {
+  Duration took = milliseconds(10);
+  for (const auto& slice : slices) took += milliseconds(slice.tokens.size() > 1 ? slice.tokens.size() : 0);
+  return took;
+}
+
+TEST(GenerationLoop, StepsStayWithinThePromisedTimeWhileSomebodyDecodes) {
+  LoopFixture fixture({.context_tokens = 4096, .step_tokens_max = 512, .inter_token_max = milliseconds(100)});
+  fixture.step_time = measured;
+  auto reader = fixture.submit(request_of(fake_tokens("somebody reads this"), 200));
+  for (int i = 0; i < 5; ++i) fixture.loop->run_once();
+  fixture.submit(request_of(std::vector<Token>(2000, 'x'), 5));
+  Instant last = fixture.clock.now();
+  Duration longest{};
+  std::size_t steps = 0;
+  for (Stream stream; stream.tokens.size() < 60; ++steps) {
+    fixture.loop->run_once();
+    stream.read(*reader);
+    longest = std::max(longest, fixture.clock.now() - last);
+    last = fixture.clock.now();
+    if (steps > 200) break;
+  }
+  EXPECT_LE(longest, milliseconds(110));
+  // … and nearly all of that time is used: 2,000 tokens are not read in twos and threes.
+  EXPECT_GT(fixture.engine.control().counters.tokens, 2000U);
+}
+
+TEST(GenerationLoop, ClientsTakeTurnsWithTheirPrompts) {
+  LoopFixture fixture({.context_tokens = 2048, .step_tokens_max = 64});
+  const auto submit = [&](const std::string& client, Token letter) {
+    auto request = request_of(std::vector<Token>(128, letter), 1);
+    request.ticket.client = client;
+    return fixture.submit(std::move(request));
+  };
+  std::vector<std::shared_ptr<TokenChannel>> greedy;
+  for (Token letter = 'a'; letter < 'd'; ++letter) greedy.push_back(submit("greedy", letter));
+  auto modest = submit("modest", 'z');
+  for (int i = 0; i < 4; ++i) fixture.loop->run_once();
+  Stream stream;
+  stream.read(*modest);
+  EXPECT_EQ(stream.ends, 1U) << "half of the first four steps were for the one with a single request";
+}
+
+TEST(GenerationLoop, APromptThatSomebodyIsReadingIsReadOnce) {
+  for (const std::string cells : {"unified", "separate"}) {
+    LoopFixture fixture({.sequences_max = 4, .context_tokens = 4096, .step_tokens_max = 64, .cells = cells});
+    std::vector<Token> common(300);
+    for (std::size_t i = 0; i < common.size(); ++i) common[i] = static_cast<Token>('a' + i % 23);
+    std::vector<std::shared_ptr<TokenChannel>> channels;
+    std::vector<std::vector<Token>> prompts;
+    for (Token letter = 'A'; letter < 'E'; ++letter) {
+      prompts.push_back(common);
+      prompts.back().push_back(letter);
+      channels.push_back(fixture.submit(request_of(prompts.back(), 5)));
+    }
+    ASSERT_TRUE(fixture.run());
+    std::size_t cached = 0;
+    for (std::size_t i = 0; i < channels.size(); ++i) {
+      Stream stream;
+      stream.read(*channels[i]);
+      EXPECT_EQ(stream.tokens, undisturbed(prompts[i], 5));
+      cached += stream.end().usage.cached_prompt_tokens;
+    }
+    EXPECT_EQ(cached, 900U) << cells;
+    EXPECT_EQ(fixture.counters.prefix.joined, 3U) << cells;
+    EXPECT_LE(fixture.engine.control().counters.tokens, 300U + 4 * 6) << cells;
+  }
+}
+
+TEST(GenerationLoop, AFollowerGoesOnAloneWhenTheOneItWaitedForIsCancelled) {
+  LoopFixture fixture({.sequences_max = 2, .context_tokens = 4096, .step_tokens_max = 64});
+  const std::vector<Token> common(300, 'q');
+  auto first = request_of(common, 5);
+  const CancelToken cancel = first.ticket.cancel;
+  fixture.submit(std::move(first));
+  auto second = fixture.submit(request_of(common, 5));
+  for (int i = 0; i < 2; ++i) fixture.loop->run_once();
+  cancel.cancel(CancelReason::kClientGone);
+  ASSERT_TRUE(fixture.run());
+  Stream stream;
+  stream.read(*second);
+  EXPECT_EQ(stream.tokens, undisturbed(common, 5));
+}
+
+TEST(GenerationLoop, SequencesWithCellsOfTheirOwnStayTogether) {
+  LoopFixture fixture({.sequences_max = 4, .context_tokens = 4096, .cells = "separate"});
+  std::vector<CancelToken> cancels;
+  std::vector<std::shared_ptr<TokenChannel>> channels;
+  for (Token letter = 'a'; letter < 'e'; ++letter) {
+    auto request = request_of({letter}, 30);
+    cancels.push_back(request.ticket.cancel);
+    channels.push_back(fixture.submit(std::move(request)));
+  }
+  for (int i = 0; i < 5; ++i) fixture.loop->run_once();
+  cancels[0].cancel(CancelReason::kClientGone);
+  cancels[1].cancel(CancelReason::kClientGone);
+  for (int i = 0; i < 3; ++i) fixture.loop->run_once();
+  EXPECT_GT(fixture.loop->session().length(0), 0);
+  EXPECT_GT(fixture.loop->session().length(1), 0);
+  EXPECT_EQ(fixture.loop->session().length(3), 0);
+  ASSERT_TRUE(fixture.run());
+  for (Token letter = 'c'; letter < 'e'; ++letter) {
+    Stream stream;
+    stream.read(*channels[static_cast<std::size_t>(letter - 'a')]);
+    EXPECT_EQ(stream.tokens, undisturbed({letter}, 30));
+  }
+}
+
+TEST(GenerationLoop, AShiftedTextGoesOnFromItsBeginningAndItsNewestHalf) {
+  LoopFixture fixture({.sequences_max = 2, .context_tokens = 64, .cells = "unified"});
+  auto request = request_of(fake_tokens("0123456789"), 150);
+  request.overflow = Overflow::kShift;
+  request.overflow_keep_tokens = 4;
+  const Stream stream = fixture.generate(std::move(request));
+  EXPECT_TRUE(stream.finished_with(FinishReason::kLength));
+  EXPECT_EQ(stream.tokens.size(), 150U);
+  EXPECT_GT(stream.end().usage.dropped_prompt_tokens, 0U);
+  // What the model would write after what was left.
+  std::vector<Token> text = fake_tokens("0123456789");
+  for (const Token token : stream.tokens) {
+    if (text.size() == 65) text.erase(text.begin() + 4, text.begin() + 4 + 30);
+    EXPECT_EQ(token, engines::hashed_next(text));
+    text.push_back(token);
+  }
+}
+
+TEST(GenerationLoop, ADeadlineEndsATextWithWhatThereIsWhereThatWasAskedFor) {
+  LoopFixture fixture;
+  fixture.step_time = [](auto) { return milliseconds(10); };
+  auto request = request_of(fake_tokens("slow"), 100);
+  request.ticket.deadline = fixture.clock.now() + milliseconds(55);
+  request.partial_at_deadline = true;
+  const Stream stream = fixture.generate(std::move(request));
+  EXPECT_TRUE(stream.finished_with(FinishReason::kDeadline));
+  EXPECT_EQ(stream.tokens, undisturbed(fake_tokens("slow"), 6));
+}
+
+TEST(GenerationLoop, AModelThatCannotTrimContinuesFromTheCheckpointOfAPrompt) {
+  LoopFixture whole({.sequences_max = 1, .context_tokens = 2048}, {}, {}, {}, [](engines::FakeSwitches& switches) {
+    switches.can_trim = false;
+    switches.can_share = false;
+  });
+  std::vector<Token> common(600, 'k');
+  auto first = common;
+  first.insert(first.end(), 40, 'l');
+  auto second = common;
+  second.insert(second.end(), 40, 'm');
+  whole.generate(request_of(first, 3));
+  const Stream stream = whole.generate(request_of(second, 3));
+  EXPECT_EQ(stream.tokens, undisturbed(second, 3));
+  EXPECT_EQ(stream.end().usage.cached_prompt_tokens, 512U);
 }
 
 }  // namespace

@@ -175,6 +175,14 @@ bool PrefixCache::waits(SequenceId slot, std::span<const Token> tokens, std::siz
   return false;
 }
 
+std::size_t PrefixCache::rewrite(SequenceId slot, std::span<const Token> tokens, std::size_t kept) {
+  tree_.set(static_cast<std::size_t>(slot), tokens);
+  const std::size_t computed = std::min(kept, held(static_cast<std::size_t>(slot)));
+  if (session_.trim(slot, static_cast<std::int32_t>(computed))) return computed;
+  session_.trim(slot, 0);
+  return 0;
+}
+
 void PrefixCache::checkpoint(SequenceId slot, std::span<const Token> tokens) {
   if (session_.info().can_trim || saved_ == nullptr || !saved_->wants(tokens)) return;
   if (auto state = session_.save(slot)) saved_->put({tokens.begin(), tokens.end()}, *std::move(state), false);

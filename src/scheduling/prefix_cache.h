@@ -9,7 +9,6 @@
 // Threads: confined to its engine thread. Owner: GenerationLoop.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -20,12 +19,6 @@
 #include "scheduling/saved_states.h"
 
 namespace forebay::scheduling {
-
-// Counted where it happens, read from anywhere; one for all workers of a model.
-struct PrefixCacheCounters {
-  std::atomic<std::uint64_t> lookups = 0, hits = 0, tokens_saved = 0, joined = 0, cells_hits = 0, ram_hits = 0, cells_evictions = 0;
-  std::atomic<std::uint64_t> idle_texts = 0, idle_cells = 0;
-};
 
 class PrefixCache {
  public:
@@ -51,6 +44,10 @@ class PrefixCache {
   // Asked before a running text computes more of its prompt: whether somebody who came before it is computing it already. When that one
   // is done, its cells are attached and `computed` grows.
   bool waits(engines::SequenceId slot, std::span<const Token> tokens, std::size_t& computed);
+  // The running text is another from now on, of which the first `kept` tokens are as before. Returns how many of them are still computed.
+  std::size_t rewrite(engines::SequenceId slot, std::span<const Token> tokens, std::size_t kept);
+  // Leading tokens of a text that would begin now whose cells a running one has, or will have: it needs none for them.
+  std::size_t shared_with_running(std::span<const Token> tokens) const { return shared_with_running(SIZE_MAX, tokens); }
   // Keeps the state at this place of a prompt, where whole texts only are reused.
   void checkpoint(engines::SequenceId slot, std::span<const Token> tokens);
 

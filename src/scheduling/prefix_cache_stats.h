@@ -1,9 +1,16 @@
-// What the tiers of the prefix cache did so far; plain numbers for statistics and metrics.
+// What the tiers of the prefix cache did so far.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace forebay::scheduling {
+
+// Counted where it happens, read from anywhere; one for all workers of a model.
+struct PrefixCacheCounters {
+  std::atomic<std::uint64_t> lookups = 0, hits = 0, tokens_saved = 0, joined = 0, cells_hits = 0, ram_hits = 0, cells_evictions = 0;
+  std::atomic<std::uint64_t> idle_texts = 0, idle_cells = 0;
+};
 
 struct TierStats {
   std::uint64_t hits = 0;  // requests that took their beginning from this tier

@@ -29,6 +29,7 @@ struct RunnerContext {
   telemetry::ModelMetrics* metrics = nullptr;
   ByteBudget* budget = nullptr;
   const PressureGauge* pressure = nullptr;  // null: never any
+  std::string model = {};                   // its name, for people
 };
 
 struct RunnerStats {

@@ -9,59 +9,14 @@
 #include "base/errors.h"
 #include "engines/errors.h"
 #include "scheduling/errors.h"
-#include "scheduling/testing/generation_fixture.h"
+#include "scheduling/testing/runner_fixture.h"
 
 namespace forebay::scheduling {
 namespace {
 
 using engines::fake_tokens;
 
-class Runners : public testing::Test {
- protected:
-  std::unique_ptr<GenerationRunner> generation(const GenerationOptions& options) {
-    auto runner = GenerationRunner::open(load_fake(engine_, formats::Task::kTextGeneration), options, {&clock_, nullptr, &budget_});
-    EXPECT_TRUE(runner.has_value());
-    return *std::move(runner);
-  }
-  std::unique_ptr<TensorRunner> tensor(const TensorOptions& options) {
-    auto runner = TensorRunner::open(load_fake(engine_, formats::Task::kTensors), options, {&clock_, nullptr, &budget_});
-    EXPECT_TRUE(runner.has_value());
-    return *std::move(runner);
-  }
-  std::unique_ptr<EmbeddingRunner> embedding(const EmbeddingOptions& options) {
-    auto runner = EmbeddingRunner::open(load_fake(engine_, formats::Task::kEmbedding), options, {&clock_, nullptr, &budget_});
-    EXPECT_TRUE(runner.has_value());
-    return *std::move(runner);
-  }
-  Stream read_to_end(TokenChannel& channel) {
-    Stream stream;
-    while (stream.ends == 0) {
-      auto event = channel.pop_until(clock_.now() + std::chrono::minutes(2));
-      if (!event) {
-        ADD_FAILURE() << "the stream did not end";
-        break;
-      }
-      if (event->kind == TokenEvent::Kind::kToken)
-        stream.tokens.push_back(event->token);
-      else
-        ++stream.ends;
-      stream.text += event->text;
-      stream.events.push_back(*std::move(event));
-    }
-    return stream;
-  }
-  static TensorRequest one_row() { return {.inputs = {{"x", tensors::Tensor::of<float>({1, 4}, {1, 2, 3, 4})}}}; }
-
-  SystemClock clock_;
-  ByteBudget budget_{1 << 20};
-  engines::FakeEngine engine_;
-};
-
-GenerationRequest greedy(std::string_view prompt, std::uint32_t tokens_max) {
-  auto request = request_of(fake_tokens(prompt), tokens_max);
-  request.sampling.temperature = 0;
-  return request;
-}
+using Runners = RunnerFixture;
 
 TEST_F(Runners, GenerateForManyClientsAtOnceWithSeveralWorkers) {
   auto runner = generation({.workers = 2, .sequences_max = 3});
@@ -172,8 +127,8 @@ TEST_F(Property20, ThereAreAsManyWorkersAsConfigured) {
 TEST_F(Runners, PassOnWhyASessionCannotBeOpened) {
   auto model = load_fake(engine_, formats::Task::kTextGeneration);
   engine_.control().switches.open_fails = true;
-  EXPECT_EQ(GenerationRunner::open(model, {}, {&clock_, nullptr, &budget_}).error().code(), engines::kSessionRefused);
-  EXPECT_EQ(GenerationRunner::open(model, {.workers = 0}, {&clock_, nullptr, &budget_}).error().code(), kSchedulingOptionInvalid);
+  EXPECT_EQ(GenerationRunner::open(model, {}, {.clock = &clock_, .budget = &budget_}).error().code(), engines::kSessionRefused);
+  EXPECT_EQ(GenerationRunner::open(model, {.workers = 0}, {.clock = &clock_, .budget = &budget_}).error().code(), kSchedulingOptionInvalid);
 }
 
 TEST_F(Runners, AnswerEveryTensorRequestOnceWithManySubmittersAndCancels) {

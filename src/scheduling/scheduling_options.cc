@@ -87,14 +87,19 @@ Result<> check(const GenerationOptions& options) {
     return fail(Error(kSchedulingOptionInvalid, fmt::format("{} workers, and workers_max is {}", options.workers, options.workers_max))
                     .with_field("workers"));
   }
+  if (options.cells != "auto" && options.cells != "unified" && options.cells != "separate") {
+    return fail(
+        Error(kSchedulingOptionInvalid, fmt::format("cells is \"{}\", and can be auto, unified or separate", options.cells)).with_field("cells"));
+  }
   return check_ranges({{"workers", static_cast<double>(options.workers), 1, kWorkersMost},
                        {"workers_max", static_cast<double>(options.workers_max), 1, kWorkersMost},
                        {"drain_timeout", count(options.drain_timeout), 0, kDayMilliseconds},
                        {"dead_letters_max", static_cast<double>(options.dead_letters_max), 0, kLettersMost},
                        {"sequences_max", static_cast<double>(options.sequences_max), 1, kSequencesMost},
                        {"step_tokens_max", static_cast<double>(options.step_tokens_max), 1, kTokensMost},
-                       {"prompt_chunk_tokens", static_cast<double>(options.prompt_chunk_tokens), 1, kTokensMost},
-                       {"idle_cells_max", static_cast<double>(options.idle_cells_max), 0, kTokensMost},
+                       {"prompt_chunk_tokens_min", static_cast<double>(options.prompt_chunk_tokens_min), 1, kTokensMost},
+                       {"inter_token_max", count(options.inter_token_max), 0, kDayMilliseconds},
+                       {"cache.idle_cells_max", static_cast<double>(options.cache.idle_cells_max), 0, kTokensMost},
                        {"channel_events_max", static_cast<double>(options.channel_events_max), 1, kEventsMost}});
 }
 

@@ -39,6 +39,7 @@ Sequence::Sequence(Ticket ticket, GenerationWork work, Instant now)
       text_(work_.request.stop_strings),
       admitted_(now) {
   usage_.prompt_tokens = static_cast<std::uint32_t>(tokens_.size());
+  usage_.dropped_prompt_tokens = work_.dropped_tokens;
   usage_.queued = microseconds(now - work_.submitted);
   // What is certainly coming needs no growing on the engine thread.
   tokens_.reserve(tokens_.size() + std::min<std::size_t>(work_.request.tokens_max, 1024));
@@ -121,6 +122,29 @@ void Sequence::end_cancelled(Instant now) {
     fail(Error(kSlowReader, "the stream was read too slowly"), now);
   else
     fail(ticket_.cancel.error(), now);
+}
+
+void Sequence::end_at_deadline(Instant now) {
+  if (work_.request.partial_at_deadline && generated_ > 0)
+    finish(FinishReason::kDeadline, now);
+  else
+    fail(Error(kDeadlinePassed, "the deadline passed while the text was being generated"), now);
+}
+
+void Sequence::take_place(const PrefixCache::Place& place) {
+  slot = place.slot;
+  computed = place.computed;
+  shared = std::min(place.shared, tokens_.size() - 1);
+  waiting = false;
+}
+
+std::size_t Sequence::forget_oldest() {
+  const std::size_t kept = std::min<std::size_t>(work_.request.overflow_keep_tokens, tokens_.size() / 4);
+  const std::size_t forgotten = (tokens_.size() - kept) / 2;
+  const auto from = tokens_.begin() + static_cast<std::ptrdiff_t>(kept);
+  tokens_.erase(from, from + static_cast<std::ptrdiff_t>(forgotten));
+  usage_.dropped_prompt_tokens += static_cast<std::uint32_t>(forgotten);
+  return kept;
 }
 
 void Sequence::send_last(TokenEvent event, Instant now) {

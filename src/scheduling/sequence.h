@@ -12,6 +12,7 @@
 
 #include "base/byte_budget.h"
 #include "engines/text_session.h"
+#include "scheduling/prefix_cache.h"
 #include "scheduling/request.h"
 #include "scheduling/token_channel.h"
 #include "telemetry/serving_metrics.h"
@@ -27,6 +28,7 @@ struct GenerationWork {
   Instant submitted;
   std::uint64_t serial = 0;
   CancelToken::Subscription on_cancel;
+  std::uint32_t dropped_tokens = 0;  // of its prompt, to fit the context
 };
 // The last event of work that never became a sequence.
 void answer_unstarted(GenerationWork& work, const Ticket& ticket, const Error& error, Duration waited);
@@ -61,12 +63,22 @@ class Sequence {
   void fail(Error error, Instant now);
   // Ends as the cancel token's reason asks.
   void end_cancelled(Instant now);
+  // The deadline has passed: a text that has begun ends with what there is if that was asked for, else it fails.
+  void end_at_deadline(Instant now);
   bool ended() const { return ended_; }
   FinishReason finish_reason() const { return finish_reason_; }
+  // Whether it forgets its oldest tokens when the context is full; then forgets half of them, except the first ones that are to be kept.
+  // Returns how many of those there are.
+  bool shifts() const { return work_.request.overflow == Overflow::kShift; }
+  std::size_t forget_oldest();
+  void take_place(const PrefixCache::Place& place);
   void note_reused(std::size_t tokens) { usage_.cached_prompt_tokens = static_cast<std::uint32_t>(tokens); }
 
   engines::SequenceId slot = -1;  // in the session; -1 while parked
   std::size_t computed = 0;       // the first so many tokens are in the session, or in `saved`
+  std::size_t shared = 0;         // of its cells that another running text was counted for
+  bool waiting = false;           // for another sequence that is computing the same beginning
+  std::uint64_t prompt_turn = 0;  // when its prompt was last served
   bool suspect = false;           // was part of a failed step: steps alone until that is cleared
   std::vector<std::byte> saved;   // its state while parked, if it could be saved
   ByteBudget::Reservation saved_bytes;

@@ -14,11 +14,15 @@
 
 namespace forebay::scheduling {
 
+// Whom a new request wakes: one worker where any can take it, all where a router says whose it is.
+enum class WorkerWaking : std::uint8_t { kOne, kAll };
+
 template <class Work>
 class SharedQueue {
  public:
   using Queue = AdmissionQueue<Work>;
-  explicit SharedQueue(const AdmissionOptions& options) : state_(State(options)) {}
+  explicit SharedQueue(const AdmissionOptions& options, WorkerWaking waking = WorkerWaking::kOne)
+      : waking_(waking), state_(State(options)) {}
 
   // As AdmissionQueue::push; kShuttingDown once closed.
   Result<> push(Ticket ticket, Work&& work, Instant now) {
@@ -32,7 +36,10 @@ class SharedQueue {
       watch_sleeps_too_long = state->watch_waits && (!state->watched_until || *deadline < *state->watched_until);
       size_ = state->queue.size();
     }
-    changed_.notify_one();
+    if (waking_ == WorkerWaking::kAll)
+      changed_.notify_all();
+    else
+      changed_.notify_one();
     if (watch_sleeps_too_long) watch_.notify_all();
     return {};
   }
@@ -59,6 +66,14 @@ class SharedQueue {
     }
     changed_.notify_all();
     watch_.notify_all();
+  }
+  // Something beside the queue changed that decides who takes what: every worker looks around.
+  void nudge() {
+    {
+      auto state = state_.lock();
+      ++state->changes;
+    }
+    changed_.notify_all();
   }
   // No more pushes; every wait ends.
   void close() {
@@ -120,6 +135,7 @@ class SharedQueue {
     bool watch_waits = false;
     std::optional<Instant> watched_until;
   };
+  const WorkerWaking waking_;
   Synchronized<State> state_;
   std::condition_variable changed_;
   std::condition_variable watch_;

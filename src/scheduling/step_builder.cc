@@ -1,6 +1,7 @@
 #include "scheduling/step_builder.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "scheduling/step_watch.h"
 
@@ -25,22 +26,22 @@ void in_turns(std::span<const std::unique_ptr<Sequence>> running, std::uint64_t 
     if (wanted(sequence) && !take(sequence)) return;
   }
 }
-bool decodes(const Sequence& sequence) { return sequence.is_decoding(); }
-bool reads_prompt(const Sequence& sequence) { return !sequence.is_decoding(); }
+// A smaller chunk is over before it would be worth computing everybody else's tokens again.
+constexpr std::size_t kAbortableTokens = 64;
 }  // namespace
 
-void StepBuilder::build(std::span<const std::unique_ptr<Sequence>> running) {
+void StepBuilder::build(std::span<const std::unique_ptr<Sequence>> running, const StepPace& pace) {
   slices_.clear();
   members_.clear();
-  tokens_ = 0;
-  const auto suspect = std::ranges::find_if(running, [](const auto& sequence) { return sequence->suspect; });
+  tokens_ = decodes_ = 0;
+  const auto suspect = std::ranges::find_if(running, [](const auto& sequence) { return sequence->suspect && !sequence->waiting; });
   if (suspect != running.end()) {
     add(**suspect, std::min((*suspect)->pending(), limits_.step_tokens_max));
     return;
   }
   add_decodes(running);
-  const std::size_t left = limits_.step_tokens_max - tokens_;
-  add_prompts(running, tokens_ > 0 ? std::min(left, limits_.prompt_chunk_tokens) : left);
+  decodes_ = tokens_;
+  add_prompts(running, std::min(limits_.step_tokens_max - tokens_, pace.prompt_tokens(decodes_)));
 }
 
 void StepBuilder::add(Sequence& sequence, std::size_t tokens) {
@@ -54,7 +55,7 @@ void StepBuilder::add(Sequence& sequence, std::size_t tokens) {
 }
 
 void StepBuilder::add_decodes(std::span<const std::unique_ptr<Sequence>> running) {
-  in_turns(running, decode_served_, decodes, [&](Sequence& sequence) {
+  in_turns(running, decode_served_, [](const Sequence& sequence) { return sequence.is_decoding(); }, [&](Sequence& sequence) {
     if (tokens_ >= limits_.step_tokens_max) return false;
     add(sequence, 1);
     decode_served_ = sequence.serial();
@@ -63,21 +64,34 @@ void StepBuilder::add_decodes(std::span<const std::unique_ptr<Sequence>> running
 }
 
 void StepBuilder::add_prompts(std::span<const std::unique_ptr<Sequence>> running, std::size_t budget) {
-  in_turns(running, prompt_served_, reads_prompt, [&](Sequence& sequence) {
-    if (budget == 0) return false;
-    const std::size_t tokens = std::min(budget, sequence.pending());
-    add(sequence, tokens);
+  readers_.clear();
+  for (const auto& sequence : running) {
+    if (!sequence->is_decoding() && !sequence->waiting) readers_.push_back(sequence.get());
+  }
+  const auto turn = [this](const Sequence* sequence) {
+    const auto client = client_turns_.find(sequence->ticket().client);
+    return std::tuple(client == client_turns_.end() ? 0 : client->second, sequence->prompt_turn, sequence->serial());
+  };
+  std::ranges::sort(readers_, {}, turn);
+  for (Sequence* sequence : readers_) {
+    if (budget == 0) break;
+    const std::size_t tokens = std::min({budget, sequence->pending(), chunk_of(*sequence)});
+    add(*sequence, tokens);
     budget -= tokens;
-    prompt_served_ = sequence.serial();
-    return true;
-  });
+    client_turns_[sequence->ticket().client] = sequence->prompt_turn = ++turns_;
+  }
+  if (readers_.empty()) client_turns_.clear();
+}
+
+std::size_t StepBuilder::chunk_of(const Sequence& sequence) const {
+  return limits_.chunk_ends_at == 0 ? SIZE_MAX : limits_.chunk_ends_at - sequence.computed % limits_.chunk_ends_at;
 }
 
 std::uint64_t StepBuilder::abortable() const {
   if (slices_.size() == 1) return members_.front()->serial();
   for (std::size_t i = 0; i < slices_.size(); ++i) {
     const std::size_t tokens = slices_[i].tokens.size();
-    if (tokens > limits_.prompt_chunk_tokens && 2 * tokens > tokens_) return members_[i]->serial();
+    if (tokens > kAbortableTokens && 2 * tokens > tokens_) return members_[i]->serial();
   }
   return StepWatch::kNobody;
 }

@@ -7,12 +7,18 @@ CancelToken StepWatch::begin(std::uint64_t abortable) {
   // One token serves many steps; only a used one is replaced.
   if (state->abort.cancelled() && !state->stopped) state->abort = CancelToken();
   state->abortable = abortable;
+  if (clock_ != nullptr) state->began = clock_->now();
   return state->abort;
 }
 
 void StepWatch::end() {
   auto state = state_.lock();
   state->abortable = kNobody;
+  state->began.reset();
+}
+
+std::optional<Instant> StepWatch::running_since() const {
+  return state_.read([](const State& now) { return now.began; });
 }
 
 void StepWatch::note_cancelled(std::uint64_t serial) {

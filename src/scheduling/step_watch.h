@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/cancel.h"
 #include "base/synchronized.h"
@@ -13,6 +14,9 @@ class StepWatch {
  public:
   static constexpr std::uint64_t kNobody = 0;
 
+  // Without a clock nobody is told how long a step has been running.
+  explicit StepWatch(const Clock* clock = nullptr) : clock_(clock) {}
+
   // A step begins that the end of request `abortable` (a serial, or kNobody) makes worthless. Returns the token to compute it under.
   CancelToken begin(std::uint64_t abortable);
   void end();
@@ -20,13 +24,16 @@ class StepWatch {
   void note_cancelled(std::uint64_t serial);
   // Aborts this step and every later one.
   void stop();
+  std::optional<Instant> running_since() const;
 
  private:
   struct State {
     CancelToken abort;
     std::uint64_t abortable = kNobody;
     bool stopped = false;
+    std::optional<Instant> began;
   };
+  const Clock* const clock_;
   Synchronized<State> state_;
 };
 

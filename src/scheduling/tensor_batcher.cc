@@ -192,19 +192,15 @@ Result<NamedTensors> TensorBatcher::run_measured(const NamedTensors& inputs, con
   auto outputs = session_->run(inputs, first.work.request.outputs, cancel);
   const Duration took = clock_.now() - began;
   last_run_ = microseconds(took);
-  ++surroundings_.counters->steps;
-  surroundings_.counters->rows += rows;
+  ++surroundings_.ledger->counters.steps;
+  surroundings_.ledger->counters.rows += rows;
   metrics.inference_seconds.observe(seconds(took));
   metrics.batch_size.observe(static_cast<double>(rows));
   return outputs;
 }
 
 void TensorBatcher::answer(Taken& taken, Result<TensorAnswer> answer) {
-  auto& counters = *surroundings_.counters;
-  if (answer)
-    ++counters.finished;
-  else
-    ++(taken.ticket.cancel.cancelled() ? counters.cancelled : counters.failed);
+  surroundings_.ledger->count_end(taken.work.pass, taken.ticket, answer ? nullptr : &answer.error());
   surroundings_.context.metrics->queue_seconds.observe(seconds(taken.waited));
   taken.work.on_cancel = {};
   taken.work.done(std::move(answer));
@@ -213,7 +209,7 @@ void TensorBatcher::answer(Taken& taken, Result<TensorAnswer> answer) {
 // --- stopping ---------------------------------------------------------------------------------------------------------
 
 void TensorBatcher::note_running(std::span<const Taken> batch) {
-  surroundings_.counters->running += static_cast<std::uint32_t>(batch.size());
+  surroundings_.ledger->counters.running += static_cast<std::uint32_t>(batch.size());
   std::vector<CancelToken> late;
   {
     auto running = running_.lock();
@@ -229,7 +225,7 @@ void TensorBatcher::note_idle() {
     auto running = running_.lock();
     done.swap(running->tokens);
   }
-  surroundings_.counters->running -= static_cast<std::uint32_t>(done.size());
+  surroundings_.ledger->counters.running -= static_cast<std::uint32_t>(done.size());
 }
 
 void TensorBatcher::stop() {

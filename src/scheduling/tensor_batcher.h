@@ -11,7 +11,7 @@
 
 #include "base/synchronized.h"
 #include "engines/tensor_session.h"
-#include "scheduling/runner_counters.h"
+#include "scheduling/request_ledger.h"
 #include "scheduling/runners.h"
 #include "scheduling/shared_queue.h"
 
@@ -22,6 +22,7 @@ struct TensorWork {
   TensorRequest request;
   TensorRunner::Done done;
   std::size_t rows = 0;  // of the first dimension; 0: runs alone
+  RequestLedger::Pass pass;
   CancelToken::Subscription on_cancel;
 };
 using TensorQueue = SharedQueue<TensorWork>;
@@ -33,7 +34,7 @@ bool can_join(const TensorWork& one, const TensorWork& other);
 struct TensorSurroundings {
   RunnerContext context;
   TensorQueue* queue = nullptr;
-  RunnerCounters* counters = nullptr;
+  RequestLedger* ledger = nullptr;
 };
 
 class TensorBatcher {

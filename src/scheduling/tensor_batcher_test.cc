@@ -23,7 +23,7 @@ class BatcherFixture {
   explicit BatcherFixture(TensorOptions options = {}, engines::FakeOptions fake = {}) : engine(std::move(fake)), queue({}) {
     model = *engine.load("fake", engines::fake_description(formats::Task::kTensors), {});
     batcher = std::make_unique<TensorBatcher>(*model->open_tensor_session(), options,
-                                              TensorSurroundings{{&clock, &metrics_, nullptr}, &queue, &counters});
+                                              TensorSurroundings{{&clock, &metrics_, nullptr}, &queue, &ledger});
   }
   using Answers = std::vector<std::optional<Result<TensorAnswer>>>;
   // The answer comes to answers[index].
@@ -37,6 +37,7 @@ class BatcherFixture {
                       answers[index] = std::move(answer);
                     },
                     rows,
+                    {},
                     {}};
     ASSERT_TRUE(queue.push(std::move(ticket), std::move(work), clock.now()).has_value());
   }
@@ -55,7 +56,7 @@ class BatcherFixture {
   engines::FakeEngine engine;
   std::shared_ptr<engines::LoadedModel> model;
   TensorQueue queue;
-  RunnerCounters counters;
+  RequestLedger ledger{clock, "fake", {}, 10};
   Answers answers;
   std::unique_ptr<TensorBatcher> batcher;
 };
@@ -179,7 +180,7 @@ TEST(TensorBatcher, ACancelReachesTheEngineWhenAllOfTheBatchAreGone) {
   clients.join();
   EXPECT_EQ((*fixture.answers[0]).error().code(), kCancelledByCaller);
   EXPECT_EQ((*fixture.answers[1]).error().code(), kCancelledByCaller);
-  EXPECT_EQ(fixture.counters.cancelled, 2U);
+  EXPECT_EQ(fixture.ledger.counters.cancelled, 2U);
 }
 
 TEST(TensorBatcher, StoppedItCancelsWhatRuns) {

@@ -5,10 +5,11 @@
 namespace forebay::scheduling {
 
 bool TokenChannel::push(TokenEvent event) {
+  const bool is_last = event.kind != TokenEvent::Kind::kToken;
+  if (auto on_end = is_last ? std::exchange(on_end_, {}) : OnEnd()) on_end(event);
   {
     auto state = state_.lock();
     if (state->ended) return true;  // Nothing follows the end, and nobody waits for it.
-    const bool is_last = event.kind != TokenEvent::Kind::kToken;
     if (!is_last && state->events.size() >= events_max_) return false;
     state->ended = is_last;
     state->events.push_back(std::move(event));

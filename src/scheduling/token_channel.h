@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include "base/synchronized.h"
 #include "scheduling/request.h"
@@ -15,7 +16,9 @@ namespace forebay::scheduling {
 
 class TokenChannel {
  public:
-  explicit TokenChannel(std::size_t events_max) : events_max_(events_max) {}
+  using OnEnd = std::move_only_function<void(const TokenEvent&)>;
+  // `on_end` is called with the last event, once, before the consumer can see it; on the producer's thread, under no lock.
+  explicit TokenChannel(std::size_t events_max, OnEnd on_end = {}) : events_max_(events_max), on_end_(std::move(on_end)) {}
 
   // False when full: the reader is too slow, and the producer ends the request. The last event (kFinished, kFailed) always fits.
   bool push(TokenEvent event);
@@ -34,6 +37,7 @@ class TokenChannel {
   };
   static std::optional<TokenEvent> take(State& state);
   const std::size_t events_max_;
+  OnEnd on_end_;  // the producer's
   Synchronized<State> state_;
   Synchronized<std::function<void()>> ready_;
   std::condition_variable changed_;

@@ -1,8 +1,7 @@
 // Decides which worker should have a request. It knows numbers, not threads: the pool shows it what the workers look like now.
-// Threads: confined to its owner's lock; strategy() and set_strategy() are shared. Owner: WorkerPool.
+// Threads: confined to its owner's lock. Owner: WorkerPool.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -51,7 +50,7 @@ class WorkerRouter {
   void set_strategy(RoutingStrategy strategy) { strategy_ = strategy; }
 
  private:
-  std::atomic<RoutingStrategy> strategy_;
+  RoutingStrategy strategy_;
   std::optional<std::size_t> last_placed_;
 };
 

@@ -70,6 +70,14 @@ std::optional<std::thread::id> FakeControl::destroyed_on() const {
 
 namespace {
 
+bool take_one(std::atomic<std::uint64_t>& left) {
+  std::uint64_t seen = left;
+  while (seen > 0) {
+    if (left.compare_exchange_weak(seen, seen - 1)) return true;
+  }
+  return false;
+}
+
 // FNV-1a over the tokens, with a final mix.
 std::uint64_t hash_of(std::span<const Token> tokens) {
   std::uint64_t hash = 0xcbf29ce484222325U;
@@ -191,12 +199,12 @@ class FakeModel final : public LoadedModel, public std::enable_shared_from_this<
 
   Result<std::unique_ptr<TensorSession>> open_tensor_session() override {
     if (is_text()) return fail(kWrongKindOfModel, "the model works on text, not on tensors");
-    if (control_->switches.open_fails) return fail(kSessionRefused, "the fake was told to refuse the session");
+    if (control_->switches.open_fails || take_one(control_->switches.opens_to_fail)) return fail(kSessionRefused, "the fake was told to refuse the session");
     return std::make_unique<FakeTensorSession>(shared_from_this(), options_, control_);
   }
   Result<std::unique_ptr<TextSession>> open_text_session(const TextSessionOptions& options) override {
     if (!is_text()) return fail(kWrongKindOfModel, "the model works on tensors, not on text");
-    if (control_->switches.open_fails) return fail(kSessionRefused, "the fake was told to refuse the session");
+    if (control_->switches.open_fails || take_one(control_->switches.opens_to_fail)) return fail(kSessionRefused, "the fake was told to refuse the session");
     if (options.sequences_max == 0 || options.sequences_max > 256) return fail(kSessionRefused, "between 1 and 256 sequences");
     if (options.step_tokens_max == 0) return fail(kSessionRefused, "a step needs tokens");
     return std::make_unique<FakeTextSession>(shared_from_this(), options_, control_, options);

@@ -23,7 +23,9 @@ namespace forebay::engines {
 struct FakeSwitches {
   std::atomic<bool> load_fails = false;                      // kModelRefused
   std::atomic<bool> open_fails = false;                      // kSessionRefused
+  std::atomic<std::uint64_t> opens_to_fail = 0;              // so many sessions are refused
   std::atomic<std::uint64_t> step_fails_at = 0;              // the step with this number is kStepFailed and computes nothing
+  std::atomic<std::uint64_t> sessions_to_break = 0;          // so many sessions fail their next step and every later one
   std::atomic<std::uint64_t> run_fails_at = 0;               // kRunFailed
   std::atomic<std::uint64_t> run_fails_with_rows_above = 0;  // kRunFailed for a batch of more rows than this
   std::atomic<std::uint64_t> embed_fails_at = 0;             // kEmbeddingFailed
@@ -95,6 +97,8 @@ Token hashed_next(std::span<const Token> history);
 
 struct FakeOptions {
   FakeScript script;  // empty: hashed_script()
+  // Called in every step before it computes: a test lets time pass here.
+  std::function<void(std::span<const StepSlice>)> on_step;
   // The tensor model; empty: every output is 2x + 1 of the first input, in its shape, as float32.
   std::function<Result<tensors::NamedTensors>(const tensors::NamedTensors&)> run;
   std::uint32_t context_tokens = 512;  // when a session does not say

@@ -72,6 +72,13 @@ Result<> FakeTextSession::check(std::span<const StepSlice> slices) const {
   return {};
 }
 
+bool FakeTextSession::is_broken() {
+  auto& left = control_->switches.sessions_to_break;
+  std::uint64_t seen = left;
+  while (!broken_ && seen > 0) broken_ = left.compare_exchange_weak(seen, seen - 1);
+  return broken_;
+}
+
 std::uint32_t FakeTextSession::cells_max() const {
   const std::int64_t limit = control_->switches.cells_max;
   return limit >= 0 ? static_cast<std::uint32_t>(limit) : info_.context_tokens;
@@ -145,6 +152,7 @@ Result<StepOutcome> FakeTextSession::step(std::span<const StepSlice> slices, con
     ++counters.no_cells;
     return StepOutcome::kNoCells;
   }
+  if (options_->on_step) options_->on_step(slices);
   if (!control_->pass_block(abort) || abort.cancelled()) {
     ++counters.aborts;
     if (control_->switches.abort_keeps_half) {
@@ -153,6 +161,7 @@ Result<StepOutcome> FakeTextSession::step(std::span<const StepSlice> slices, con
     publish();
     return StepOutcome::kAborted;
   }
+  if (is_broken()) return fail(kStepFailed, "the fake was told to break this session");
   if (number == control_->switches.step_fails_at) return fail(kStepFailed, fmt::format("the fake was told to fail step {}", number));
   for (const StepSlice& slice : slices) {
     append(sequences_[static_cast<std::size_t>(slice.sequence)], slice.tokens);

@@ -37,6 +37,7 @@ class FakeTextSession final : public TextSession {
   };
 
   bool on_own_thread();
+  bool is_broken();
   Result<> check(std::span<const StepSlice> slices) const;
   bool known(SequenceId sequence) const { return sequence >= 0 && static_cast<std::uint32_t>(sequence) < info_.sequences_max; }
   // Whether every sequence gets its further cells, all together.
@@ -55,6 +56,7 @@ class FakeTextSession final : public TextSession {
   bool unified_;
   bool embeddings_;
   FakeScript script_;
+  bool broken_ = false;
   std::vector<Sequence> sequences_;
   std::map<Cell, std::size_t> cells_;  // how many sequences hold it
   Cell next_cell_ = 0;

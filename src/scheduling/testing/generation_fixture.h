@@ -11,6 +11,7 @@
 #include "base/testing/virtual_clock.h"
 #include "engines/testing/fake_engine.h"
 #include "scheduling/generation_loop.h"
+#include "scheduling/session_layout.h"
 
 namespace forebay::scheduling {
 
@@ -60,9 +61,11 @@ inline std::vector<Token> undisturbed(std::vector<Token> history, std::size_t to
 class LoopFixture {
  public:
   explicit LoopFixture(GenerationOptions options = {}, engines::FakeOptions fake = {}, AdmissionOptions admission = {},
-                       std::function<bool(const GenerationWork&)> may_take = {})
-      : options_(options), engine(std::move(fake)), model(load_fake(engine, formats::Task::kTextGeneration)), queue(admission) {
-    GenerationSurroundings surroundings{{&clock, &metrics_, &budget}, model->tokenizer(), &end_tokens_, &queue, &watch, &counters, std::move(may_take)};
+                       std::function<bool(const GenerationWork&)> may_take = {},
+                       const std::function<void(engines::FakeSwitches&)>& set = {})
+      : options_(std::move(options)), engine(with_time(std::move(fake))), model(load_fake(engine, formats::Task::kTextGeneration)), saved({.bytes_max = options_.cache.ram_bytes_max}, &budget, &pressure), queue(admission) {
+    if (set) set(engine.control().switches);
+    GenerationSurroundings surroundings{{&clock, &metrics_, &budget}, model->tokenizer(), &end_tokens_, &queue, &watch, &counters, &saved, std::move(may_take), {}};
     loop = std::make_unique<GenerationLoop>(open(), options_, surroundings);
   }
 
@@ -79,6 +82,9 @@ class LoopFixture {
     const auto pushed = queue.push(std::move(ticket), std::move(work), clock.now());
     return pushed ? channel : nullptr;
   }
+  // How much time each step takes from now on.
+  std::function<Duration(std::span<const engines::StepSlice>)> step_time;
+
   // Steps until there is nothing to do; false when that does not happen.
   bool run(std::size_t steps_max = 100'000) {
     while (steps_max-- > 0) {
@@ -97,10 +103,13 @@ class LoopFixture {
 
  private:
   std::unique_ptr<engines::TextSession> open() {
-    return *model->open_text_session({.context_tokens = options_.context_tokens,
-                                      .sequences_max = options_.sequences_max,
-                                      .step_tokens_max = options_.step_tokens_max,
-                                      .unified_cells = options_.unified_cells});
+    return *model->open_text_session(session_options(*model, options_, nullptr));
+  }
+  engines::FakeOptions with_time(engines::FakeOptions fake) {
+    fake.on_step = [this](std::span<const engines::StepSlice> slices) {
+      if (step_time) clock.advance(step_time(slices));
+    };
+    return fake;
   }
   const GenerationOptions options_;
   telemetry::ModelMetrics metrics_;
@@ -112,6 +121,8 @@ class LoopFixture {
   engines::FakeEngine engine;
   std::shared_ptr<engines::LoadedModel> model;
   ByteBudget budget{1 << 20};
+  PressureGauge pressure;
+  SavedStates saved;
   GenerationQueue queue;
   StepWatch watch;
   RunnerCounters counters;

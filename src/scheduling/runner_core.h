@@ -1,0 +1,91 @@
+// What every runner has around its workers: the queue with its watch, the ledger with the breaker, and the order in which it all ends:
+// the queue closes, the workers end (the runner's business), the watch ends, and who still waits is told.
+// Threads: shared. Owner: a runner, whose destructor calls close(), ends its workers, and calls finish().
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "base/errors.h"
+#include "scheduling/queue_watch.h"
+#include "scheduling/request_ledger.h"
+#include "scheduling/runners.h"
+#include "scheduling/shared_queue.h"
+
+namespace forebay::scheduling {
+
+template <class Work>
+class RunnerCore {
+ public:
+  using Taken = AdmissionQueue<Work>::Taken;
+  // Answers and accounts for a request that never ran, with taken.error; on any thread.
+  using AnswerUnrun = std::function<void(Taken& taken)>;
+
+  template <class Options>
+  RunnerCore(RunnerContext context, const Options& options, WorkerWaking waking, AnswerUnrun answer)
+      : context_(counting(std::move(context))),
+        answer_(std::move(answer)),
+        ledger_(*context_.clock, context_.model, options.breaker, options.dead_letters_max),
+        queue_(options.admission, waking),
+        watch_(std::in_place, queue_, *context_.clock, [this](Taken dead) { answer_unrun(dead); }) {}
+  // The workers are to end now.
+  void close() { queue_.close(); }
+  // The workers have ended. Afterwards every request has been answered, and nobody's cancel reaches the runner any more.
+  void finish() {
+    watch_.reset();
+    while (auto left = queue_.with([&](auto& queue) { return queue.take(context_.clock->now()); })) {
+      if (!left->error) left->error = Error(kShuttingDown, "the model is being unloaded");
+      answer_unrun(*left);
+    }
+  }
+  ~RunnerCore() = default;
+  RunnerCore(const RunnerCore&) = delete;
+  RunnerCore& operator=(const RunnerCore&) = delete;
+
+  const RunnerContext& context() const { return context_; }
+  SharedQueue<Work>& queue() { return queue_; }
+  RequestLedger& ledger() { return ledger_; }
+  const RequestLedger& ledger() const { return ledger_; }
+
+  // The breaker's word; then enqueue() with the pass, or nothing more than an error to the client.
+  Result<RequestLedger::Pass> admit() { return counted(ledger_.admit()); }
+  Result<> enqueue(RequestLedger::Pass pass, Ticket ticket, Work&& work) {
+    auto queued = queue_.push(std::move(ticket), std::move(work), context_.clock->now());
+    if (queued)
+      ++ledger_.counters.accepted;
+    else
+      ledger_.refused(pass);
+    context_.metrics->queued.set(static_cast<double>(queue_.size()));
+    return counted(std::move(queued));
+  }
+  RunnerStats stats(std::uint32_t workers) const {
+    RunnerStats stats{.queued = static_cast<std::uint32_t>(queue_.size()), .workers = workers, .accepting = queue_.accepting()};
+    ledger_.report(stats);
+    return stats;
+  }
+
+ private:
+  RunnerContext counting(RunnerContext context) {
+    if (context.metrics == nullptr) context.metrics = &uncounted_;
+    return context;
+  }
+  template <class T>
+  Result<T> counted(Result<T> result) {
+    if (!result) context_.metrics->refused.increment();
+    return result;
+  }
+  void answer_unrun(Taken& taken) {
+    context_.metrics->queue_seconds.observe(std::chrono::duration<double>(taken.waited).count());
+    answer_(taken);
+  }
+
+  telemetry::ModelMetrics uncounted_;
+  RunnerContext context_;
+  const AnswerUnrun answer_;
+  RequestLedger ledger_;
+  SharedQueue<Work> queue_;
+  std::optional<QueueWatch<Work>> watch_;
+};
+
+}  // namespace forebay::scheduling

@@ -1,0 +1,53 @@
+#include "scheduling/step_pace.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+namespace forebay::scheduling {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(StepPace, ReadsPromptsAtFullSpeedWhileNobodyDecodes) { EXPECT_EQ(StepPace(milliseconds(100), 32).prompt_tokens(0), SIZE_MAX); }
+
+TEST(StepPace, WithoutAPromiseEveryStepIsFull) { EXPECT_EQ(StepPace(Duration::zero(), 32).prompt_tokens(3), SIZE_MAX); }
+
+TEST(StepPace, StartsCarefullyUntilItHasMeasured) { EXPECT_EQ(StepPace(milliseconds(100), 32).prompt_tokens(1), 64U); }
+
+TEST(StepPace, NeverOffersLessThanTheSmallestChunk) {
+  StepPace pace(milliseconds(10), 32);
+  pace.note(0, 100, milliseconds(1000));
+  EXPECT_EQ(pace.prompt_tokens(1), 32U);
+}
+
+TEST(StepPace, WhatDecodingTakesIsNotLeftForPrompts) {
+  StepPace pace(milliseconds(200), 1);
+  pace.note(0, 100, milliseconds(100));
+  EXPECT_EQ(pace.prompt_tokens(1), 170U);
+  pace.note(4, 0, milliseconds(70));
+  EXPECT_EQ(pace.prompt_tokens(4), 100U);
+}
+
+TEST(StepPace, KeepsItsPromiseWhateverAPromptTokenCosts) {
+  EXPECT_TRUE(rc::check("steps of a machine with constant costs stay within the time", [] {
+    const double decode_ms = *rc::gen::inRange(1, 40);
+    const double token_ms = *rc::gen::inRange(1, 200) / 100.0;
+    StepPace pace(milliseconds(150), 1);
+    const auto took = [&](std::size_t decodes, std::size_t tokens) {
+      return std::chrono::duration_cast<Duration>(
+          std::chrono::duration<double, std::milli>((decodes > 0 ? decode_ms : 0) + token_ms * static_cast<double>(tokens)));
+    };
+    pace.note(2, 0, took(2, 0));
+    pace.note(0, 200, took(0, 200));
+    for (int i = 0; i < 20; ++i) {
+      const std::size_t tokens = pace.prompt_tokens(2);
+      RC_ASSERT(took(2, tokens) <= milliseconds(150));
+      pace.note(2, tokens, took(2, tokens));
+    }
+    // … and wastes little of it.
+    RC_ASSERT(took(2, pace.prompt_tokens(2) + 3) >= milliseconds(120));
+  }));
+}
+
+}  // namespace
+}  // namespace forebay::scheduling

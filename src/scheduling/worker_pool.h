@@ -1,0 +1,104 @@
+// The workers of a generation model: each a thread with a loop and its session, all over one copy of the weights, all taking from one
+// queue. The router says who should take what; an idle worker never leaves alone what nobody else has room for.
+//   A worker that breaks (WorkerHealth) gives its texts up: others continue them with the same result, as far as the retry budget goes,
+//   while its session is destroyed and opened again on its own thread, later and later. With one worker they wait for that.
+//   A worker that is to leave takes nothing new and ends what it runs; after drain_timeout others continue it.
+// Threads: shared, as said at each function. Owner: GenerationRunner. Locks: the queue's may be held when the roster's is taken, never the
+// other way round; nobody is answered and no sequence destroyed under either.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "scheduling/generation_loop.h"
+#include "scheduling/prefix_directory.h"
+#include "scheduling/retry_budget.h"
+#include "scheduling/worker_health.h"
+#include "scheduling/worker_listing.h"
+#include "scheduling/worker_router.h"
+
+namespace forebay::scheduling {
+
+class WorkerPool {
+ public:
+  using Sessions = std::vector<std::unique_ptr<engines::TextSession>>;
+  // One worker for each session. Of `surroundings`, watch and the two functions are the pool's to fill in.
+  WorkerPool(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options, const engines::TextSessionOptions& session,
+             const GenerationSurroundings& surroundings, Sessions sessions);
+  ~WorkerPool();
+  // The queue has been closed: ends every step, joins, and tells whoever was between two workers. Before the destructor.
+  void stop();
+
+  // From any thread:
+  Result<> set_workers(std::uint32_t count);
+  std::uint32_t worker_count() const;  // without those that leave
+  RoutingStrategy strategy() const;
+  void set_strategy(RoutingStrategy strategy);
+  std::vector<WorkerListing> workers() const;
+  std::uint64_t restarts() const { return restarts_; }
+  std::uint64_t retries() const { return retries_; }
+  void note_request();
+  // The request was cancelled: ends the step that is only for it.
+  void note_cancelled(std::uint64_t serial);
+  // Workers that had the request, which has ended.
+  std::uint32_t forget(std::uint64_t serial);
+
+ private:
+  struct Worker;
+  using Sequences = std::vector<std::unique_ptr<Sequence>>;
+  struct Roster {
+    explicit Roster(const GenerationOptions& options);
+    std::vector<std::shared_ptr<Worker>> workers;
+    WorkerRouter router;
+    RetryBudget retry;
+    std::deque<std::unique_ptr<Sequence>> homeless;             // given up by one worker, not yet taken over by another
+    std::unordered_map<std::uint64_t, std::uint32_t> attempts;  // of requests that were moved, by serial
+  };
+
+  // Asked by a worker's loop under the queue's lock.
+  bool may_take(const Worker& worker, const GenerationWork& work);
+  void note_offer(Worker& worker, const GenerationWork& work, bool takes);
+  static std::size_t cells_soon_of(const GenerationWork& work);
+  WorkerSnapshot snapshot_of(Worker& worker, Instant now, std::uint64_t serial, std::size_t cells_soon) const;
+  std::vector<WorkerSnapshot> snapshots(const Roster& roster, std::uint64_t serial, std::size_t cells_soon) const;
+
+  // On the worker's thread.
+  void work(Worker& worker);
+  bool open(Worker& worker);
+  void start(Worker& worker, std::unique_ptr<engines::TextSession> session);
+  void take_over(Worker& worker);
+  bool note_round(Worker& worker, bool did_something);
+  void break_down(Worker& worker);
+  Sequences give_up(Worker& worker);
+  bool leave_if_drained(Worker& worker);
+  std::optional<Instant> wake_at(const Worker& worker);
+
+  void hand_over(Sequences sequences, const Error* failure);
+  void end_dead_homeless();
+  void end(Sequence& sequence, const Error& error);
+  std::shared_ptr<Worker> make_worker();
+  void reap();
+  Result<> reserve_for(std::size_t workers, std::vector<ByteBudget::Reservation>& added) const;
+
+  const std::shared_ptr<engines::LoadedModel> model_;
+  const GenerationOptions options_;
+  const engines::TextSessionOptions session_options_;
+  const GenerationSurroundings surroundings_;
+  const Clock& clock_;
+  GenerationQueue& queue_;
+  PrefixDirectory directory_;
+  Synchronized<Roster> roster_;
+  Synchronized<std::vector<ByteBudget::Reservation>> added_;  // of workers beyond options.workers; held while the count changes
+  std::atomic<std::uint64_t> next_id_{1};
+  std::atomic<std::uint64_t> restarts_{0};
+  std::atomic<std::uint64_t> retries_{0};
+  std::atomic<std::size_t> homeless_{0};
+};
+
+}  // namespace forebay::scheduling
