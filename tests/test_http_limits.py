@@ -74,6 +74,8 @@ def test_headers_without_end_are_refused_at_the_limit(example_server):
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "bad_request"),
     (b"GET / SMTP/1.0\r\n\r\n", 400, "bad_request"),
     (b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "ambiguous_length"),
+    (b"POST /predict HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nContent-Length: 2\r\n\r\n{}", 400, "bad_request"),
+    (b"POST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 415, "content_encoding_not_supported"),
     (b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 3x\r\n\r\n{}", 400, "ambiguous_length"),
 ])
 def test_what_is_not_proper_http_gets_an_answer_with_a_code(example_server, request_, status, name):

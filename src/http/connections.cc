@@ -6,6 +6,7 @@
 #include <trantor/net/TcpConnection.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/ids.h"
@@ -30,6 +31,33 @@ struct Receiver : trantor::TcpConnection {
 bool is_known_method(std::string_view word) {
   constexpr std::string_view kKnown[] = {"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"};
   return std::ranges::find(kKnown, word) != std::end(kKnown);
+}
+
+// The value of a header line of that name (lower case) in the head.
+std::string header_in(std::string_view head, std::string_view name) {
+  for (auto at = head.find("\r\n"); at != std::string_view::npos; at = head.find("\r\n", at)) {
+    at += 2;
+    const std::string_view line = head.substr(at, head.find("\r\n", at) - at);
+    const auto colon = line.find(':');
+    if (colon != name.size()) continue;
+    std::string lower(line);
+    std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    if (!lower.starts_with(name)) continue;
+    const auto from = lower.find_first_not_of(" \t", colon + 1);
+    return from == std::string::npos ? "" : lower.substr(from, lower.find_last_not_of(" \t") + 1 - from);
+  }
+  return {};
+}
+
+// What the library refuses with an empty body.
+std::optional<Error> unknown_demand(std::string_view head) {
+  if (const auto value = header_in(head, "expect"); !value.empty() && value != "100-continue")
+    return Error(kBadRequest, fmt::format("'Expect: {}' is not known here", value.substr(0, 40)))
+        .with_hint("leave Expect out, or send 100-continue");
+  if (const auto value = header_in(head, "transfer-encoding"); !value.empty() && value != "chunked")
+    return Error(kContentEncoding, fmt::format("'Transfer-Encoding: {}' is not taken", value.substr(0, 40)))
+        .with_hint("send it chunked, or with Content-Length");
+  return std::nullopt;
 }
 
 }  // namespace
@@ -77,6 +105,9 @@ void Connection::check_first_line(trantor::MsgBuffer& bytes) {
   } else if (space != std::string_view::npos && !is_known_method(method)) {
     bytes.retrieveAll();
     refuse_bytes(Error(kMethodNotAllowed, fmt::format("the method {} is not known here", method)));
+  } else if (const auto wrong = unknown_demand(text.substr(0, text.find("\r\n\r\n")))) {
+    bytes.retrieveAll();
+    refuse_bytes(*wrong);
   }
 }
 
