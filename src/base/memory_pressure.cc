@@ -139,9 +139,7 @@ PressureLevel PressureJudge::judge(double memory_share, double budget_share) {
   shares_.push_back(memory_share);
   if (shares_.size() > kSharesKept) shares_.pop_front();
 
-  if (memory_share >= options_.critical_at)
-    memory_ = PressureLevel::kCritical;
-  else if (memory_ == PressureLevel::kCritical && memory_share >= options_.critical_until)
+  if (memory_share >= options_.critical_at || (memory_ == PressureLevel::kCritical && memory_share >= options_.critical_until))
     memory_ = PressureLevel::kCritical;
   else if (memory_share >= options_.elevated_at || (memory_ != PressureLevel::kNormal && memory_share >= options_.elevated_until))
     memory_ = PressureLevel::kElevated;
