@@ -42,15 +42,14 @@ TEST(GenerationLoop, PutsDecodesFirstAndPromptsInChunksBehindThem) {
   EXPECT_EQ(steps[4], sizes({1, 1}));
 }
 
-TEST(GenerationLoop, GivesPromptsTheWholeStepWhileNobodyDecodesAndLetsThemTakeTurns) {
+TEST(GenerationLoop, GivesPromptsTheWholeStepWhileNobodyDecodesAndReadsThemOneAfterTheOther) {
   LoopFixture fixture({.context_tokens = 512, .step_tokens_max = 64});
   fixture.submit(request_of(std::vector<Token>(100, 'x'), 5));
   fixture.submit(request_of(std::vector<Token>(100, 'y'), 5));
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(fixture.loop->run_once());
   const auto steps = fixture.engine.control().step_slices();
   EXPECT_EQ(steps[0], sizes({64})) << "the first";
-  EXPECT_EQ(steps[1], sizes({64})) << "the second";
-  EXPECT_EQ(steps[2], sizes({36, 28})) << "the first again, and what is left for the second";
+  EXPECT_EQ(steps[1], sizes({36, 28})) << "the rest of it, and what is left for the second";
 }
 
 TEST(GenerationLoop, EndsAtAStopStringAndDoesNotShowIt) {
@@ -453,6 +452,17 @@ TEST(GenerationLoop, AModelThatCannotTrimContinuesFromTheCheckpointOfAPrompt) {
   const Stream stream = whole.generate(request_of(second, 3));
   EXPECT_EQ(stream.tokens, undisturbed(second, 3));
   EXPECT_EQ(stream.end().usage.cached_prompt_tokens, 512U);
+}
+
+TEST(GenerationLoop, AShortPromptIsNotReadAfterALongOneThatCameBefore) {
+  LoopFixture fixture({.context_tokens = 2048, .step_tokens_max = 64});
+  fixture.submit(request_of(std::vector<Token>(1000, 'x'), 5));
+  fixture.loop->run_once();
+  auto brief = fixture.submit(request_of(std::vector<Token>(20, 'y'), 1));
+  for (int i = 0; i < 2; ++i) fixture.loop->run_once();
+  Stream stream;
+  stream.read(*brief);
+  EXPECT_EQ(stream.ends, 1U);
 }
 
 }  // namespace

@@ -78,7 +78,6 @@ class Sequence {
   std::size_t computed = 0;       // the first so many tokens are in the session, or in `saved`
   std::size_t shared = 0;         // of its cells that another running text was counted for
   bool waiting = false;           // for another sequence that is computing the same beginning
-  std::uint64_t prompt_turn = 0;  // when its prompt was last served
   bool suspect = false;           // was part of a failed step: steps alone until that is cleared
   std::vector<std::byte> saved;   // its state while parked, if it could be saved
   ByteBudget::Reservation saved_bytes;

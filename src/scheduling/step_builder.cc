@@ -68,9 +68,10 @@ void StepBuilder::add_prompts(std::span<const std::unique_ptr<Sequence>> running
   for (const auto& sequence : running) {
     if (!sequence->is_decoding() && !sequence->waiting) readers_.push_back(sequence.get());
   }
-  const auto turn = [this](const Sequence* sequence) {
+  const bool shortest_first = turns_ % 2 == 1;
+  const auto turn = [&](const Sequence* sequence) {
     const auto client = client_turns_.find(sequence->ticket().client);
-    return std::tuple(client == client_turns_.end() ? 0 : client->second, sequence->prompt_turn, sequence->serial());
+    return std::tuple(client == client_turns_.end() ? 0 : client->second, shortest_first ? sequence->pending() : 0, sequence->serial());
   };
   std::ranges::sort(readers_, {}, turn);
   for (Sequence* sequence : readers_) {
@@ -78,7 +79,7 @@ void StepBuilder::add_prompts(std::span<const std::unique_ptr<Sequence>> running
     const std::size_t tokens = std::min({budget, sequence->pending(), chunk_of(*sequence)});
     add(*sequence, tokens);
     budget -= tokens;
-    client_turns_[sequence->ticket().client] = sequence->prompt_turn = ++turns_;
+    client_turns_[sequence->ticket().client] = ++turns_;
   }
   if (readers_.empty()) client_turns_.clear();
 }

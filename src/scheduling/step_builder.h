@@ -26,8 +26,9 @@ class StepBuilder {
   explicit StepBuilder(StepLimits limits) : limits_(limits) {}
 
   // Replaces the step. Slices view the sequences' tokens, which must not change before the step is over.
-  // Prompts get at most what `pace` leaves them. They take turns: of the client that was served longest ago, the one that was, and it takes
-  // what it can. While one of the sequences is suspect, the step is that one alone. Waiting sequences have no part in it.
+  // Prompts get at most what `pace` leaves them. Clients take turns; of one client the prompt that came first and the one with the
+  // least left are served alternately, so that prompts are read one after the other and a short one does not wait for a long one. While one
+  // of the sequences is suspect, the step is that one alone. Waiting sequences have no part in it.
   void build(std::span<const std::unique_ptr<Sequence>> running, const StepPace& pace);
   std::span<const engines::StepSlice> slices() const { return slices_; }
   // members()[i] is whom slices()[i] is for.
