@@ -74,6 +74,7 @@ class Load {
   Instant begin_;
   LoadReport report_;
   std::vector<double> latencies_;
+  std::map<int, std::vector<double>> latencies_by_status_;
   std::vector<double> first_events_;
   std::vector<double> gaps_;
 };
@@ -173,6 +174,7 @@ void Load::finish(Connection& connection, bool failed) {
     ++report_.by_status[connection.parser.status()];
     report_.generated_tokens += connection.parser.completion_tokens();
     latencies_.push_back(milliseconds(clock_.now() - connection.sent_at));
+    latencies_by_status_[connection.parser.status()].push_back(latencies_.back());
     if (!connection.parser.keeps_alive()) close(connection);
   }
   if (may_start()) start_request(connection);
@@ -206,6 +208,7 @@ Result<LoadReport> Load::run() {
   report_.requests_per_second = static_cast<double>(report_.requests) / report_.seconds;
   report_.generated_tokens_per_second = static_cast<double>(report_.generated_tokens) / report_.seconds;
   report_.latency = percentiles_of(std::move(latencies_));
+  for (auto& [status, latencies] : latencies_by_status_) report_.latency_by_status[status] = percentiles_of(std::move(latencies));
   report_.first_event = percentiles_of(std::move(first_events_));
   report_.gap = percentiles_of(std::move(gaps_));
   return report_;
@@ -226,10 +229,13 @@ Result<LoadReport> run_load(const LoadOptions& options) {
 std::string to_json(const LoadReport& report) {
   std::string statuses;
   for (const auto& [status, count] : report.by_status) statuses += fmt::format("{}\"{}\":{}", statuses.empty() ? "" : ",", status, count);
+  std::string latencies;
+  for (const auto& [status, latency] : report.latency_by_status)
+    latencies += fmt::format("{}\"{}\":{}", latencies.empty() ? "" : ",", status, json_of(latency));
   return fmt::format(
-      R"({{"requests":{},"failed":{},"by_status":{{{}}},"seconds":{:.4f},"requests_per_second":{:.2f},"latency_ms":{},"first_event_ms":{},"gap_ms":{},"generated_tokens":{},"generated_tokens_per_second":{:.2f},"bytes_received":{}}})",
+      R"({{"requests":{},"failed":{},"by_status":{{{}}},"seconds":{:.4f},"requests_per_second":{:.2f},"latency_ms":{},"latency_ms_by_status":{{{}}},"first_event_ms":{},"gap_ms":{},"generated_tokens":{},"generated_tokens_per_second":{:.2f},"bytes_received":{}}})",
       report.requests, report.failed, statuses, report.seconds, report.requests_per_second, json_of(report.latency),
-      json_of(report.first_event), json_of(report.gap), report.generated_tokens, report.generated_tokens_per_second, report.bytes_received);
+      latencies, json_of(report.first_event), json_of(report.gap), report.generated_tokens, report.generated_tokens_per_second, report.bytes_received);
 }
 
 }  // namespace forebay::load

@@ -39,6 +39,7 @@ struct LoadReport {
   std::uint64_t requests = 0;  // answered
   std::uint64_t failed = 0;    // closed, timed out, unparsable
   std::map<int, std::uint64_t> by_status;
+  std::map<int, Percentiles> latency_by_status;
   double seconds = 0;  // from the first request to the last answer
   double requests_per_second = 0;
   Percentiles latency;
