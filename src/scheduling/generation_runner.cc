@@ -131,9 +131,12 @@ Result<> LoopGenerationRunner::set_strategy(std::string_view name) {
 
 RunnerStats LoopGenerationRunner::stats() const {
   RunnerStats stats = core_.stats(pool_.worker_count());
+  stats.running += static_cast<std::uint32_t>(pool_.between_workers());
   stats.restarts = pool_.restarts();
   stats.retries = pool_.retries();
   stats.worker_list = pool_.workers();
+  stats.prefix_cache = core_.ledger().counters.prefix.snapshot();
+  stats.prefix_cache.ram = saved_.stats();
   return stats;
 }
 

@@ -50,8 +50,14 @@ class SharedQueue {
     auto state = state_.lock();
     auto seen = look(state->queue);
     size_ = state->queue.size();
+    if (!std::exchange(stirred_, false)) return seen;
+    ++state->changes;
+    state.unlock();
+    changed_.notify_all();
     return seen;
   }
+  // For who looks, under the lock: what was done makes waiting entries somebody else's, so every worker looks around afterwards.
+  void stir() { stirred_ = true; }
   void finished(Instant now) {
     auto state = state_.lock();
     state->queue.finished(now);
@@ -139,6 +145,7 @@ class SharedQueue {
   Synchronized<State> state_;
   std::condition_variable changed_;
   std::condition_variable watch_;
+  bool stirred_ = false;  // under the lock
   std::atomic<std::size_t> size_{0};
 };
 

@@ -89,11 +89,11 @@ std::shared_ptr<WorkerPool::Worker> WorkerPool::make_worker() { return std::make
 
 // --- who takes what ---------------------------------------------------------------------------------------------------
 
-WorkerSnapshot WorkerPool::snapshot_of(Worker& worker, Instant now, std::uint64_t serial, std::size_t cells_soon) const {
+WorkerSnapshot WorkerPool::snapshot_of(Worker& worker, Instant now, std::uint64_t serial) const {
   if (const auto since = worker.watch.running_since()) worker.health.step_began(*since);
   const std::uint32_t running = worker.load.sequences + worker.taken;
   const std::size_t needed = worker.load.cells_needed + worker.cells_taken;
-  const bool crowded = worker.parked > 0 || worker.declined == serial || needed + cells_soon > worker.load.cells_max;
+  const bool crowded = worker.parked > 0 || (serial != StepWatch::kNobody && worker.declined == serial);
   const bool on_probation = worker.health.state(now) == WorkerState::kProbation;
   return {.healthy = worker.open && !worker.left && worker.health.in_rotation(now),
           .draining = worker.draining,
@@ -104,17 +104,17 @@ WorkerSnapshot WorkerPool::snapshot_of(Worker& worker, Instant now, std::uint64_
           .cells_max = worker.load.cells_max};
 }
 
-std::vector<WorkerSnapshot> WorkerPool::snapshots(const Roster& roster, std::uint64_t serial, std::size_t cells_soon) const {
+std::vector<WorkerSnapshot> WorkerPool::snapshots(const Roster& roster, std::uint64_t serial) const {
   const Instant now = clock_.now();
   std::vector<WorkerSnapshot> all;
   all.reserve(roster.workers.size());
-  for (const auto& worker : roster.workers) all.push_back(snapshot_of(*worker, now, serial, cells_soon));
+  for (const auto& worker : roster.workers) all.push_back(snapshot_of(*worker, now, serial));
   return all;
 }
 
 bool WorkerPool::may_take(const Worker& worker, const GenerationWork& work) {
   auto roster = roster_.lock();
-  auto all = snapshots(*roster, work.serial, cells_soon_of(work));
+  auto all = snapshots(*roster, work.serial);
   if (roster->router.strategy() == RoutingStrategy::kPrefixAffinity && all.size() > 1) {
     std::vector<PrefixDirectory::Holder> holders;
     for (const auto& one : roster->workers) holders.push_back(one->holder);
@@ -127,6 +127,7 @@ bool WorkerPool::may_take(const Worker& worker, const GenerationWork& work) {
 
 void WorkerPool::note_offer(Worker& worker, const GenerationWork& work, bool takes) {
   auto roster = roster_.lock();
+  if (roster->workers.size() > 1) queue_.stir();
   if (!takes) {
     worker.declined = work.serial;
     return;
@@ -159,7 +160,7 @@ void WorkerPool::work(Worker& worker) {
     end_dead_homeless();
     if (did_something) {
       // What this round changed may make a waiting request somebody else's.
-      if (queue_.size() > 0 && worker_count() > 1) queue_.nudge();
+      if ((queue_.size() > 0 || homeless_ > 0) && worker_count() > 1) queue_.nudge();
       continue;
     }
     // Whatever changed since the last look is looked at again before waiting.
@@ -215,7 +216,7 @@ void WorkerPool::take_over(Worker& worker) {
       auto roster = roster_.lock();
       if (roster->homeless.empty()) return;
       const std::size_t cells = roster->homeless.front()->cells_after(GenerationLoop::kCellsAhead);
-      const auto chosen = WorkerRouter(RoutingStrategy::kLeastLoaded).choose(snapshots(*roster, StepWatch::kNobody, cells));
+      const auto chosen = WorkerRouter(RoutingStrategy::kLeastLoaded).choose(snapshots(*roster, StepWatch::kNobody));
       if (!chosen || roster->workers[*chosen].get() != &worker) return;
       sequence = std::move(roster->homeless.front());
       roster->homeless.pop_front();
@@ -395,7 +396,7 @@ std::vector<WorkerListing> WorkerPool::workers() const {
   roster_.read([&](const Roster& roster) {
     for (const auto& worker : roster.workers) {
       if (worker->left) continue;
-      const WorkerSnapshot snapshot = snapshot_of(*worker, now, StepWatch::kNobody, 0);
+      const WorkerSnapshot snapshot = snapshot_of(*worker, now, StepWatch::kNobody);
       std::string_view state = name_of(worker->health.state(now));
       if (worker->draining)
         state = "draining";

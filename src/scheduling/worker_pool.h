@@ -43,6 +43,7 @@ class WorkerPool {
   std::vector<WorkerListing> workers() const;
   std::uint64_t restarts() const { return restarts_; }
   std::uint64_t retries() const { return retries_; }
+  std::size_t between_workers() const { return homeless_; }  // texts that nobody continues yet
   void note_request();
   // The request was cancelled: ends the step that is only for it.
   void note_cancelled(std::uint64_t serial);
@@ -65,8 +66,8 @@ class WorkerPool {
   bool may_take(const Worker& worker, const GenerationWork& work);
   void note_offer(Worker& worker, const GenerationWork& work, bool takes);
   static std::size_t cells_soon_of(const GenerationWork& work);
-  WorkerSnapshot snapshot_of(Worker& worker, Instant now, std::uint64_t serial, std::size_t cells_soon) const;
-  std::vector<WorkerSnapshot> snapshots(const Roster& roster, std::uint64_t serial, std::size_t cells_soon) const;
+  WorkerSnapshot snapshot_of(Worker& worker, Instant now, std::uint64_t serial) const;
+  std::vector<WorkerSnapshot> snapshots(const Roster& roster, std::uint64_t serial) const;
 
   // On the worker's thread.
   void work(Worker& worker);

@@ -5,6 +5,7 @@
 #include <rapidcheck.h>
 
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "base/errors.h"
@@ -23,6 +24,7 @@ class WorkerPools : public RunnerFixture {
   static GenerationOptions quick(std::uint32_t workers) {
     GenerationOptions options;
     options.workers = workers;
+    options.cells = "unified";
     options.health.restart_delay_min = milliseconds(1);
     options.health.restart_delay_max = milliseconds(4);
     options.health.probation_steps = 2;
@@ -32,6 +34,11 @@ class WorkerPools : public RunnerFixture {
     std::vector<std::uint32_t> found;
     for (const auto& worker : runner.workers()) found.push_back(worker.running);
     return found;
+  }
+  std::shared_ptr<TokenChannel> submitted(GenerationRunner& runner, GenerationRequest request) {
+    auto channel = runner.submit(std::move(request));
+    EXPECT_TRUE(channel.has_value()) << channel.error().to_string();
+    return channel ? *channel : std::make_shared<TokenChannel>(0);
   }
   bool becomes(const GenerationRunner& runner, std::size_t worker, std::string_view state) {
     return eventually([&] { return runner.workers().at(worker).state == state; });
@@ -47,7 +54,7 @@ TEST_F(WorkerPools, RequestsThatComeTogetherGoToDifferentWorkers) {
     control().block();
     std::vector<std::shared_ptr<TokenChannel>> channels;
     for (std::size_t i = 0; i < 3; ++i) {
-      channels.push_back(*runner->submit(greedy("request " + std::to_string(i), 4)));
+      channels.push_back(submitted(*runner, greedy("request " + std::to_string(i), 4)));
       control().wait_until_blocked(i + 1);
     }
     control().release();
@@ -61,7 +68,7 @@ TEST_F(WorkerPools, AnIdleWorkerTakesWhatWaitsForAWorkerThatIsFull) {
   auto runner = generation(options);
   control().block();
   std::vector<std::shared_ptr<TokenChannel>> channels;
-  for (int i = 0; i < 4; ++i) channels.push_back(*runner->submit(greedy("request " + std::to_string(i), 3)));
+  for (int i = 0; i < 4; ++i) channels.push_back(submitted(*runner, greedy("request " + std::to_string(i), 3)));
   control().wait_until_blocked(2);
   control().release();
   for (const auto& channel : channels) EXPECT_TRUE(read_to_end(*channel).finished_with(FinishReason::kLength));
@@ -73,9 +80,9 @@ TEST_F(WorkerPools, ARequestGoesWhereItsBeginningWasComputed) {
   auto runner = generation(options);
   const std::string beginning(100, 'b');
   control().block();
-  auto first = *runner->submit(greedy("somebody else", 3));
+  auto first = submitted(*runner, greedy("somebody else", 3));
   control().wait_until_blocked(1);
-  auto second = *runner->submit(greedy(beginning, 3));
+  auto second = submitted(*runner, greedy(beginning, 3));
   control().wait_until_blocked(2);
   control().release();
   read_to_end(*first);
@@ -95,23 +102,25 @@ TEST_F(WorkerPools, TheStrategyIsSwitchedWhileServing) {
 }
 
 TEST_F(WorkerPools, TheTextsOfABrokenWorkerGoOnAsIfNothingHadHappened) {
+  // The first session that steps for several texts at once breaks in that step.
+  engines::FakeControl* control = nullptr;
+  std::once_flag once;
+  engines::FakeEngine engine({.on_step = [&](std::span<const engines::StepSlice> slices) {
+    if (slices.size() > 1) std::call_once(once, [&] { control->switches.sessions_to_break = 1; });
+  }});
+  control = &engine.control();
   auto options = quick(2);
-  options.retry.attempts_max = 100;
   options.health.failures_in_a_row_max = 1;
-  auto runner = generation(options);
+  auto runner = GenerationRunner::open(load_fake(engine, formats::Task::kTextGeneration), options, {.clock = &clock_, .budget = &budget_});
   std::vector<std::shared_ptr<TokenChannel>> channels;
-  control().block();
-  for (int i = 0; i < 8; ++i) channels.push_back(*runner->submit(greedy("request " + std::to_string(i), 30)));
-  control().wait_until_blocked(2);
-  control().switches.sessions_to_break = 1;
-  control().release();
+  for (int i = 0; i < 16; ++i) channels.push_back(submitted(**runner, greedy("request " + std::to_string(i), 40)));
   for (std::size_t i = 0; i < channels.size(); ++i) {
-    EXPECT_EQ(read_to_end(*channels[i]).tokens, undisturbed(fake_tokens("request " + std::to_string(i)), 30));
+    EXPECT_EQ(read_to_end(*channels[i]).tokens, undisturbed(fake_tokens("request " + std::to_string(i)), 40));
   }
-  EXPECT_GE(runner->stats().retries, 1U);
-  EXPECT_TRUE(eventually([&] { return runner->stats().restarts == 1; }));
-  EXPECT_EQ(runner->stats().dead_letters, 0U);
-  EXPECT_EQ(control().counters.used_on_another_thread, 0U) << "the session ended on its own thread";
+  EXPECT_GE((*runner)->stats().retries, 2U);
+  EXPECT_TRUE(eventually([&] { return (*runner)->stats().restarts == 1; }));
+  EXPECT_EQ((*runner)->stats().dead_letters, 0U);
+  EXPECT_EQ(control->counters.used_on_another_thread, 0U) << "the session ended on its own thread";
 }
 
 TEST_F(WorkerPools, WithOneWorkerTextsWaitForItsRestartHoweverOftenItsSessionIsRefused) {
@@ -119,9 +128,9 @@ TEST_F(WorkerPools, WithOneWorkerTextsWaitForItsRestartHoweverOftenItsSessionIsR
   options.health.failures_in_a_row_max = 1;
   auto runner = generation(options);
   control().block();
-  auto first = *runner->submit(greedy("one", 20));
+  auto first = submitted(*runner, greedy("one", 20));
   control().wait_until_blocked();
-  auto second = *runner->submit(greedy("two", 20));
+  auto second = submitted(*runner, greedy("two", 20));
   control().switches.sessions_to_break = 1;
   control().switches.open_fails = true;
   control().release();
@@ -142,11 +151,11 @@ TEST_F(WorkerPools, BeyondTheRetryBudgetTextsFailWithTheStepsErrorAndAreRemember
   auto request = greedy("one", 20);
   request.ticket.request_id = "r-0";
   request.ticket.client = "client";
-  channels.push_back(*runner->submit(std::move(request)));
+  channels.push_back(submitted(*runner, std::move(request)));
   control().wait_until_blocked();
-  for (const char* prompt : {"two", "three"}) channels.push_back(*runner->submit(greedy(prompt, 20)));
-  control().release_some(2);
-  control().wait_until_blocked();
+  for (const char* prompt : {"two", "three"}) channels.push_back(submitted(*runner, greedy(prompt, 20)));
+  control().release_some(1);
+  ASSERT_TRUE(eventually([&] { return control().counters.steps >= 2; })) << "with all three";
   control().switches.sessions_to_break = 1;
   control().release();
   for (const auto& channel : channels) EXPECT_TRUE(read_to_end(*channel).failed_with(engines::kStepFailed));
@@ -181,7 +190,7 @@ TEST_F(WorkerPools, AWorkerWhoseStepDoesNotReturnGetsNothingUntilItDoes) {
   options.health.step_stalled_after = milliseconds(5);
   auto runner = generation(options);
   control().block();
-  auto stalled = *runner->submit(greedy("stalled", 40));
+  auto stalled = submitted(*runner, greedy("stalled", 40));
   control().wait_until_blocked();
   EXPECT_TRUE(becomes(*runner, 0, "removed"));
   EXPECT_EQ(runner->workers()[1].state, "healthy");
@@ -193,14 +202,14 @@ TEST_F(WorkerPools, AWorkerWhoseStepDoesNotReturnGetsNothingUntilItDoes) {
 TEST_F(WorkerPools, AWorkerThatLeavesEndsWhatItRunsAndTakesNothingNew) {
   auto runner = generation(quick(2));
   control().block();
-  auto first = *runner->submit(greedy("first", 10));
+  auto first = submitted(*runner, greedy("first", 10));
   control().wait_until_blocked(1);
-  auto second = *runner->submit(greedy("second", 10));
+  auto second = submitted(*runner, greedy("second", 10));
   control().wait_until_blocked(2);
   ASSERT_TRUE(runner->set_workers(1).has_value());
   EXPECT_EQ(runner->workers().at(1).state, "draining");
   EXPECT_EQ(runner->stats().workers, 1U);
-  auto third = *runner->submit(greedy("third", 10));
+  auto third = submitted(*runner, greedy("third", 10));
   control().release();
   EXPECT_EQ(read_to_end(*first).tokens, undisturbed(fake_tokens("first"), 10));
   EXPECT_EQ(read_to_end(*second).tokens, undisturbed(fake_tokens("second"), 10));
@@ -214,9 +223,9 @@ TEST_F(WorkerPools, AfterTheDrainTimeoutOthersContinueTheTexts) {
   options.drain_timeout = milliseconds(0);
   auto runner = generation(options);
   control().block();
-  auto first = *runner->submit(greedy("first", 30));
+  auto first = submitted(*runner, greedy("first", 30));
   control().wait_until_blocked(1);
-  auto second = *runner->submit(greedy("second", 30));
+  auto second = submitted(*runner, greedy("second", 30));
   control().wait_until_blocked(2);
   ASSERT_TRUE(runner->set_workers(1).has_value());
   control().release();
