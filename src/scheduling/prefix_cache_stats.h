@@ -6,12 +6,6 @@
 
 namespace forebay::scheduling {
 
-// Counted where it happens, read from anywhere; one for all workers of a model.
-struct PrefixCacheCounters {
-  std::atomic<std::uint64_t> lookups = 0, hits = 0, tokens_saved = 0, joined = 0, cells_hits = 0, ram_hits = 0, cells_evictions = 0;
-  std::atomic<std::uint64_t> idle_texts = 0, idle_cells = 0;
-};
-
 struct TierStats {
   std::uint64_t hits = 0;  // requests that took their beginning from this tier
   std::uint64_t entries = 0;
@@ -28,6 +22,21 @@ struct PrefixCacheStats {
   TierStats cells;
   TierStats ram;
   TierStats disk;
+};
+
+// Counted where it happens, read from anywhere; one for all workers of a model.
+struct PrefixCacheCounters {
+  std::atomic<std::uint64_t> lookups = 0, hits = 0, tokens_saved = 0, joined = 0, cells_hits = 0, ram_hits = 0, cells_evictions = 0;
+  std::atomic<std::uint64_t> idle_texts = 0, idle_cells = 0;
+
+  // Without the tiers that count by themselves.
+  PrefixCacheStats snapshot() const {
+    return {.lookups = lookups,
+            .hits = hits,
+            .tokens_saved = tokens_saved,
+            .joined = joined,
+            .cells = {.hits = cells_hits, .entries = idle_texts, .evictions = cells_evictions}};
+  }
 };
 
 }  // namespace forebay::scheduling

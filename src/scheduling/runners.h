@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "engines/engine.h"
 #include "scheduling/dead_letters.h"
+#include "scheduling/prefix_cache_stats.h"
 #include "scheduling/request.h"
 #include "scheduling/scheduling_options.h"
 #include "scheduling/token_channel.h"
@@ -52,6 +53,7 @@ struct RunnerStats {
   std::uint64_t restarts = 0;              // of workers
   std::uint64_t retries = 0;               // requests that went on with another worker
   std::vector<WorkerListing> worker_list;  // of a generation model
+  PrefixCacheStats prefix_cache;           // of a generation model, all workers together
 };
 
 class GenerationRunner {
