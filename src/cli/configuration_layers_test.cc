@@ -247,6 +247,7 @@ TEST(Configuration, RefusesWhatItCannotMean) {
       {"a.yaml", "http.port: 1\n", kUnknownSetting, "a.yaml:1"},
       {"a.yaml", "? [a]\n: 1\n", kConfigurationSyntax, "a.yaml:1"},
       {"a.toml", "[http\n", kConfigurationSyntax, "a.toml:1"},
+      {"a.toml", "[,http]\n", kConfigurationSyntax, "a.toml:1"},
       {"a.toml", "[http]\nport = \"1\"\n", kSettingWrongType, "a.toml:2"},
       {"a.toml", "[log]\nlevel = 1979-05-27\n", kSettingWrongType, "a.toml:2"},
       {"a.toml", "[http]\ncors_origins = [[\"*\"]]\n", kConfigurationSyntax, "a.toml:2"},

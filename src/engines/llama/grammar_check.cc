@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "engines/errors.h"
@@ -102,17 +103,26 @@ class GrammarScan {
     return add(std::max<std::uint64_t>(elements, 1));
   }
 
+  // {m}, {m,} or {m,n}. With n below m the library would write out nearly 2^64 copies.
   Result<> repeat() {
-    std::uint64_t largest = 1;
+    std::uint64_t least = 0;
     std::uint64_t number = 0;
+    bool has_comma = false;
+    bool has_most = false;
     for (rest_.remove_prefix(1); !rest_.empty() && rest_.front() != '}'; rest_.remove_prefix(1)) {
       const char c = rest_.front();
-      number =
-          c >= '0' && c <= '9' ? std::min<std::uint64_t>(number * 10 + static_cast<std::uint64_t>(c - '0'), limits_.repetition_max + 1) : 0;
-      largest = std::max(largest, number);
+      if (c >= '0' && c <= '9') {
+        number = std::min<std::uint64_t>(number * 10 + static_cast<std::uint64_t>(c - '0'), limits_.repetition_max + 1);
+        has_most = has_comma;
+      } else if (c == ',') {
+        has_comma = true;
+        least = std::exchange(number, 0);
+      }
     }
     if (rest_.empty()) return refused("a '}' is missing");
     rest_.remove_prefix(1);
+    if (has_most && number < least) return refused(fmt::format("a repetition of at least {} and at most {}", least, number));
+    const std::uint64_t largest = std::max<std::uint64_t>({least, number, 1});
     if (largest > limits_.repetition_max) return refused(fmt::format("a repetition of more than {}", limits_.repetition_max));
     const std::uint64_t last = groups_.back().last;
     TRY(add(last * (largest - 1)));

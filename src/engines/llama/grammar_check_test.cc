@@ -43,6 +43,9 @@ TEST(GrammarCheck, LimitsRulesAndBytes) {
 
 TEST(GrammarCheck, LimitsWhatRepetitionsWriteOut) {
   EXPECT_TRUE(check_grammar("root ::= \"a\"{2000}"));
+  EXPECT_TRUE(check_grammar("root ::= \"a\"{3,3} \"b\"{3,}"));
+  expect_refused("root ::= \"a\"{8,3}", "a repetition of at least 8 and at most 3");
+  expect_refused("root ::= \"a\"{1,0}", "a repetition of at least 1 and at most 0");
   expect_refused("root ::= \"a\"{2001}", "a repetition of more than 2000");
   expect_refused("root ::= \"a\"{0,99999999999999999999}", "a repetition of more than 2000");
   expect_refused("root ::= (\"a\"{2000}){2000}", "more than 100000 elements");
