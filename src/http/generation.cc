@@ -85,7 +85,7 @@ Result<TokenGatherer::Channels> submit(const ExchangePtr& exchange, const Genera
   return channels;
 }
 
-void start_on_loop(const ExchangePtr& exchange, GenerationOrder order, Gathering gathering) {
+void start_on_loop(const ExchangePtr& exchange, const GenerationOrder& order, Gathering gathering) {
   if (exchange->ended()) return;
   auto channels = submit(exchange, order);
   if (!channels) {

@@ -106,7 +106,7 @@ Result<> prepare(const ExchangePtr& exchange, ChatRequest request) {
   if (request.stream)
     generate_stream(exchange, std::move(order), stream_shape(frame));
   else
-    generate(exchange, std::move(order), [frame](std::vector<Choice> choices) { return whole_answer(frame, choices); });
+    generate(exchange, std::move(order), [frame](const std::vector<Choice>& choices) { return whole_answer(frame, choices); });
   return {};
 }
 
