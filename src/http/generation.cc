@@ -106,7 +106,8 @@ void start_on_loop(const ExchangePtr& exchange, const GenerationOrder& order, Ga
 
 void start(const ExchangePtr& exchange, GenerationOrder order, Gathering gathering) {
   exchange->on_loop([exchange, order = std::move(order), gathering = std::move(gathering)]() mutable {
-    start_on_loop(exchange, std::move(order), std::move(gathering));
+    const GenerationOrder own = std::move(order);  // its lease ends here, on the loop
+    start_on_loop(exchange, own, std::move(gathering));
   });
 }
 
