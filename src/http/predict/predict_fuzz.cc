@@ -17,7 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     if (inputs && inputs->front().tensor.size() % 2 != 0 && inputs->front().name == "a") __builtin_trap();
   }
   if (const auto batch = http::predict::read_batch_body(body, limits, 8)) {
-    for (const auto& item : batch->items) static_cast<void>(http::predict::read_item(item, description));
+    for (const auto& item : batch->items) {
+      if (!http::predict::read_item(item, description)) break;
+    }
   }
   return 0;
 }
