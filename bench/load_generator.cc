@@ -234,8 +234,8 @@ std::string to_json(const LoadReport& report) {
     latencies += fmt::format("{}\"{}\":{}", latencies.empty() ? "" : ",", status, json_of(latency));
   return fmt::format(
       R"({{"requests":{},"failed":{},"by_status":{{{}}},"seconds":{:.4f},"requests_per_second":{:.2f},"latency_ms":{},"latency_ms_by_status":{{{}}},"first_event_ms":{},"gap_ms":{},"generated_tokens":{},"generated_tokens_per_second":{:.2f},"bytes_received":{}}})",
-      report.requests, report.failed, statuses, report.seconds, report.requests_per_second, json_of(report.latency),
-      latencies, json_of(report.first_event), json_of(report.gap), report.generated_tokens, report.generated_tokens_per_second, report.bytes_received);
+      report.requests, report.failed, statuses, report.seconds, report.requests_per_second, json_of(report.latency), latencies,
+      json_of(report.first_event), json_of(report.gap), report.generated_tokens, report.generated_tokens_per_second, report.bytes_received);
 }
 
 }  // namespace forebay::load

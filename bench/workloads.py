@@ -99,15 +99,15 @@ def gaps(server):
     """Four streams decode while 3,000-token prompts keep arriving, one behind the other."""
     started = time.perf_counter()
     decoding = Load(server, COMPLETIONS, PROMPTS.bodies(4, 16, 120), concurrency=4, requests=4)
-    arriving = Load(server, COMPLETIONS, PROMPTS.bodies(2, 3000, 2), concurrency=1, requests=2)
-    prompts = all_answered(arriving.report(), 2)
+    # Each on a connection of its own: llama-server closes one that was busy for longer than its keep-alive time.
+    prompts = [all_answered(load(server, COMPLETIONS, PROMPTS.bodies(1, 3000, 2), concurrency=1, requests=1), 1) for _ in range(2)]
     report = all_answered(decoding.report(), 4)
     tokens = 4 * (16 + 120) + 2 * 3002
     return {
         "worst gap of 4 streams while 3,000-token prompts arrive, ms": report["gap_ms"]["max"],
         "p99 of these gaps, ms": report["gap_ms"]["p99"],
         "tokens/s of all of it, prompts included": tokens / (time.perf_counter() - started),
-        "time to first token of these prompts, ms": prompts["first_event_ms"]["p50"],
+        "time to first token of these prompts, ms": sum(prompt["first_event_ms"]["p50"] for prompt in prompts) / 2,
     }
 
 

@@ -72,18 +72,18 @@ constexpr std::array kRules = {
     SettingRule{"models.generation.context_tokens", "KV cells of one worker; 0 takes what the file says.", 0, 16'777'216},
     SettingRule{"models.generation.step_tokens_max", "Tokens of one step over all texts.", 1, 65'536},
     SettingRule{"models.generation.inter_token_max",
-                "How long a step may take while somebody reads an answer; shorter is smoother, longer reads prompts faster. 0 is any time.", 0, kDay},
+                "How long a step may take while somebody reads an answer; shorter is smoother, longer reads prompts faster. 0 is any time.",
+                0, kDay},
     SettingRule{"models.generation.prompt_chunk_tokens_min", "Prompt tokens that every step takes all the same.", 1, 65'536},
     SettingRule{"models.generation.cache.idle_cells_max",
                 "KV cells of a pool that finished texts keep, beside the last to finish; every step attends over them.", 0, 1'048'576},
     SettingRule{"models.generation.cache.ram_bytes_max", "Saved states of finished texts in RAM, within the byte budget; 0 keeps none.", 0,
                 kPib},
-    SettingRule{"models.generation.cache.disk_path", "Folder for states that leave RAM, found again after a restart; empty is none.", 0, 4'096},
-    SettingRule{"models.generation.cache.disk_bytes_max", "Bytes of that folder.", 0, kPib},
     SettingRule{"models.generation.tokens_default", "Length limit of requests that set none; 0 is what the context leaves.", 0, 16'777'216},
     SettingRule{"models.generation.channel_events_max", "Tokens a reader may leave unread before its request ends.", 16, 1'000'000},
     SettingRule{"models.generation.cells",
-                "unified: one pool of KV cells for all texts, which needs the least memory; separate: a part for each, which decodes faster; auto: by "
+                "unified: one pool of KV cells for all texts, which needs the least memory; separate: a part for each, which decodes "
+                "faster; auto: by "
                 "what fits.",
                 1, 16},
     SettingRule{"models.generation.threads", "Threads of one worker; 0 is cores divided by workers.", 0, 1'024},
@@ -191,8 +191,8 @@ std::vector<Conflict> conflicts_in(const Configuration& configuration) {
   watermarks(models.generation.admission, "generation");
   watermarks(models.tensors.admission, "tensors");
   watermarks(models.embedding.admission, "embedding");
-  require(models.generation.prompt_chunk_tokens_min <= models.generation.step_tokens_max, "models.generation.prompt_chunk_tokens_min", "at most",
-          "models.generation.step_tokens_max");
+  require(models.generation.prompt_chunk_tokens_min <= models.generation.step_tokens_max, "models.generation.prompt_chunk_tokens_min",
+          "at most", "models.generation.step_tokens_max");
   require(models.generation.sequences_max <= models.generation.step_tokens_max, "models.generation.sequences_max", "at most",
           "models.generation.step_tokens_max");
   const auto& pressure = configuration.memory.pressure;

@@ -42,7 +42,7 @@ struct TextSessionInfo {
   bool can_share = true;  // a prefix of one sequence can be given to another
   // Every sequence has cells of its own: sharing copies them, and a step is fastest when its sequences are numbered without gaps.
   bool separate_cells = false;
-  std::string pooling;    // of an embedding session
+  std::string pooling;  // of an embedding session
 };
 
 // Consecutive tokens of one sequence. A sequence appears at most once in a step.

@@ -28,7 +28,7 @@ GenerationLoop::GenerationLoop(std::unique_ptr<engines::TextSession> session, co
       clock_(*surroundings.context.clock),
       choosing_{surroundings.tokenizer, *surroundings.end_tokens, {}, surroundings.context.metrics},
       cache_(*session_, options.cache.idle_cells_max, surroundings.saved, surroundings.counters->prefix),
-      pace_(options.inter_token_max, options.prompt_chunk_tokens_min),
+      pace_(options.inter_token_max, options.prompt_chunk_tokens_min, !session_->info().separate_cells),
       builder_(limits_of(session_->info())) {
   surroundings_.counters->cells_max += session_->info().context_tokens;
   publish();
@@ -365,7 +365,8 @@ void GenerationLoop::publish() {
                   .sequences_max = session_->info().sequences_max,
                   .cells_used = cells,
                   .cells_max = session_->info().context_tokens};
-  for (const auto& sequence : running_) load.cells_needed += static_cast<std::uint32_t>(sequence->cells_after(kCellsAhead) - sequence->shared);
+  for (const auto& sequence : running_)
+    load.cells_needed += static_cast<std::uint32_t>(sequence->cells_after(kCellsAhead) - sequence->shared);
   auto published = load_.lock();
   *published = load;
 }

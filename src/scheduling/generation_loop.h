@@ -12,7 +12,8 @@
 //   5. choose  the next token of every sequence whose last token was computed; events leave at once; what ended gives its slot back.
 //
 // When something goes wrong:
-//   no cells    what finished sequences left in cells goes first (PrefixCache); then the least important sequence is parked: its state is saved (or computed again
+//   no cells    what finished sequences left in cells goes first (PrefixCache); then the least important sequence is parked: its state is
+//   saved (or computed again
 //               later) and it continues when there is room. Only a sequence that is alone and still has no room ends early.
 //   a failure   of a step with several sequences makes each of them suspect: they step alone until cleared, and who fails alone fails.
 //   an abort    computes nothing wrong: everybody continues from what the session says it holds.

@@ -308,7 +308,8 @@ Duration measured(std::span<const engines::StepSlice> slices) {
 }
 
 TEST(GenerationLoop, StepsStayWithinThePromisedTimeWhileSomebodyDecodes) {
-  LoopFixture fixture({.context_tokens = 4096, .step_tokens_max = 512, .inter_token_max = milliseconds(100)});
+  LoopFixture fixture(
+      {.context_tokens = 4096, .step_tokens_max = 512, .inter_token_max = milliseconds(100), .prompt_chunk_tokens_min = 16});
   fixture.step_time = measured;
   auto reader = fixture.submit(request_of(fake_tokens("somebody reads this"), 200));
   for (int i = 0; i < 5; ++i) fixture.loop->run_once();

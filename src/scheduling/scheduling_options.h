@@ -46,10 +46,8 @@ struct HealthOptions {
 
 // What finished texts leave behind for those that continue them or begin alike.
 struct PrefixCacheOptions {
-  std::uint32_t idle_cells_max = 0;                        // KV cells of a pool that they keep, beside the last one to finish
-  std::uint64_t ram_bytes_max = std::uint64_t{2} << 30;    // of saved states, within the process's byte budget; 0: none
-  std::string disk_path;                                   // folder for states that leave RAM and for a restart; empty: none
-  std::uint64_t disk_bytes_max = std::uint64_t{8} << 30;
+  std::uint32_t idle_cells_max = 0;                      // KV cells of a pool that they keep, beside the last one to finish
+  std::uint64_t ram_bytes_max = std::uint64_t{2} << 30;  // of saved states, within the process's byte budget; 0: none
 };
 
 struct GenerationOptions {
@@ -66,9 +64,9 @@ struct GenerationOptions {
   std::uint32_t context_tokens = 0;                 // KV cells of one worker; 0: from the file
   std::uint32_t step_tokens_max = 512;
   std::chrono::milliseconds inter_token_max{250};  // how long a step may take while somebody is decoding; 0: any time
-  std::uint32_t prompt_chunk_tokens_min = 32;      // prompt tokens that every such step takes all the same
-  std::uint32_t tokens_default = 0;         // max_tokens of requests that do not say; 0: what the context leaves
-  std::uint32_t channel_events_max = 4096;  // unread token events of one request
+  std::uint32_t prompt_chunk_tokens_min = 128;     // prompt tokens that every such step takes all the same
+  std::uint32_t tokens_default = 0;                // max_tokens of requests that do not say; 0: what the context leaves
+  std::uint32_t channel_events_max = 4096;         // unread token events of one request
   std::string cells = "auto";  // "unified": one pool for all; "separate": a part for each; "auto": by what fits into memory
   std::uint32_t threads = 0;   // of one worker; 0: cores / workers
   PrefixCacheOptions cache;

@@ -18,7 +18,7 @@ class SessionLayout : public ::testing::Test {
   static constexpr std::size_t kPlenty = std::size_t{1} << 40;
 };
 
-TEST_F(SessionLayout, EverySequenceHasItsPartWhereThatTakesAnEighthOfTheBudgetAtMost) {
+TEST_F(SessionLayout, EverySequenceHasItsPartWhereThatTakesAQuarterOfTheBudgetAtMost) {
   EXPECT_FALSE(unified({}, kPlenty));
   EXPECT_TRUE(unified({}, 1000));
 }

@@ -5,8 +5,8 @@
 namespace forebay::scheduling {
 
 namespace {
-constexpr double kNewest = 0.4;      // weight of the newest measurement
-constexpr double kAimed = 0.85;      // share of the promised time to aim at: steps differ
+constexpr double kNewest = 0.4;            // weight of the newest measurement
+constexpr double kAimed = 0.85;            // share of the promised time to aim at: steps differ
 constexpr std::size_t kTellingTokens = 8;  // with fewer prompt tokens the difference to a step without any is noise
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -24,9 +24,17 @@ void StepPace::note(std::size_t decodes, std::size_t prompt_tokens, Duration too
 
 std::size_t StepPace::prompt_tokens(std::size_t decodes) const {
   if (decodes == 0 || step_max_ == Duration::zero()) return SIZE_MAX;
-  if (prompt_token_seconds_ == 0) return std::max(chunk_min_, kChunkUnmeasured);
+  if (prompt_token_seconds_ == 0) return in_tiles(std::max(chunk_min_, kChunkUnmeasured), decodes);
   const double left = std::max(0.0, kAimed * seconds(step_max_) - decode_seconds_);
-  return std::max(chunk_min_, static_cast<std::size_t>(std::min(left / prompt_token_seconds_, 1e9)));
+  return in_tiles(std::max(chunk_min_, static_cast<std::size_t>(std::min(left / prompt_token_seconds_, 1e9))), decodes);
+}
+
+// With parts of their own, the first token of a chunk is computed together with the decoded ones, and the rest fills the tiles.
+std::size_t StepPace::in_tiles(std::size_t tokens, std::size_t decodes) const {
+  if (tokens < kTileTokens) return tokens;
+  const std::size_t rows = tokens / kTileTokens * kTileTokens;
+  if (!together_) return rows + 1;
+  return rows > decodes ? rows - decodes : rows;
 }
 
 }  // namespace forebay::scheduling

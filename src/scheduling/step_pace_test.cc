@@ -8,31 +8,40 @@ namespace {
 
 using std::chrono::milliseconds;
 
-TEST(StepPace, ReadsPromptsAtFullSpeedWhileNobodyDecodes) { EXPECT_EQ(StepPace(milliseconds(100), 32).prompt_tokens(0), SIZE_MAX); }
+TEST(StepPace, ReadsPromptsAtFullSpeedWhileNobodyDecodes) { EXPECT_EQ(StepPace(milliseconds(100), 32, true).prompt_tokens(0), SIZE_MAX); }
 
-TEST(StepPace, WithoutAPromiseEveryStepIsFull) { EXPECT_EQ(StepPace(Duration::zero(), 32).prompt_tokens(3), SIZE_MAX); }
+TEST(StepPace, WithoutAPromiseEveryStepIsFull) { EXPECT_EQ(StepPace(Duration::zero(), 32, true).prompt_tokens(3), SIZE_MAX); }
 
-TEST(StepPace, StartsCarefullyUntilItHasMeasured) { EXPECT_EQ(StepPace(milliseconds(100), 32).prompt_tokens(1), 64U); }
+TEST(StepPace, StartsCarefullyUntilItHasMeasured) { EXPECT_EQ(StepPace(milliseconds(100), 32, true).prompt_tokens(1), 127U); }
 
 TEST(StepPace, NeverOffersLessThanTheSmallestChunk) {
-  StepPace pace(milliseconds(10), 32);
+  StepPace pace(milliseconds(10), 32, true);
   pace.note(0, 100, milliseconds(1000));
   EXPECT_EQ(pace.prompt_tokens(1), 32U);
 }
 
 TEST(StepPace, WhatDecodingTakesIsNotLeftForPrompts) {
-  StepPace pace(milliseconds(200), 1);
+  StepPace pace(milliseconds(200), 1, false);
   pace.note(0, 100, milliseconds(100));
-  EXPECT_EQ(pace.prompt_tokens(1), 170U);
+  EXPECT_EQ(pace.prompt_tokens(1), 129U);  // 170 in whole tiles of 64, and the one that goes with the decoded tokens
   pace.note(4, 0, milliseconds(70));
-  EXPECT_EQ(pace.prompt_tokens(4), 100U);
+  EXPECT_EQ(pace.prompt_tokens(4), 65U);
+}
+
+TEST(StepPace, OffersWholeTiles) {
+  StepPace pool(milliseconds(1000), 128, true);
+  pool.note(0, 100, milliseconds(100));
+  EXPECT_EQ(pool.prompt_tokens(4) % 64, 60U);
+  StepPace parts(milliseconds(1000), 128, false);
+  parts.note(0, 100, milliseconds(100));
+  EXPECT_EQ(parts.prompt_tokens(4) % 64, 1U);
 }
 
 TEST(StepPace, KeepsItsPromiseWhateverAPromptTokenCosts) {
   EXPECT_TRUE(rc::check("steps of a machine with constant costs stay within the time", [] {
     const double decode_ms = *rc::gen::inRange(1, 40);
     const double token_ms = *rc::gen::inRange(1, 200) / 100.0;
-    StepPace pace(milliseconds(150), 1);
+    StepPace pace(milliseconds(150), 1, true);
     const auto took = [&](std::size_t decodes, std::size_t tokens) {
       return std::chrono::duration_cast<Duration>(
           std::chrono::duration<double, std::milli>((decodes > 0 ? decode_ms : 0) + token_ms * static_cast<double>(tokens)));
@@ -44,8 +53,8 @@ TEST(StepPace, KeepsItsPromiseWhateverAPromptTokenCosts) {
       RC_ASSERT(took(2, tokens) <= milliseconds(150));
       pace.note(2, tokens, took(2, tokens));
     }
-    // … and wastes little of it.
-    RC_ASSERT(took(2, pace.prompt_tokens(2) + 3) >= milliseconds(120));
+    // … and wastes less than one tile of it.
+    RC_ASSERT(took(2, pace.prompt_tokens(2) + 3 + StepPace::kTileTokens) >= milliseconds(120));
   }));
 }
 

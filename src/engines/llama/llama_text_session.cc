@@ -218,6 +218,7 @@ void LlamaTextSession::fill_batch(std::span<const StepSlice> slices) {
 
 Result<StepOutcome> LlamaTextSession::step(std::span<const StepSlice> slices, const CancelToken& abort) {
   logits_places_.clear();
+  copied_.reset();
   TRY(check(slices));
   if (!fits(slices)) return StepOutcome::kNoCells;
   if (abort.cancelled()) return StepOutcome::kAborted;
@@ -259,6 +260,7 @@ bool LlamaTextSession::trim(SequenceId sequence, std::int32_t tokens) {
   if (!known(sequence) || tokens < 0 || tokens > length(sequence)) return false;
   if (tokens == length(sequence)) return true;
   if (tokens != 0 && !info_.can_trim) return false;
+  copied_.reset();
   if (!llama_memory_seq_rm(memory_, sequence, tokens == 0 ? -1 : tokens, -1)) return false;
   ledger_.trim(static_cast<std::size_t>(sequence), static_cast<std::size_t>(tokens));
   return true;
@@ -277,9 +279,15 @@ Result<> LlamaTextSession::share(SequenceId from, SequenceId to, std::int32_t to
   }
   // Between separate parts the library copies a whole part, used cells or not, and a partial copy aborts the process. A saved state is
   // as long as its text.
-  TRY_ASSIGN(const auto state, save(from));
-  TRY(restore(to, state, length(from)));
-  if (trim(to, tokens)) return {};
+  if (!copied_ || copied_->from != from) {
+    TRY_ASSIGN(auto state, save(from));
+    copied_ = Copied{from, std::move(state)};
+  }
+  Copied copied = *std::exchange(copied_, std::nullopt);
+  TRY(restore(to, copied.state, length(from)));
+  const bool trimmed = trim(to, tokens);
+  copied_ = std::move(copied);
+  if (trimmed) return {};
   trim(to, 0);
   return fail(kShareRefused, "the library cannot shorten the copy");
 }
@@ -301,6 +309,7 @@ Result<std::vector<std::byte>> LlamaTextSession::save(SequenceId sequence) {
 Result<> LlamaTextSession::restore(SequenceId sequence, std::span<const std::byte> state, std::int32_t tokens) {
   if (!known(sequence) || length(sequence) != 0) return fail(kStateRefused, fmt::format("sequence {} is not empty", sequence));
   if (memory_ == nullptr || tokens <= 0 || state.empty()) return fail(kStateRefused, "there is nothing to restore");
+  copied_.reset();
   const LlamaErrorLog log;
   bool restored = false;
   try {

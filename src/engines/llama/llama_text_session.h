@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engines/llama/cell_ledger.h"
@@ -67,6 +68,12 @@ class LlamaTextSession final : public TextSession {
   CellLedger ledger_;
   std::shared_ptr<ComputeLane> lane_;  // null: computes on the caller's thread
   Batch batch_;
+  // What share() copied last, for when several take the same prefix one after the other; dropped as soon as anything changes.
+  struct Copied {
+    SequenceId from = 0;
+    std::vector<std::byte> state;
+  };
+  std::optional<Copied> copied_;
   std::vector<std::size_t> batch_order_;
   std::vector<std::int32_t> logits_places_;  // of each slice in the last batch; -1: none
   std::vector<std::uint64_t> seen_in_step_;  // the number of the last step a sequence was in

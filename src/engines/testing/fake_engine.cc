@@ -199,12 +199,14 @@ class FakeModel final : public LoadedModel, public std::enable_shared_from_this<
 
   Result<std::unique_ptr<TensorSession>> open_tensor_session() override {
     if (is_text()) return fail(kWrongKindOfModel, "the model works on text, not on tensors");
-    if (control_->switches.open_fails || take_one(control_->switches.opens_to_fail)) return fail(kSessionRefused, "the fake was told to refuse the session");
+    if (control_->switches.open_fails || take_one(control_->switches.opens_to_fail))
+      return fail(kSessionRefused, "the fake was told to refuse the session");
     return std::make_unique<FakeTensorSession>(shared_from_this(), options_, control_);
   }
   Result<std::unique_ptr<TextSession>> open_text_session(const TextSessionOptions& options) override {
     if (!is_text()) return fail(kWrongKindOfModel, "the model works on tensors, not on text");
-    if (control_->switches.open_fails || take_one(control_->switches.opens_to_fail)) return fail(kSessionRefused, "the fake was told to refuse the session");
+    if (control_->switches.open_fails || take_one(control_->switches.opens_to_fail))
+      return fail(kSessionRefused, "the fake was told to refuse the session");
     if (options.sequences_max == 0 || options.sequences_max > 256) return fail(kSessionRefused, "between 1 and 256 sequences");
     if (options.step_tokens_max == 0) return fail(kSessionRefused, "a step needs tokens");
     return std::make_unique<FakeTextSession>(shared_from_this(), options_, control_, options);
