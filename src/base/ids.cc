@@ -28,4 +28,22 @@ bool is_harmless_id(std::string_view id) {
   });
 }
 
+std::string_view trace_id_of(std::string_view traceparent) {
+  // version 00: "00-" trace-id "-" parent-id "-" flags; later versions may append fields after another "-".
+  constexpr std::size_t kLength = 55;
+  if (traceparent.size() < kLength || (traceparent.size() > kLength && (traceparent.starts_with("00") || traceparent[kLength] != '-')))
+    return {};
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  for (std::size_t i = 0; i < kLength; ++i) {
+    const bool is_dash = i == 2 || i == 35 || i == 52;
+    if (is_dash ? traceparent[i] != '-' : !is_hex(traceparent[i])) return {};
+  }
+  if (traceparent.starts_with("ff")) return {};
+  const auto trace = traceparent.substr(3, 32);
+  const auto parent = traceparent.substr(36, 16);
+  constexpr char kZero = '0';
+  if (trace.find_first_not_of(kZero) == std::string_view::npos || parent.find_first_not_of(kZero) == std::string_view::npos) return {};
+  return trace;
+}
+
 }  // namespace forebay

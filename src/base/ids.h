@@ -12,4 +12,8 @@ std::string make_id(std::string_view prefix);
 // True for 1 to 128 characters of [A-Za-z0-9._:-] that are not "." or "..": safe in a header, a log line and a file name.
 bool is_harmless_id(std::string_view id);
 
+// The trace a request belongs to, from its traceparent header (w3.org/TR/trace-context, section 3.2): 32 lower-case hexadecimal digits, not
+// all zero; empty when the header says none or is malformed.
+std::string_view trace_id_of(std::string_view traceparent);
+
 }  // namespace forebay

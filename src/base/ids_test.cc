@@ -42,5 +42,18 @@ TEST(Ids, FromOutsideAreTakenOnlyWhenTheyAreHarmless) {
   EXPECT_FALSE(is_harmless_id(std::string(129, 'a')));
 }
 
+TEST(TraceContext, GivesTheTraceOfAValidHeaderOnly) {
+  const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  EXPECT_EQ(trace_id_of("00-" + trace + "-00f067aa0ba902b7-01"), trace);
+  EXPECT_EQ(trace_id_of("01-" + trace + "-00f067aa0ba902b7-01-more"), trace);
+  for (const std::string& wrong :
+       std::vector<std::string>{"", "00-" + trace + "-00f067aa0ba902b7-01-more", "01-" + trace + "-00f067aa0ba902b7-01more",
+                                "ff-" + trace + "-00f067aa0ba902b7-01", "00-" + std::string(32, '0') + "-00f067aa0ba902b7-01",
+                                "00-" + trace + "-0000000000000000-01", "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+                                "00_" + trace + "-00f067aa0ba902b7-01", "00-" + trace + "-00f067aa0ba902b7-0"}) {
+    EXPECT_EQ(trace_id_of(wrong), "") << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace forebay
