@@ -112,6 +112,13 @@ def test_request_ids_go_in_and_out(example_server):
     assert example_server.get("/livez").headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_a_trace_is_in_the_log(serve):
+    server = serve(DIGITS, "--log-level", "debug")
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    server.get("/livez", headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+    assert trace in server.wait_for_line(r"trace_id=\w+.*livez").group(0)
+
+
 def test_head_is_get_without_a_body(example_server):
     answer = requests.head(example_server.url + "/livez", timeout=10)
     assert (answer.status_code, answer.text) == (200, "")

@@ -57,6 +57,24 @@ def test_workers_breaker_and_dead_letters_are_in_the_statistics(serve):
     assert 'forebay_breaker_state{model="chat"} 0' in text
 
 
+def test_the_prefix_cache_is_in_the_statistics(serve):
+    server = serve(CHAT, *ONE_THREAD)
+    prompt = "And God said, Let there be light: and there was light. " * 8
+    for ending in ("And", "God", "saw"):
+        answer = server.post("/generate", LONG | {"prompt": prompt + ending, "max_tokens": 2})
+        assert answer.status_code == 200, answer.text
+    saved = answer.json()["usage"]["prompt_tokens_details"]["cached_tokens"]
+    assert saved > 32
+    cache = next(model for model in server.get("/server/stats").json()["models"] if model["name"] == "chat")["prefix_cache"]
+    assert cache["lookups"] >= 3
+    assert cache["hits"] == 2
+    assert cache["tokens_saved"] >= 2 * saved - 8
+    assert cache["tiers"]["cells"]["hits"] + cache["tiers"]["ram"]["hits"] + cache["joined"] >= 2
+    text = server.get("/metrics").text
+    assert 'forebay_prefix_cache_hits_total{model="chat"} 2' in text
+    assert 'forebay_prefix_cache_entries{model="chat",tier="cells"}' in text
+
+
 def test_every_metric_is_documented_and_every_documented_one_exists(serve):
     server = serve("--models", EXAMPLES, *ONE_THREAD, "--set", "http.concurrent_requests_max=1")
     with server.post("/generate", LONG | {"stream": True}, stream=True) as stream:

@@ -21,7 +21,6 @@ namespace {
 
 // How long the finished part of an answer may take to arrive after the deadline: a step of the engine is far shorter.
 constexpr auto kPartialGrace = std::chrono::seconds(2);
-constexpr auto kPressureRetry = std::chrono::seconds(2);
 
 // What ResponseStream puts around a piece: its length in hexadecimal and two line ends.
 std::size_t framed(std::size_t bytes) { return bytes + fmt::formatted_size("{:x}", bytes) + 4; }
@@ -106,6 +105,7 @@ Exchange::~Exchange() {
 void Exchange::read_head(const drogon::HttpRequest& request) {
   const std::string& wanted_id = request.getHeader("x-request-id");
   id_ = is_harmless_id(wanted_id) ? wanted_id : make_id("req");
+  trace_id_ = trace_id_of(request.getHeader("traceparent"));
   origin_ = request.getHeader("origin");
   content_type_ = media_type(request.getHeader("content-type")).type;
   old_http_ = request.version() == drogon::Version::kHttp10;
@@ -131,9 +131,8 @@ Result<> Exchange::admit(const Request& request) {
                                                               .peer_address = peer_}));
     if (parts_->draining.load()) return fail(Error(kShuttingDown, "the server is draining").with_retry_after(std::chrono::seconds(5)));
     TRY_ASSIGN(pass_, parts_->gate.enter());
-    const auto* pressure = parts_->context.pressure;  // looking at the server is always allowed
-    if (pressure != nullptr && pressure->level() == PressureLevel::kCritical && route->body != Body::kNone && !is_admin)
-      return fail(Error(kMemoryPressure, "the server is short of memory").with_retry_after(kPressureRetry));
+    // Looking at the server is always allowed.
+    if (route->body != Body::kNone && !is_admin) TRY(check_pressure(parts_->context.pressure, scheduling::Priority::kHigh));
     counted_ = true;
     const std::uint32_t in_flight = ++parts_->in_flight;
     parts_->context.serving_metrics->in_flight.set(in_flight);
@@ -201,10 +200,7 @@ Result<> Exchange::set_urgency(const Urgency& urgency, bool partial) {
   priority_ = urgency.priority;
   if (urgency.timeout) deadline_ = std::min(deadline(), began_ + *urgency.timeout);
   cutoff_ = partial ? deadline() + kPartialGrace : deadline();
-  const auto* pressure = parts_->context.pressure;
-  if (pressure == nullptr || priority_ != scheduling::Priority::kLow) return {};
-  if (pressure->level() == PressureLevel::kNormal || !pressure->rising()) return {};
-  return fail(Error(kMemoryPressure, "memory is getting short, and the request's priority is low").with_retry_after(kPressureRetry));
+  return check_pressure(parts_->context.pressure, priority_);
 }
 
 void Exchange::answer(Reply reply) {
@@ -215,7 +211,9 @@ void Exchange::answer(Reply reply) {
 void Exchange::refuse(const Error& error) {
   if (answered()) return;
   if (error.kind() == ErrorKind::kInternal || error.kind() == ErrorKind::kDataLoss) {
-    log::error(error.to_log_string(), {{"request_id", id_}, {"route", match_.route == nullptr ? "none" : std::string(match_.route->name)}});
+    log::error(
+        error.to_log_string(),
+        {{"request_id", id_}, {"trace_id", trace_id_}, {"route", match_.route == nullptr ? "none" : std::string(match_.route->name)}});
   } else {
     log::debug(error.to_log_string(), {{"request_id", id_}});
   }
@@ -355,6 +353,7 @@ void Exchange::end() {
   const std::chrono::duration<double> took = parts_->context.clock->now() - began_;
   parts_->context.serving_metrics->count_request(match_.route == nullptr ? "none" : std::string(match_.route->name), status_, took.count());
   log::debug("request", {{"request_id", id_},
+                         {"trace_id", trace_id_},
                          {"route", match_.route == nullptr ? "none" : std::string(match_.route->name)},
                          {"status", std::to_string(status_)}});
   if (std::exchange(counted_, false)) parts_->context.serving_metrics->in_flight.set(--parts_->in_flight);

@@ -115,6 +115,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   RouteMatch match_;
   Dialect dialect_ = Dialect::kPlain;
   std::string id_;
+  std::string trace_id_;  // of the request's traceparent, for the log
   std::string origin_;
   std::string peer_;
   std::string content_type_;

@@ -71,8 +71,13 @@ class ScratchFolder {
  public:
   ScratchFolder() {
     std::error_code ignored;
-    std::string pattern = (std::filesystem::temp_directory_path(ignored) / "forebay-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) != nullptr) path_ = pattern;
+    // In memory where that is possible: 256 folders are made and removed for nothing.
+    for (const auto& folder : {std::filesystem::path("/dev/shm"), std::filesystem::temp_directory_path(ignored)}) {
+      std::string pattern = (folder / "forebay-XXXXXX").string();
+      if (::mkdtemp(pattern.data()) == nullptr) continue;
+      path_ = pattern;
+      return;
+    }
   }
   ~ScratchFolder() { remove(); }
   ScratchFolder(const ScratchFolder&) = delete;

@@ -55,4 +55,13 @@ Result<Urgency> read_urgency(const std::string& priority, const std::string& tim
   return urgency;
 }
 
+Result<> check_pressure(const PressureGauge* pressure, scheduling::Priority priority) {
+  constexpr auto kRetry = std::chrono::seconds(2);  // some looks at the memory later
+  if (pressure == nullptr || pressure->level() == PressureLevel::kNormal) return {};
+  if (pressure->level() == PressureLevel::kCritical)
+    return fail(Error(kMemoryPressure, "the server is short of memory").with_retry_after(kRetry));
+  if (priority != scheduling::Priority::kLow || !pressure->rising()) return {};
+  return fail(Error(kMemoryPressure, "memory is getting short, and the request's priority is low").with_retry_after(kRetry));
+}
+
 }  // namespace forebay::http

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/memory_pressure.h"
 #include "base/result.h"
 #include "http/json_body.h"
 #include "scheduling/request.h"
@@ -26,5 +27,9 @@ inline constexpr std::chrono::milliseconds kTimeoutMost{86'400'000};
 Result<Urgency> read_urgency(const JsonObject& body);
 // The same as text, for routes whose body is not JSON; empty: not given.
 Result<Urgency> read_urgency(const std::string& priority, const std::string& timeout_ms);
+
+// Whether work may begin at this memory pressure (null: never any): nothing while it is critical, and nothing of low priority while it is
+// elevated and still rising. kMemoryPressure.
+Result<> check_pressure(const PressureGauge* pressure, scheduling::Priority priority);
 
 }  // namespace forebay::http

@@ -46,5 +46,25 @@ TEST(UrgencyOfARequest, HoldsTheTimeoutsLimits) {
   EXPECT_FALSE(read_urgency("", "12x"));
 }
 
+TEST(PressureOnNewWork, RefusesLowPriorityWhileItRisesAndEverythingWhenItIsCritical) {
+  using scheduling::Priority;
+  PressureGauge gauge;
+  const auto refused = [&](Priority priority) { return !check_pressure(&gauge, priority); };
+  EXPECT_TRUE(check_pressure(nullptr, Priority::kLow));
+  gauge.set(PressureLevel::kNormal, true);
+  EXPECT_FALSE(refused(Priority::kLow));
+  gauge.set(PressureLevel::kElevated, false);
+  EXPECT_FALSE(refused(Priority::kLow));
+  gauge.set(PressureLevel::kElevated, true);
+  EXPECT_TRUE(refused(Priority::kLow));
+  EXPECT_FALSE(refused(Priority::kNormal));
+  EXPECT_FALSE(refused(Priority::kHigh));
+  gauge.set(PressureLevel::kCritical, false);
+  EXPECT_TRUE(refused(Priority::kHigh));
+  const auto error = check_pressure(&gauge, Priority::kHigh).error();
+  EXPECT_EQ(error.code(), kMemoryPressure);
+  EXPECT_GT(error.retry_after()->count(), 0);
+}
+
 }  // namespace
 }  // namespace forebay::http

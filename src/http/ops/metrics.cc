@@ -33,6 +33,29 @@ void note_runner(telemetry::Metrics& metrics, const std::string& model, const sc
   }
 }
 
+void note_tier(telemetry::Metrics& metrics, const std::string& model, const char* name, const scheduling::TierStats& tier) {
+  const telemetry::Labels labels = {{"model", model}, {"tier", name}};
+  metrics.counter("forebay_prefix_cache_tier_hits_total", "Requests that took their beginning from the tier", labels)
+      .advance_to(number(tier.hits));
+  metrics.counter("forebay_prefix_cache_evictions_total", "Texts that the tier gave up to make room", labels)
+      .advance_to(number(tier.evictions));
+  metrics.gauge("forebay_prefix_cache_entries", "Texts in the tier that nobody is writing", labels).set(number(tier.entries));
+  metrics.gauge("forebay_prefix_cache_bytes", "Bytes that those texts hold", labels).set(number(tier.bytes));
+}
+
+void note_prefix_cache(telemetry::Metrics& metrics, const std::string& model, const scheduling::PrefixCacheStats& cache) {
+  const telemetry::Labels labels = {{"model", model}};
+  metrics.counter("forebay_prefix_cache_lookups_total", "Requests that began", labels).advance_to(number(cache.lookups));
+  metrics.counter("forebay_prefix_cache_hits_total", "Requests that began with part of their prompt computed", labels)
+      .advance_to(number(cache.hits));
+  metrics.counter("forebay_prefix_cache_joined_total", "Requests that waited for another one's computation of their prefix", labels)
+      .advance_to(number(cache.joined));
+  metrics.counter("forebay_prefix_cache_saved_tokens_total", "Prompt tokens that were not computed again", labels)
+      .advance_to(number(cache.tokens_saved));
+  note_tier(metrics, model, "cells", cache.cells);
+  note_tier(metrics, model, "ram", cache.ram);
+}
+
 }  // namespace
 
 void metrics(const ExchangePtr& exchange) {
@@ -44,7 +67,10 @@ void metrics(const ExchangePtr& exchange) {
     context.serving_metrics->budget_bytes_max.set(number(context.budget->bytes_max()));
   }
   for (const auto& status : context.catalog->list()) {
-    if (status.model != nullptr) note_runner(*context.metrics, status.name, status.model->stats());
+    if (status.model == nullptr) continue;
+    const auto stats = status.model->stats();
+    note_runner(*context.metrics, status.name, stats);
+    if (status.model->generation) note_prefix_cache(*context.metrics, status.name, stats.prefix_cache);
   }
   exchange->answer({.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = context.metrics->render()});
 }

@@ -24,6 +24,19 @@ void write_latencies(JsonWriter& json, const telemetry::RecentLatencies& recent)
   json.end();
 }
 
+void write_tier(JsonWriter& json, std::string_view name, const scheduling::TierStats& tier) {
+  json.key(name).object().field("hits", tier.hits).field("entries", tier.entries).field("bytes", tier.bytes);
+  json.field("bytes_max", tier.bytes_max).field("evictions", tier.evictions).end();
+}
+
+void write_prefix_cache(JsonWriter& json, const scheduling::PrefixCacheStats& cache) {
+  json.key("prefix_cache").object().field("lookups", cache.lookups).field("hits", cache.hits);
+  json.field("tokens_saved", cache.tokens_saved).field("joined", cache.joined).key("tiers").object();
+  write_tier(json, "cells", cache.cells);
+  write_tier(json, "ram", cache.ram);
+  json.end().end();
+}
+
 void write_runner(JsonWriter& json, const scheduling::RunnerStats& stats) {
   json.object()
       .field("queued", stats.queued)
@@ -48,7 +61,9 @@ void write_model(JsonWriter& json, const models::ModelStatus& status, telemetry:
     json.field("task", name_of(status.model->description.task)).field("backend", status.model->backend);
     json.field("memory_bytes", status.model->memory.bytes()).field("load_ms", status.model->load_time.count());
     json.key("runner");
-    write_runner(json, status.model->stats());
+    const auto stats = status.model->stats();
+    write_runner(json, stats);
+    if (status.model->generation) write_prefix_cache(json, stats.prefix_cache);
     if (const auto recent = metrics.for_model(status.name).recent()) write_latencies(json, *recent);
   }
   json.end();
