@@ -154,9 +154,12 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
   model->tokenizer = model->loaded->tokenizer();
   if (description.text) compile_template(*model);
 
-  TRY(open_runner(
-          *model, options,
-          {.clock = context.clock, .metrics = &metrics_of(context, source.name), .budget = context.budget, .pressure = context.pressure}),
+  TRY(open_runner(*model, options,
+                  {.clock = context.clock,
+                   .metrics = &metrics_of(context, source.name),
+                   .budget = context.budget,
+                   .pressure = context.pressure,
+                   .model = source.name}),
       "opening a session of model " + source.name);
   if (options.warm) TRY(warm_up(*model, *context.clock), "warming model " + source.name);
   model->loaded_at = context.clock->wall();

@@ -167,7 +167,8 @@ TEST(Property08, WhatIsAcceptedWithADeadlineIsFinishedByThenWhileTheRateStaysAsI
       RC_ASSERT(!must_be_in_time || clock.now() <= deadlines.at(taken->work) + milliseconds(1));
       return true;
     };
-    for (int work = 0; work < 3; ++work) push(queue, work, Ticket{.client = "a", .deadline = clock.now() + std::chrono::hours(1)}, clock.now());
+    for (int work = 0; work < 3; ++work)
+      push(queue, work, Ticket{.client = "a", .deadline = clock.now() + std::chrono::hours(1)}, clock.now());
     for (int work = 0; work < 3; ++work) deadlines.emplace(work, clock.now() + std::chrono::hours(1));
     while (serve_one(false)) {
     }

@@ -9,7 +9,9 @@ using engines::SequenceId;
 namespace {
 constexpr std::size_t kNoSlot = SIZE_MAX;
 // At least one token must be computed again: the logits after the prompt come from it.
-std::span<const Token> reusable(std::span<const Token> tokens) { return tokens.first(tokens.size() - std::min<std::size_t>(1, tokens.size())); }
+std::span<const Token> reusable(std::span<const Token> tokens) {
+  return tokens.first(tokens.size() - std::min<std::size_t>(1, tokens.size()));
+}
 }  // namespace
 
 PrefixCache::PrefixCache(engines::TextSession& session, std::size_t idle_cells_max, SavedStates* saved, PrefixCacheCounters& counters)
@@ -96,7 +98,8 @@ PrefixCache::Source PrefixCache::best_source(std::span<const Token> tokens) cons
 bool PrefixCache::should_take_over(const Source& source) const {
   if (slots_[source.slot].use != Use::kIdle) return false;
   const bool is_pool = !session_.info().separate_cells;
-  return !session_.info().can_share || free_ == 1 || held(source.slot) < source.tokens + kTokensMin || (is_pool && idle_cells_ > idle_cells_max_);
+  return !session_.info().can_share || free_ == 1 || held(source.slot) < source.tokens + kTokensMin ||
+         (is_pool && idle_cells_ > idle_cells_max_);
 }
 
 std::size_t PrefixCache::take_over(const Source& source) {

@@ -21,7 +21,6 @@ struct PrefixCacheStats {
   std::uint64_t joined = 0;        // hits that waited for another request that was computing the same prefix
   TierStats cells;
   TierStats ram;
-  TierStats disk;
 };
 
 // Counted where it happens, read from anywhere; one for all workers of a model.

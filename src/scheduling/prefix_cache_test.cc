@@ -217,8 +217,8 @@ TEST(Property09, WhatIsReusedIsTheLongestThatAnySequenceHeld) {
     engines::FakeEngine engine;
     const bool unified = *rc::gen::arbitrary<bool>();
     auto model = *engine.load("fake", engines::fake_description(formats::Task::kTextGeneration), {});
-    auto session = *model->open_text_session(
-        {.context_tokens = 4000, .sequences_max = 5, .step_tokens_max = 1000, .unified_cells = unified});
+    auto session =
+        *model->open_text_session({.context_tokens = 4000, .sequences_max = 5, .step_tokens_max = 1000, .unified_cells = unified});
     PrefixCacheCounters counters;
     PrefixCache cache(*session, *rc::gen::element<std::size_t>(0, 200, 4000), nullptr, counters);
     struct Running {

@@ -66,15 +66,15 @@ class GenerationRunner {
   virtual Result<std::shared_ptr<TokenChannel>> submit(GenerationRequest request) = 0;
   virtual const engines::TextSessionInfo& session_info() const = 0;
   virtual RunnerStats stats() const = 0;
-  virtual std::vector<DeadLetter> dead_letters() const { return {}; }  // newest first
+  virtual std::vector<DeadLetter> dead_letters() const = 0;  // newest first
 
   // Which worker gets a request: round_robin, least_loaded, memory_aware, prefix_affinity. kSchedulingOptionInvalid for another name.
-  virtual std::string_view strategy() const { return {}; }
-  virtual Result<> set_strategy(std::string_view) { return {}; }
+  virtual std::string_view strategy() const = 0;
+  virtual Result<> set_strategy(std::string_view name) = 0;
   // From 1 to workers_max, else kSchedulingOptionInvalid; kBudgetExhausted when there is no memory for more. New ones open in the
   // background; those that leave finish what they run (drain_timeout) and take nothing new.
-  virtual Result<> set_workers(std::uint32_t) { return {}; }
-  virtual std::vector<WorkerListing> workers() const { return {}; }
+  virtual Result<> set_workers(std::uint32_t count) = 0;
+  virtual std::vector<WorkerListing> workers() const = 0;
 };
 
 class TensorRunner {
@@ -86,7 +86,7 @@ class TensorRunner {
   // `done` is called exactly once, also for refusals after queueing; not called when submit itself fails.
   virtual Result<> submit(TensorRequest request, Done done) = 0;
   virtual RunnerStats stats() const = 0;
-  virtual std::vector<DeadLetter> dead_letters() const { return {}; }
+  virtual std::vector<DeadLetter> dead_letters() const = 0;
 };
 
 class EmbeddingRunner {
@@ -98,7 +98,7 @@ class EmbeddingRunner {
   virtual Result<> submit(EmbeddingRequest request, Done done) = 0;
   virtual const engines::TextSessionInfo& session_info() const = 0;
   virtual RunnerStats stats() const = 0;
-  virtual std::vector<DeadLetter> dead_letters() const { return {}; }
+  virtual std::vector<DeadLetter> dead_letters() const = 0;
 };
 
 }  // namespace forebay::scheduling

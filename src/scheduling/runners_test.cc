@@ -87,6 +87,56 @@ TEST_F(Runners, TellAQueuedClientThatItsDeadlinePassedWhileAllWorkersAreBusy) {
   EXPECT_TRUE(read_to_end(**busy).finished_with(FinishReason::kLength));
 }
 
+// Time passes only by steps, a millisecond each, and the three hundred come while one of them is being computed.
+TEST(Overload, OfThreeHundredAtOnceTheAcceptedFinishInTimeAndTheOthersAreRefusedAtOnce) {
+  VirtualClock clock;
+  engines::FakeEngine engine({.on_step = [&clock](const auto&) { clock.advance(std::chrono::milliseconds(1)); }});
+  GenerationOptions options;
+  options.admission.queue_requests_max = 1'000;
+  options.cells = "unified";
+  options.sequences_max = 4;
+  options.context_tokens = 2'000;
+  auto runner = GenerationRunner::open(load_fake(engine, formats::Task::kTextGeneration), options, {.clock = &clock});
+  ASSERT_TRUE(runner.has_value());
+  const auto read = [](TokenChannel& channel) {
+    Stream stream;
+    while (stream.ends == 0) {
+      if (auto event = channel.pop_until(Instant::max())) {
+        stream.ends += event->kind != TokenEvent::Kind::kToken;
+        stream.events.push_back(*std::move(event));
+      }
+    }
+    return stream;
+  };
+  std::vector<std::shared_ptr<TokenChannel>> channels;
+  for (int i = 0; i < 40; ++i) channels.push_back(*(*runner)->submit(greedy("measured " + std::to_string(i), 10)));
+  for (const auto& channel : channels) EXPECT_TRUE(read(*channel).finished_with(FinishReason::kLength));
+  channels.clear();
+
+  engine.control().block();
+  std::size_t refused = 0;
+  for (int i = 0; i < 300; ++i) {
+    auto request = greedy("request " + std::to_string(i), 10);
+    request.ticket.deadline = clock.now() + std::chrono::milliseconds(200);
+    auto channel = (*runner)->submit(std::move(request));
+    if (channel) {
+      channels.push_back(*channel);
+    } else {
+      EXPECT_EQ(channel.error().code(), kOverloaded);
+      EXPECT_TRUE(channel.error().retry_after().has_value());
+      ++refused;
+    }
+  }
+  engine.control().release();
+  std::size_t late = 0;
+  for (const auto& channel : channels) late += !read(*channel).finished_with(FinishReason::kLength);
+  // Four at a time, ten steps each: eighty in 200 ms.
+  EXPECT_GE(channels.size(), 60U);
+  EXPECT_LE(channels.size(), 82U);
+  EXPECT_EQ(channels.size() + refused, 300U);
+  EXPECT_LE(late, 2U) << "those that were expected to end with the very last step";
+}
+
 using Property02 = Runners;
 TEST_F(Property02, EveryInvalidGenerationRequestIsRefusedWithItsReason) {
   auto runner = generation({.sequences_max = 1, .context_tokens = 64});

@@ -32,8 +32,8 @@ struct SavedState {
 using SavedStatePointer = std::shared_ptr<const SavedState>;
 
 struct SavedStatesOptions {
-  std::size_t bytes_max = 0;   // 0: nothing is kept
-  std::size_t tokens_min = 32; // shorter texts, and texts that have fewer tokens of their own, are computed again
+  std::size_t bytes_max = 0;    // 0: nothing is kept
+  std::size_t tokens_min = 32;  // shorter texts, and texts that have fewer tokens of their own, are computed again
 };
 
 class SavedStates {

@@ -149,8 +149,7 @@ TEST(Property10And11, TheLeastRecentlyUsedIsEvictedAndAccessRenews) {
         used.remove(which);
         used.push_front(which);
       }
-      for (Token one = 1; one < 12; ++one)
-        RC_ASSERT((states.longest(text_of(one, 10), true) == 10U) == std::ranges::contains(used, one));
+      for (Token one = 1; one < 12; ++one) RC_ASSERT((states.longest(text_of(one, 10), true) == 10U) == std::ranges::contains(used, one));
       RC_ASSERT(states.stats().bytes == used.size() * size_of(10));
     }
   }));

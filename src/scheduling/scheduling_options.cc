@@ -88,8 +88,8 @@ Result<> check(const GenerationOptions& options) {
                     .with_field("workers"));
   }
   if (options.cells != "auto" && options.cells != "unified" && options.cells != "separate") {
-    return fail(
-        Error(kSchedulingOptionInvalid, fmt::format("cells is \"{}\", and can be auto, unified or separate", options.cells)).with_field("cells"));
+    return fail(Error(kSchedulingOptionInvalid, fmt::format("cells is \"{}\", and can be auto, unified or separate", options.cells))
+                    .with_field("cells"));
   }
   return check_ranges({{"workers", static_cast<double>(options.workers), 1, kWorkersMost},
                        {"workers_max", static_cast<double>(options.workers_max), 1, kWorkersMost},

@@ -75,11 +75,7 @@ class SharedQueue {
   }
   // Something beside the queue changed that decides who takes what: every worker looks around.
   void nudge() {
-    {
-      auto state = state_.lock();
-      ++state->changes;
-    }
-    changed_.notify_all();
+    with([this](Queue&) { return stirred_ = true; });
   }
   // No more pushes; every wait ends.
   void close() {

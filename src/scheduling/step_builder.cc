@@ -55,12 +55,14 @@ void StepBuilder::add(Sequence& sequence, std::size_t tokens) {
 }
 
 void StepBuilder::add_decodes(std::span<const std::unique_ptr<Sequence>> running) {
-  in_turns(running, decode_served_, [](const Sequence& sequence) { return sequence.is_decoding(); }, [&](Sequence& sequence) {
-    if (tokens_ >= limits_.step_tokens_max) return false;
-    add(sequence, 1);
-    decode_served_ = sequence.serial();
-    return true;
-  });
+  in_turns(
+      running, decode_served_, [](const Sequence& sequence) { return sequence.is_decoding(); },
+      [&](Sequence& sequence) {
+        if (tokens_ >= limits_.step_tokens_max) return false;
+        add(sequence, 1);
+        decode_served_ = sequence.serial();
+        return true;
+      });
 }
 
 void StepBuilder::add_prompts(std::span<const std::unique_ptr<Sequence>> running, std::size_t budget) {

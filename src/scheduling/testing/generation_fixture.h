@@ -63,9 +63,14 @@ class LoopFixture {
   explicit LoopFixture(GenerationOptions options = {}, engines::FakeOptions fake = {}, AdmissionOptions admission = {},
                        std::function<bool(const GenerationWork&)> may_take = {},
                        const std::function<void(engines::FakeSwitches&)>& set = {})
-      : options_(std::move(options)), engine(with_time(std::move(fake))), model(load_fake(engine, formats::Task::kTextGeneration)), saved({.bytes_max = options_.cache.ram_bytes_max}, &budget, &pressure), queue(admission) {
+      : options_(std::move(options)),
+        engine(with_time(std::move(fake))),
+        model(load_fake(engine, formats::Task::kTextGeneration)),
+        saved({.bytes_max = options_.cache.ram_bytes_max}, &budget, &pressure),
+        queue(admission) {
     if (set) set(engine.control().switches);
-    GenerationSurroundings surroundings{{&clock, &metrics_, &budget}, model->tokenizer(), &end_tokens_, &queue, &watch, &counters, &saved, std::move(may_take), {}};
+    GenerationSurroundings surroundings{
+        {&clock, &metrics_, &budget}, model->tokenizer(), &end_tokens_, &queue, &watch, &counters, &saved, std::move(may_take), {}};
     loop = std::make_unique<GenerationLoop>(open(), options_, surroundings);
   }
 
@@ -102,9 +107,7 @@ class LoopFixture {
   }
 
  private:
-  std::unique_ptr<engines::TextSession> open() {
-    return *model->open_text_session(session_options(*model, options_, nullptr));
-  }
+  std::unique_ptr<engines::TextSession> open() { return *model->open_text_session(session_options(*model, options_, nullptr)); }
   engines::FakeOptions with_time(engines::FakeOptions fake) {
     fake.on_step = [this](std::span<const engines::StepSlice> slices) {
       if (step_time) clock.advance(step_time(slices));
