@@ -6,7 +6,8 @@ from conftest import EXAMPLES, eventually, start_server
 
 CHAT = EXAMPLES / "chat.gguf"
 KEY = {"X-API-Key": "correct-horse"}
-PATHS = [("GET", "/admin/models/chat/workers"), ("PATCH", "/admin/models/chat/workers"), ("GET", "/admin/dead-letters")]
+PATHS = [("GET", "/admin/models/chat/workers"), ("PATCH", "/admin/models/chat/workers"), ("POST", "/admin/models/digits/cache/clear"),
+         ("GET", "/admin/dead-letters")]
 
 
 def ask(server, method, path, json=None, key=True):

@@ -46,6 +46,13 @@ class Lru {
     index_.erase(found);
     return true;
   }
+  // The least recently used value; nothing when there is none.
+  std::optional<Value> pop_oldest() {
+    if (order_.empty()) return std::nullopt;
+    std::optional<Value> oldest(std::move(order_.back().value));
+    evict();
+    return oldest;
+  }
   void clear() {
     order_.clear();
     index_.clear();

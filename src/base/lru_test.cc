@@ -39,6 +39,17 @@ TEST(Lru, ReplacesAnEntryOfTheSameKey) {
   EXPECT_EQ(cache.bytes(), 0u);
 }
 
+TEST(Lru, GivesUpTheLeastRecentlyUsedOneWhenAsked) {
+  Lru<int, std::string> cache({.bytes_max = 10, .entries_max = 3});
+  EXPECT_TRUE(cache.insert(1, "a", 6));
+  EXPECT_TRUE(cache.insert(2, "b", 2));
+  cache.find(1);
+  EXPECT_EQ(cache.pop_oldest(), "b");
+  EXPECT_EQ(cache.bytes(), 6u);
+  EXPECT_EQ(cache.pop_oldest(), "a");
+  EXPECT_EQ(cache.pop_oldest(), std::nullopt);
+}
+
 TEST(Lru, OfNoEntriesKeepsNothing) {
   Lru<int, int> cache({.bytes_max = 10, .entries_max = 0});
   EXPECT_FALSE(cache.insert(1, 1, 0));

@@ -38,6 +38,7 @@ constexpr Route kRoutes[] = {
 
     {"GET", "/admin/models/{}/workers", "admin_workers", Dialect::kPlain, Access::kAdmin, Body::kNone, admin::workers},
     {"PATCH", "/admin/models/{}/workers", "admin_workers", Dialect::kPlain, Access::kAdmin, Body::kJson, admin::change_workers},
+    {"POST", "/admin/models/{}/cache/clear", "admin_cache_clear", Dialect::kPlain, Access::kAdmin, Body::kNone, admin::clear_cache},
     {"GET", "/admin/dead-letters", "admin_dead_letters", Dialect::kPlain, Access::kAdmin, Body::kNone, admin::dead_letters},
 
     {"GET", "/v2", "oip_server", Dialect::kOip, Access::kKey, Body::kNone, oip::server},

@@ -84,9 +84,11 @@ void run_tensors(const ExchangePtr& exchange, const models::Lease& model, schedu
                  });
 }
 
-std::pair<std::string, std::string> server_timing(std::chrono::microseconds queued, std::chrono::microseconds inference) {
-  return {"Server-Timing", fmt::format("queue;dur={:.3f}, inference;dur={:.3f}", static_cast<double>(queued.count()) / 1000,
-                                       static_cast<double>(inference.count()) / 1000)};
+std::pair<std::string, std::string> server_timing(const scheduling::TensorAnswer& answer) {
+  std::string timing = fmt::format("queue;dur={:.3f}, inference;dur={:.3f}", static_cast<double>(answer.queued.count()) / 1000,
+                                   static_cast<double>(answer.inference.count()) / 1000);
+  if (answer.source != scheduling::AnswerSource::kRun) timing += fmt::format(", answer;desc={}", scheduling::name_of(answer.source));
+  return {"Server-Timing", std::move(timing)};
 }
 
 }  // namespace forebay::http

@@ -32,7 +32,7 @@ void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, sch
 void run_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,
                  std::function<void(const models::ServedModel& model, scheduling::TensorAnswer answer)> then);
 
-// The Server-Timing header: "queue;dur=0.1, inference;dur=0.4".
-std::pair<std::string, std::string> server_timing(std::chrono::microseconds queued, std::chrono::microseconds inference);
+// The Server-Timing header: "queue;dur=0.1, inference;dur=0.4", and ", answer;desc=cache" (or shared) when it was not a run of its own.
+std::pair<std::string, std::string> server_timing(const scheduling::TensorAnswer& answer);
 
 }  // namespace forebay::http

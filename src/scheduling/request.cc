@@ -56,4 +56,16 @@ std::string_view name_of(FinishReason reason) {
   return "error";
 }
 
+std::string_view name_of(AnswerSource source) {
+  switch (source) {
+    case AnswerSource::kRun:
+      return "run";
+    case AnswerSource::kShared:
+      return "shared";
+    case AnswerSource::kCache:
+      return "cache";
+  }
+  return "run";
+}
+
 }  // namespace forebay::scheduling

@@ -94,11 +94,16 @@ struct TensorRequest {
   tensors::NamedTensors inputs;
   std::vector<std::string> outputs;  // empty: all
 };
+// Where an answer comes from: a run of its own, the run of an identical request, or an earlier one.
+enum class AnswerSource : std::uint8_t { kRun, kShared, kCache };
+std::string_view name_of(AnswerSource source);  // "run", "shared", "cache"
+
 struct TensorAnswer {
   tensors::NamedTensors outputs;
   std::uint32_t batch_rows = 1;  // rows of the run it was part of
   std::chrono::microseconds queued{0};
   std::chrono::microseconds inference{0};
+  AnswerSource source = AnswerSource::kRun;
 };
 
 struct EmbeddingRequest {

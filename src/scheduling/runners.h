@@ -14,6 +14,7 @@
 #include "base/memory_pressure.h"
 #include "base/result.h"
 #include "engines/engine.h"
+#include "scheduling/answer_cache_stats.h"
 #include "scheduling/dead_letters.h"
 #include "scheduling/prefix_cache_stats.h"
 #include "scheduling/request.h"
@@ -54,6 +55,7 @@ struct RunnerStats {
   std::uint64_t retries = 0;               // requests that went on with another worker
   std::vector<WorkerListing> worker_list;  // of a generation model
   PrefixCacheStats prefix_cache;           // of a generation model, all workers together
+  AnswerCacheStats answers;                // of a tensor model
 };
 
 class GenerationRunner {
@@ -83,10 +85,12 @@ class TensorRunner {
   static Result<std::unique_ptr<TensorRunner>> open(std::shared_ptr<engines::LoadedModel> model, const TensorOptions& options,
                                                     RunnerContext context);
   virtual ~TensorRunner() = default;
-  // `done` is called exactly once, also for refusals after queueing; not called when submit itself fails.
+  // `done` is called exactly once, also for refusals after queueing, and perhaps before submit returns; not when submit itself fails.
   virtual Result<> submit(TensorRequest request, Done done) = 0;
   virtual RunnerStats stats() const = 0;
   virtual std::vector<DeadLetter> dead_letters() const = 0;
+  // Forgets every kept answer; returns how many there were.
+  virtual std::size_t clear_cache() = 0;
 };
 
 class EmbeddingRunner {

@@ -182,7 +182,7 @@ TEST_F(Runners, PassOnWhyASessionCannotBeOpened) {
 }
 
 TEST_F(Runners, AnswerEveryTensorRequestOnceWithManySubmittersAndCancels) {
-  auto runner = tensor({.workers = 2, .batch_rows_max = 8});
+  auto runner = tensor({.single_flight = false, .workers = 2, .batch_rows_max = 8});
   std::atomic<int> answered = 0;
   std::atomic<int> accepted = 0;
   std::vector<std::thread> clients;
@@ -203,7 +203,7 @@ TEST_F(Runners, AnswerEveryTensorRequestOnceWithManySubmittersAndCancels) {
 }
 
 TEST_F(Runners, BatchTensorRequestsThatWaitWhileTheWorkerIsBusy) {
-  auto runner = tensor({.workers = 1, .batch_rows_max = 8});
+  auto runner = tensor({.single_flight = false, .workers = 1, .batch_rows_max = 8});
   engine_.control().block();
   std::latch all(9);
   const auto done = [&all](Result<TensorAnswer> answer) {
@@ -227,7 +227,7 @@ TEST_F(Runners, HoldATensorBatchOpenForItsDelayAndThenRunIt) {
 }
 
 TEST_F(Runners, CancelTheTensorRunThatIsRunningWhenDestroyed) {
-  auto runner = tensor({.workers = 1});
+  auto runner = tensor({.single_flight = false, .workers = 1});
   engine_.control().block();
   std::optional<Result<TensorAnswer>> running;
   std::optional<Result<TensorAnswer>> queued;

@@ -14,6 +14,7 @@ constexpr std::uint32_t kSequencesMost = 256;  // libllama's
 constexpr std::uint32_t kTokensMost = 1U << 20;
 constexpr std::uint32_t kRowsMost = 65'536;
 constexpr std::uint32_t kEventsMost = 1U << 20;
+constexpr std::uint32_t kEntriesMost = 10'000'000;
 
 struct Range {
   const char* name;
@@ -109,6 +110,8 @@ Result<> check(const TensorOptions& options) {
   return check_ranges({{"dead_letters_max", static_cast<double>(options.dead_letters_max), 0, kLettersMost},
                        {"workers", static_cast<double>(options.workers), 0, kWorkersMost},
                        {"batch_rows_max", static_cast<double>(options.batch_rows_max), 1, kRowsMost},
+                       {"cache.entries_max", static_cast<double>(options.cache.entries_max), 1, kEntriesMost},
+                       {"cache.ttl", count(options.cache.ttl), 0, kDayMilliseconds},
                        {"queue_delay_max", static_cast<double>(options.queue_delay_max.count()) / 1000, 0, 60'000}});
 }
 

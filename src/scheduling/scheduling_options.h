@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -72,9 +73,20 @@ struct GenerationOptions {
   PrefixCacheOptions cache;
 };
 
+// Which answers of tensor models are kept for identical requests. Off by default: a model may draw random numbers, and the memory is better
+// used elsewhere unless requests repeat.
+struct AnswerCacheOptions {
+  std::vector<std::string> models;                     // names; "*" is all
+  std::uint64_t bytes_max = std::uint64_t{256} << 20;  // of one model, within the process's byte budget
+  std::uint32_t entries_max = 100'000;
+  std::chrono::milliseconds ttl{0};  // 0: until it is needed for newer ones
+};
+
 struct TensorOptions {
   AdmissionOptions admission;
   BreakerOptions breaker;
+  AnswerCacheOptions cache;
+  bool single_flight = true;  // identical requests in flight are computed once
   std::uint32_t dead_letters_max = 100;
   std::uint32_t workers = 0;  // 0: one a core
   std::uint32_t batch_rows_max = 64;

@@ -3,6 +3,7 @@
 #include "base/executor.h"
 #include "scheduling/runner_core.h"
 #include "scheduling/runners.h"
+#include "scheduling/sharing_tensor_runner.h"
 #include "scheduling/tensor_batcher.h"
 
 namespace forebay::scheduling {
@@ -22,6 +23,7 @@ class BatchingTensorRunner final : public TensorRunner {
   Result<> submit(TensorRequest request, Done done) override;
   RunnerStats stats() const override { return core_.stats(static_cast<std::uint32_t>(workers_.size())); }
   std::vector<DeadLetter> dead_letters() const override { return core_.ledger().dead_letters(); }
+  std::size_t clear_cache() override { return 0; }
 
  private:
   using Core = RunnerCore<TensorWork>;
@@ -89,7 +91,8 @@ Result<std::unique_ptr<TensorRunner>> TensorRunner::open(std::shared_ptr<engines
     TRY_ASSIGN(auto session, model->open_tensor_session(), "opening worker " + std::to_string(i));
     sessions.push_back(std::move(session));
   }
-  return std::make_unique<BatchingTensorRunner>(std::move(model), options, std::move(context), std::move(sessions));
+  auto runner = std::make_unique<BatchingTensorRunner>(std::move(model), options, context, std::move(sessions));
+  return std::make_unique<SharingTensorRunner>(std::move(runner), options, context);
 }
 
 }  // namespace forebay::scheduling

@@ -98,7 +98,7 @@ Result<> infer_now(const ExchangePtr& exchange) {
   run_tensors(exchange, lease, std::move(run),
               [exchange, request = std::move(request)](const forebay::models::ServedModel& served, const scheduling::TensorAnswer& result) {
                 auto answer = write_infer_answer(served.name, served.version, request, result.outputs);
-                Reply reply{.body = std::move(answer.body), .headers = {server_timing(result.queued, result.inference)}};
+                Reply reply{.body = std::move(answer.body), .headers = {server_timing(result)}};
                 if (answer.header_length) {
                   reply.content_type = "application/octet-stream";
                   reply.headers.emplace_back("Inference-Header-Content-Length", std::to_string(*answer.header_length));

@@ -56,6 +56,19 @@ void note_prefix_cache(telemetry::Metrics& metrics, const std::string& model, co
   note_tier(metrics, model, "ram", cache.ram);
 }
 
+void note_answer_cache(telemetry::Metrics& metrics, const std::string& model, const scheduling::AnswerCacheStats& answers) {
+  const telemetry::Labels labels = {{"model", model}};
+  metrics.counter("forebay_answer_cache_hits_total", "Requests that were answered with a kept answer", labels)
+      .advance_to(number(answers.hits));
+  metrics.counter("forebay_answer_cache_misses_total", "Requests whose answer was not kept", labels).advance_to(number(answers.misses));
+  metrics.counter("forebay_answer_cache_evictions_total", "Kept answers that made room for newer ones", labels)
+      .advance_to(number(answers.evictions));
+  metrics.counter("forebay_shared_answers_total", "Requests that were answered by the run of an identical one", labels)
+      .advance_to(number(answers.shared));
+  metrics.gauge("forebay_answer_cache_entries", "Answers that are kept", labels).set(number(answers.entries));
+  metrics.gauge("forebay_answer_cache_bytes", "Bytes that they hold", labels).set(number(answers.bytes));
+}
+
 }  // namespace
 
 void metrics(const ExchangePtr& exchange) {
@@ -70,6 +83,7 @@ void metrics(const ExchangePtr& exchange) {
     if (status.model == nullptr) continue;
     const auto stats = status.model->stats();
     note_runner(*context.metrics, status.name, stats);
+    if (status.model->tensors) note_answer_cache(*context.metrics, status.name, stats.answers);
     if (status.model->generation) note_prefix_cache(*context.metrics, status.name, stats.prefix_cache);
   }
   exchange->answer({.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = context.metrics->render()});

@@ -37,6 +37,15 @@ void write_prefix_cache(JsonWriter& json, const scheduling::PrefixCacheStats& ca
   json.end().end();
 }
 
+void write_answer_cache(JsonWriter& json, const scheduling::AnswerCacheStats& answers) {
+  json.key("answer_cache").object().field("enabled", answers.enabled).field("hits", answers.hits).field("misses", answers.misses);
+  json.field("shared", answers.shared)
+      .field("entries", answers.entries)
+      .field("bytes", answers.bytes)
+      .field("evictions", answers.evictions)
+      .end();
+}
+
 void write_runner(JsonWriter& json, const scheduling::RunnerStats& stats) {
   json.object()
       .field("queued", stats.queued)
@@ -64,6 +73,7 @@ void write_model(JsonWriter& json, const models::ModelStatus& status, telemetry:
     const auto stats = status.model->stats();
     write_runner(json, stats);
     if (status.model->generation) write_prefix_cache(json, stats.prefix_cache);
+    if (status.model->tensors) write_answer_cache(json, stats.answers);
     if (const auto recent = metrics.for_model(status.name).recent()) write_latencies(json, *recent);
   }
   json.end();

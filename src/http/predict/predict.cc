@@ -29,7 +29,7 @@ void answer(Exchange& exchange, const models::ServedModel& model, const scheduli
   json.object().field("model", model.name).field("version", model.version);
   write_outputs(json, result.outputs);
   json.field("inference_time_ms", milliseconds(result.inference)).end();
-  exchange.answer({.body = json.take(), .headers = {server_timing(result.queued, result.inference)}});
+  exchange.answer({.body = json.take(), .headers = {server_timing(result)}});
 }
 
 Result<> predict_json(const ExchangePtr& exchange) {
