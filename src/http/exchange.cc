@@ -87,7 +87,7 @@ Result<std::uint64_t> content_length(const drogon::HttpRequest& request) {
 
 }  // namespace
 
-Exchange::Exchange(std::shared_ptr<ServerParts> parts, std::shared_ptr<Connection> connection, const Request& request)
+Exchange::Exchange(std::shared_ptr<ServerParts> parts, const std::shared_ptr<Connection>& connection, const Request& request)
     : parts_(std::move(parts)),
       connection_(connection),
       loop_(connection->loop()),
@@ -298,17 +298,11 @@ void Exchange::fail_stream(const Error& error) {
 void Exchange::end_stream() { end(); }
 
 void Exchange::on_loop(std::move_only_function<void()> work) {
-  bool here = false;
-  {
-    auto stopped = parts_->stopped.lock();
-    here = trantor::EventLoop::getEventLoopOfCurrentThread() == loop_;
-    if (!here) {
-      if (*stopped) return;
-      auto shared = std::make_shared<std::move_only_function<void()>>(std::move(work));  // queueInLoop copies what it is given
-      loop_->queueInLoop([shared] { (*shared)(); });
-    }
-  }
-  if (here) work();
+  if (trantor::EventLoop::getEventLoopOfCurrentThread() == loop_) return work();
+  auto stopped = parts_->stopped.lock();
+  if (*stopped) return;
+  auto shared = std::make_shared<std::move_only_function<void()>>(std::move(work));  // queueInLoop copies what it is given
+  loop_->queueInLoop([shared] { (*shared)(); });
 }
 
 void Exchange::on_pool(std::move_only_function<void()> work) {

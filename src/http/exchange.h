@@ -41,7 +41,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   using Request = std::shared_ptr<drogon::HttpRequest>;
   using Respond = std::function<void(const std::shared_ptr<drogon::HttpResponse>&)>;
 
-  Exchange(std::shared_ptr<ServerParts> parts, std::shared_ptr<Connection> connection, const Request& request);
+  Exchange(std::shared_ptr<ServerParts> parts, const std::shared_ptr<Connection>& connection, const Request& request);
   ~Exchange();
 
   // --- what came

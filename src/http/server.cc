@@ -218,7 +218,7 @@ void Server::State::listening(const std::function<void(std::uint16_t)>& then) {
   }
 }
 
-Result<> Server::run(std::function<void(std::uint16_t)> listening) {
+Result<> Server::run(const std::function<void(std::uint16_t)>& listening) {
   state_->configure();
   auto& app = drogon::app();
   app.registerBeginningAdvice([this, listening] {

@@ -40,7 +40,7 @@ class Server {
   static Result<std::unique_ptr<Server>> create(const HttpOptions& options, ServerContext context);
   ~Server();
   // Listens and serves on the calling thread until stop(). `listening` is called once the port answers, with the port.
-  Result<> run(std::function<void(std::uint16_t)> listening);
+  Result<> run(const std::function<void(std::uint16_t)>& listening);
   // Readiness off, no new work; waits until requests in flight have ended or `longest` has passed. From another thread than run()'s.
   void drain(std::chrono::milliseconds longest);
   // Cancels what is left and makes run() return.

@@ -168,7 +168,7 @@ TEST_F(Property20, ThereAreAsManyWorkersAsConfigured) {
   for (std::uint32_t workers = 1; workers <= 4; ++workers) {
     EXPECT_EQ(generation({.workers = workers})->stats().workers, workers);
     EXPECT_EQ(tensor({.workers = workers})->stats().workers, workers);
-    opened += 2 * workers;
+    opened += 2ULL * workers;
     EXPECT_EQ(engine_.control().counters.sessions_opened, opened);
     EXPECT_EQ(engine_.control().counters.sessions_open, 0U) << "each worker took its session with it";
   }
@@ -242,7 +242,7 @@ TEST_F(Runners, CancelTheTensorRunThatIsRunningWhenDestroyed) {
 TEST_F(Runners, EmbedForManyClientsAtOnceAndAnswerEachOnce) {
   auto runner = embedding({.batch_tokens_max = 64, .batch_texts_max = 8});
   std::atomic<int> right = 0;
-  std::latch all(3 * 30);
+  std::latch all(std::ptrdiff_t{3} * 30);
   std::vector<std::thread> clients;
   for (int client = 0; client < 3; ++client) {
     clients.emplace_back([&, client] {

@@ -154,7 +154,8 @@ TEST(Property18, AWorkerIsInRotationExactlyWhileItsHistorySaysSo) {
       } else if (action < 5) {
         const bool late = naive.state(now) == kRemoved;
         naive.returned(now);
-        if (!late && naive.proven >= 0 && ++naive.proven >= static_cast<int>(kOptions.probation_steps)) naive.proven = -1;
+        if (!late && naive.proven >= 0) ++naive.proven;
+        if (naive.proven >= static_cast<int>(kOptions.probation_steps)) naive.proven = -1;
         naive.failed.clear();
         naive.began.reset();
         health.step_succeeded(now);

@@ -79,7 +79,8 @@ class LoopFixture {
     auto channel = std::make_shared<TokenChannel>(options_.channel_events_max);
     Ticket ticket = request.ticket;
     const std::uint64_t serial = ++serials_;
-    GenerationWork work{std::move(request), *model->make_sampler(request.sampling), channel, clock.now(), serial, {}};
+    auto sampler = *model->make_sampler(request.sampling);
+    GenerationWork work{std::move(request), std::move(sampler), channel, clock.now(), serial, {}};
     work.on_cancel = ticket.cancel.on_cancel([this, serial](CancelReason) {
       queue.note_cancelled();
       watch.note_cancelled(serial);
