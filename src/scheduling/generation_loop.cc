@@ -220,12 +220,15 @@ void GenerationLoop::shift(Sequence& sequence) {
   sequence.shared = 0;
 }
 
+// The shorter of the two at the ends moves between the others, as often as that closes a gap.
 void GenerationLoop::close_gaps() {
-  const auto highest = std::ranges::max_element(running_, {}, &Sequence::slot);
-  if ((*highest)->slot < static_cast<engines::SequenceId>(running_.size())) return;
-  std::ranges::sort(running_, {}, &Sequence::slot);
-  for (auto sequence = running_.rbegin(); sequence != running_.rend(); ++sequence) {
-    if ((*sequence)->slot >= static_cast<engines::SequenceId>(running_.size())) (*sequence)->slot = cache_.move_down((*sequence)->slot);
+  for (std::size_t moves = 0; moves < running_.size(); ++moves) {
+    std::ranges::sort(running_, {}, &Sequence::slot);
+    Sequence& lowest = *running_.front();
+    Sequence& highest = *running_.back();
+    if (highest.slot - lowest.slot < static_cast<engines::SequenceId>(running_.size())) return;
+    Sequence& shorter = lowest.computed < highest.computed ? lowest : highest;
+    shorter.slot = cache_.move_inward(shorter.slot);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "scheduling/prefix_cache.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace forebay::scheduling {
 
@@ -131,13 +132,30 @@ bool PrefixCache::restore(std::size_t index, std::span<const std::byte> state, s
   return false;
 }
 
-// An empty one if there is one, else the one idle for longest; with cells of their own, the lowest, so that there are no gaps.
+std::size_t PrefixCache::Span::distance(std::size_t slot) const {
+  if (lowest > highest) return 0;
+  return slot < lowest ? lowest - slot : slot > highest ? slot - highest : 0;
+}
+
+PrefixCache::Span PrefixCache::running_span() const {
+  Span span;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].use != Use::kRunning) continue;
+    span.lowest = std::min(span.lowest, i);
+    span.highest = i;
+  }
+  return span;
+}
+
+// An empty one if there is one, else the one idle for longest; with cells of their own, the nearest to the running ones, so that these have
+// no gaps.
 std::optional<std::size_t> PrefixCache::free_slot(std::size_t except) const {
+  const Span running = session_.info().separate_cells ? running_span() : Span();
+  const auto rank = [&](std::size_t i) { return std::tuple(running.distance(i), slots_[i].use == Use::kIdle, slots_[i].since); };
   std::size_t best = kNoSlot;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].use == Use::kRunning || i == except) continue;
-    if (session_.info().separate_cells || slots_[i].use == Use::kEmpty) return i;
-    if (best == kNoSlot || slots_[i].since < slots_[best].since) best = i;
+    if (best == kNoSlot || rank(i) < rank(best)) best = i;
   }
   return best == kNoSlot ? std::nullopt : std::optional(best);
 }
@@ -191,16 +209,16 @@ void PrefixCache::checkpoint(SequenceId slot, std::span<const Token> tokens) {
   if (auto state = session_.save(slot)) saved_->put({tokens.begin(), tokens.end()}, *std::move(state), false);
 }
 
-SequenceId PrefixCache::move_down(SequenceId slot) {
-  const auto lower = free_slot(kNoSlot);
-  if (!lower || id_of(*lower) > slot || !session_.info().can_share) return slot;
-  empty(*lower, true);
+SequenceId PrefixCache::move_inward(SequenceId slot) {
+  const auto gap = free_slot(kNoSlot);
+  if (!gap || running_span().distance(*gap) > 0 || !session_.info().can_share) return slot;
+  empty(*gap, true);
   const std::int32_t tokens = session_.length(slot);
-  if (tokens > 0 && !session_.share(slot, id_of(*lower), tokens)) return slot;
+  if (tokens > 0 && !session_.share(slot, id_of(*gap), tokens)) return slot;
   session_.trim(slot, 0);
-  std::swap(slots_[*lower], at(slot));
-  tree_.rename(static_cast<std::size_t>(slot), *lower);
-  return id_of(*lower);
+  std::swap(slots_[*gap], at(slot));
+  tree_.rename(static_cast<std::size_t>(slot), *gap);
+  return id_of(*gap);
 }
 
 // --- leave ------------------------------------------------------------------------------------------------------------

@@ -56,9 +56,9 @@ class PrefixCache {
   void leave_empty(engines::SequenceId slot);
   // Saves and empties the least recently used idle sequence; false when there is none.
   bool give_up_one();
-  // Where every sequence has cells of its own, steps are fastest without gaps between their sequences: moves this one into a free
-  // lower one, if there is one. Returns where it is now.
-  engines::SequenceId move_down(engines::SequenceId slot);
+  // Where every sequence has cells of its own, steps are fastest without gaps between their sequences: moves this one into a gap between
+  // the lowest and the highest that run, if there is one. Returns where it is now.
+  engines::SequenceId move_inward(engines::SequenceId slot);
   // Forgets every finished text, saving none.
   void clear();
 
@@ -85,6 +85,12 @@ class PrefixCache {
   std::size_t attach(const Source& source, std::size_t index);
   std::size_t restore(std::size_t index, std::span<const Token> tokens);
   bool restore(std::size_t index, std::span<const std::byte> state, std::size_t tokens);
+  struct Span {  // from the lowest running slot to the highest; empty: nobody runs
+    std::size_t lowest = SIZE_MAX;
+    std::size_t highest = 0;
+    std::size_t distance(std::size_t slot) const;
+  };
+  Span running_span() const;
   std::optional<std::size_t> free_slot(std::size_t except) const;
   void empty(std::size_t index, bool save);
   void save(std::size_t index);

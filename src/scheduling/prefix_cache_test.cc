@@ -165,17 +165,20 @@ TEST_F(PrefixCacheTest, SeparateCellsAreCopiedAndTheOriginalStays) {
   EXPECT_EQ(cache->enter(plus(text, {2}))->computed, 100U);
 }
 
-TEST_F(PrefixCacheTest, SeparateSequencesMoveDownIntoGaps) {
-  open({.unified = false});
+TEST_F(PrefixCacheTest, SeparateSequencesMoveIntoGaps) {
+  open({.unified = false, .sequences = 4});
   const auto text = text_of(1, 50);
-  const auto low = *cache->enter(text_of(9, 10));
+  const auto low = *cache->enter(text_of(8, 10));
+  const auto middle = *cache->enter(text_of(9, 10));
   const auto high = *cache->enter(text);
   compute(high.slot, text, 30);
-  EXPECT_EQ(cache->move_down(high.slot), high.slot);
-  cache->leave_empty(low.slot);
-  EXPECT_EQ(cache->move_down(high.slot), low.slot);
-  EXPECT_EQ(session->length(low.slot), 30);
+  EXPECT_EQ(cache->move_inward(high.slot), high.slot) << "there is no gap";
+  cache->leave_empty(middle.slot);
+  EXPECT_EQ(cache->move_inward(high.slot), middle.slot);
+  EXPECT_EQ(session->length(middle.slot), 30);
   EXPECT_EQ(session->cells_used(), 30U);
+  cache->leave_empty(low.slot);
+  EXPECT_EQ(cache->move_inward(middle.slot), middle.slot) << "what is left has no gap, wherever it is";
   auto other = *cache->enter(plus(text, {3}));
   EXPECT_TRUE(cache->waits(other.slot, plus(text, {3}), other.computed));
 }
@@ -261,7 +264,7 @@ TEST(Property09, WhatIsReusedIsTheLongestThatAnySequenceHeld) {
         running.erase(running.begin() + static_cast<std::ptrdiff_t>(which));
       } else if (action == 3 && !running.empty() && !unified) {
         auto& one = running[*rc::gen::inRange<std::size_t>(0, running.size())];
-        const SequenceId moved = cache.move_down(one.place.slot);
+        const SequenceId moved = cache.move_inward(one.place.slot);
         if (moved != one.place.slot) contents[moved] = std::exchange(contents[one.place.slot], {});
         one.place.slot = moved;
       }
