@@ -17,6 +17,7 @@ set(MAY_USE_http base telemetry tensors formats text scheduling models accounts)
 set(MAY_USE_cli ${ROOMS})
 
 # Include prefixes, as they stand after `#include <`.
+set(OWNS_base sodium)
 set(OWNS_sandbox seccomp)
 set(OWNS_telemetry prometheus/ opentelemetry/)
 set(OWNS_tensors jpeglib png.h webp/)

@@ -11,6 +11,7 @@ find_package(WebP CONFIG REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
 pkg_check_modules(ONNXRUNTIME REQUIRED IMPORTED_TARGET libonnxruntime)
 pkg_check_modules(LLAMA REQUIRED IMPORTED_TARGET llama)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 
 # Drogon's own package file asks for the PostgreSQL headers that it was built with and we do not need.
 find_library(DROGON drogon REQUIRED)

@@ -7,7 +7,7 @@ from conftest import EXAMPLES, eventually, start_server
 CHAT = EXAMPLES / "chat.gguf"
 KEY = {"X-API-Key": "correct-horse"}
 PATHS = [("GET", "/admin/models/chat/workers"), ("PATCH", "/admin/models/chat/workers"), ("POST", "/admin/models/digits/cache/clear"),
-         ("GET", "/admin/dead-letters")]
+         ("POST", "/admin/models/chat/cache/clear"), ("GET", "/admin/dead-letters")]
 
 
 def ask(server, method, path, json=None, key=True):
@@ -80,3 +80,19 @@ def test_changes_that_make_no_sense_change_nothing(keyed, body, name):
 def test_there_are_no_dead_letters_where_nothing_died(keyed):
     assert ask(keyed, "GET", "/admin/dead-letters").json() == {"dead_letters": []}
     assert ask(keyed, "GET", "/admin/dead-letters?model=chat").json() == {"dead_letters": []}
+
+
+def test_a_cleared_cache_remembers_nothing(keyed):
+    def cached():
+        asked = {"model": "chat", "prompt": "And God said, Let there be light. " * 10, "max_tokens": 2, "temperature": 0}
+        body = ask(keyed, "POST", "/generate", asked).json()
+        return body["usage"]["prompt_tokens_details"]["cached_tokens"], body["text"]
+
+    _, text = cached()
+    assert cached()[0] > 32
+    cleared = ask(keyed, "POST", "/admin/models/chat/cache/clear")
+    assert cleared.status_code == 200, cleared.text
+    assert cleared.json()["dropped"] >= 1
+    assert cached() == (0, text)
+    assert "cache cleared" in keyed.log
+    assert ask(keyed, "POST", "/admin/models/chatt/cache/clear").status_code == 404

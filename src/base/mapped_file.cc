@@ -63,11 +63,15 @@ Result<std::string> read_text_file(const std::filesystem::path& path, std::size_
 }
 
 Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  return write_file_atomically(path, {std::as_bytes(std::span(content))});
+}
+
+Result<> write_file_atomically(const std::filesystem::path& path, std::initializer_list<std::span<const std::byte>> pieces) {
   auto beside = path;
   beside += make_id(".new");
   {
     std::ofstream out(beside, std::ios::binary | std::ios::trunc);
-    out.write(content.data(), static_cast<std::streamsize>(content.size()));
+    for (const auto piece : pieces) out.write(reinterpret_cast<const char*>(piece.data()), static_cast<std::streamsize>(piece.size()));
     out.close();
     if (!out) {
       std::error_code ignored;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <span>
 #include <utility>
 
@@ -34,5 +35,6 @@ class MappedFile {
 Result<std::string> read_text_file(const std::filesystem::path& path, std::size_t bytes_max);
 // Writes beside the target and renames: readers see the old file or the new one. kFileNotWritable.
 Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content);
+Result<> write_file_atomically(const std::filesystem::path& path, std::initializer_list<std::span<const std::byte>> pieces);
 
 }  // namespace forebay

@@ -43,6 +43,8 @@ struct TextSessionInfo {
   // Every sequence has cells of its own: sharing copies them, and a step is fastest when its sequences are numbered without gaps.
   bool separate_cells = false;
   std::string pooling;  // of an embedding session
+  // What saved states depend on besides the model's file: library, version, layout of the cells. Others cannot be restored.
+  std::string state_format;
 };
 
 // Consecutive tokens of one sequence. A sequence appears at most once in a step.

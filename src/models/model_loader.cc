@@ -4,6 +4,7 @@
 
 #include <future>
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "formats/read_model.h"
 #include "models/errors.h"
@@ -154,13 +155,16 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
   model->tokenizer = model->loaded->tokenizer();
   if (description.text) compile_template(*model);
 
-  TRY(open_runner(*model, options,
-                  {.clock = context.clock,
-                   .metrics = &metrics_of(context, source.name),
-                   .budget = context.budget,
-                   .pressure = context.pressure,
-                   .model = source.name}),
-      "opening a session of model " + source.name);
+  scheduling::RunnerContext runner{.clock = context.clock,
+                                   .metrics = &metrics_of(context, source.name),
+                                   .budget = context.budget,
+                                   .pressure = context.pressure,
+                                   .model = source.name,
+                                   .version = source.version};
+  if (description.task == Task::kTextGeneration && !options.generation.cache.disk_path.empty()) {
+    TRY_ASSIGN(runner.model_digest, digest_of_file(source.path));
+  }
+  TRY(open_runner(*model, options, runner), "opening a session of model " + source.name);
   if (options.warm) TRY(warm_up(*model, *context.clock), "warming model " + source.name);
   model->loaded_at = context.clock->wall();
   model->load_time = std::chrono::duration_cast<std::chrono::milliseconds>(context.clock->now() - started);

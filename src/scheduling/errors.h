@@ -50,6 +50,16 @@ inline constexpr ErrorCode kAnswerShapeWrong{4022, "answer_shape_wrong", ErrorKi
                                              "The engine answered with another number of rows or vectors than it was given.",
                                              "report it with the model's file and its description"};
 
+inline constexpr ErrorCode kStateFolderRefused{4023, "state_folder_refused", ErrorKind::kPermissionDenied,
+                                               "The folder for saved states cannot be used.",
+                                               "give a folder that belongs to the user Forebay runs as and that nobody else may write"};
+inline constexpr ErrorCode kStateFolderBusy{4025, "state_folder_busy", ErrorKind::kUnavailable,
+                                            "The folder for saved states is in use by another server.",
+                                            "give every server a folder of its own; until then this one keeps no states on disk"};
+inline constexpr ErrorCode kStateFileRefused{4024, "state_file_refused", ErrorKind::kDataLoss,
+                                             "A saved state is damaged, or was made by another model, version or setting.",
+                                             "nothing to do: the file is removed and its text computed again"};
+
 inline constexpr const ErrorCode* kSchedulingErrors[] = {&kOverloaded,          &kPromptTooLong,
                                                          &kPromptEmpty,         &kPromptTokenInvalid,
                                                          &kTokenLimitsInvalid,  &kStopInvalid,
@@ -57,6 +67,8 @@ inline constexpr const ErrorCode* kSchedulingErrors[] = {&kOverloaded,          
                                                          &kContextFull,         &kBreakerOpen,
                                                          &kTextsEmpty,          &kTooManyTexts,
                                                          &kTextTooLongToEmbed,  &kSchedulingOptionInvalid,
-                                                         &kModelHasNoTokenizer, &kAnswerShapeWrong};
+                                                         &kModelHasNoTokenizer, &kAnswerShapeWrong,
+                                                         &kStateFolderRefused,  &kStateFileRefused,
+                                                         &kStateFolderBusy};
 
 }  // namespace forebay::scheduling

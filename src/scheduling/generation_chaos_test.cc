@@ -43,7 +43,7 @@ class Chaos : public RunnerFixture {
     unsigned below(unsigned end) { return std::uniform_int_distribution<unsigned>(0, end - 1)(random_); }
 
     void ask() {
-      const std::string prompt(1 + below(50), static_cast<char>('a' + below(3)));
+      const std::string prompt(1 + below(90), static_cast<char>('a' + below(3)));
       const auto tokens_max = static_cast<std::uint32_t>(1 + below(25));
       auto request = greedy(prompt, tokens_max);
       request.ticket.priority = static_cast<Priority>(below(3));
@@ -95,7 +95,7 @@ class Chaos : public RunnerFixture {
       auto& control = chaos_.engine_.control();
       auto& switches = control.switches;
       static constexpr const char* kStrategies[] = {"round_robin", "least_loaded", "memory_aware", "prefix_affinity"};
-      switch (below(7)) {
+      switch (below(8)) {
         case 0:
           switches.sessions_to_break = 1 + below(2);
           break;
@@ -113,6 +113,9 @@ class Chaos : public RunnerFixture {
           break;
         case 5:
           switches.opens_to_fail = below(10);
+          break;
+        case 6:
+          runner_.clear_cache();
           break;
         default:
           switches.abort_keeps_half = below(2) == 0;
@@ -146,7 +149,9 @@ class Chaos : public RunnerFixture {
 };
 
 TEST_F(Chaos, EveryRequestIsAnsweredOnceEveryTextIsRightAndEverythingIsGivenBack) {
-  auto runner = generation(options());
+  auto with_disk = options();
+  with_disk.cache = {.ram_bytes_max = 2'000, .disk_path = folder(), .disk_bytes_max = 6'000};
+  auto runner = generation(with_disk);
   std::vector<std::thread> clients;
   for (unsigned seed = 0; seed < kClients; ++seed) {
     clients.emplace_back([&, seed] { Client(*this, *runner, seed).run(); });
@@ -187,6 +192,12 @@ TEST_F(Chaos, EveryRequestIsAnsweredOnceEveryTextIsRightAndEverythingIsGivenBack
   EXPECT_EQ(control.counters.bad_steps, 0U);
   EXPECT_EQ(control.counters.used_on_another_thread, 0U);
   EXPECT_EQ(budget_.bytes_held(), 0U);
+  EXPECT_GT(before.prefix_cache.disk.hits, 0U);
+  EXPECT_EQ(before.prefix_cache.disk.refused, 0U);
+  std::uintmax_t on_disk = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_))
+    on_disk += entry.is_regular_file() ? entry.file_size() : 0;
+  EXPECT_LE(on_disk, with_disk.cache.disk_bytes_max);
 }
 
 }  // namespace

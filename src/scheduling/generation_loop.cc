@@ -27,10 +27,11 @@ GenerationLoop::GenerationLoop(std::unique_ptr<engines::TextSession> session, co
       surroundings_(surroundings),
       clock_(*surroundings.context.clock),
       choosing_{surroundings.tokenizer, *surroundings.end_tokens, {}, surroundings.context.metrics},
-      cache_(*session_, options.cache.idle_cells_max, surroundings.saved, surroundings.counters->prefix),
+      cache_(*session_, options.cache.idle_cells_max, surroundings.lower, surroundings.counters->prefix),
       pace_(options.inter_token_max, options.prompt_chunk_tokens_min, !session_->info().separate_cells),
       builder_(limits_of(session_->info())) {
   surroundings_.counters->cells_max += session_->info().context_tokens;
+  clears_done_ = surroundings_.counters->cache_clears;
   publish();
 }
 
@@ -42,15 +43,16 @@ GenerationLoop::~GenerationLoop() {
 
 bool GenerationLoop::run_once() {
   const Instant now = clock_.now();
+  clear_if_asked();
   const bool left = leave(now);
   const bool joined = join(now);
   if (running_.empty()) {
     if (left || joined) publish();
     return left || joined;
   }
-  compute();
+  const bool computed = compute();
   publish();
-  return true;
+  return computed || left || joined;
 }
 
 // --- leave ------------------------------------------------------------------------------------------------------------
@@ -79,6 +81,21 @@ void GenerationLoop::shut_down() {
     for (auto& sequence : *sequences) sequence->fail(Error(kShuttingDown, "the model is being unloaded"), now);
   }
   remove_ended();
+  publish();
+}
+
+void GenerationLoop::close() {
+  for (auto& sequence : running_) {
+    cache_.leave_holding(sequence->slot, sequence->tokens().first(sequence->computed));
+    sequence->slot = -1;
+  }
+  shut_down();
+  save_finished();
+}
+
+void GenerationLoop::save_finished() {
+  while (cache_.give_up_one()) {
+  }
   publish();
 }
 
@@ -128,6 +145,15 @@ void GenerationLoop::release(Sequence& sequence) {
   else
     cache_.leave_empty(sequence.slot);
   sequence.slot = -1;
+}
+
+// What this loop saved between the request to clear and now goes, too.
+void GenerationLoop::clear_if_asked() {
+  const std::uint64_t asked = surroundings_.counters->cache_clears;
+  if (std::exchange(clears_done_, asked) == asked) return;
+  cache_.clear();
+  if (surroundings_.lower.ram != nullptr) surroundings_.lower.ram->clear();
+  if (surroundings_.lower.disk != nullptr) surroundings_.lower.disk->clear();
 }
 
 // --- join -------------------------------------------------------------------------------------------------------------
@@ -189,6 +215,7 @@ bool GenerationLoop::join_next(Instant now) {
     ++(taken->ticket.cancel.cancelled() ? surroundings_.counters->cancelled : surroundings_.counters->failed);
     return true;
   }
+  clear_if_asked();  // it may have come after that
   auto sequence = std::make_unique<Sequence>(std::move(taken->ticket), std::move(taken->work), now);
   sequence->take_place(*cache_.enter(sequence->tokens()));
   sequence->note_reused(sequence->computed);
@@ -232,13 +259,18 @@ void GenerationLoop::close_gaps() {
   }
 }
 
-void GenerationLoop::compute() {
+// False when everybody waits for what others read.
+bool GenerationLoop::compute() {
   prepare();
   builder_.build(running_, pace_);
+  if (builder_.slices().empty()) return false;
   const CancelToken abort = surroundings_.watch->begin(builder_.abortable());
   // A cancel between leave() and begin() found nothing to abort yet.
   for (const Sequence* sequence : builder_.members()) {
-    if (sequence->serial() == builder_.abortable() && sequence->ticket().cancel.cancelled()) return surroundings_.watch->end();
+    if (sequence->serial() == builder_.abortable() && sequence->ticket().cancel.cancelled()) {
+      surroundings_.watch->end();
+      return true;
+    }
   }
   const Instant began = clock_.now();
   const auto outcome = session_->step(builder_.slices(), abort);
@@ -256,6 +288,7 @@ void GenerationLoop::compute() {
     note_step(ended - began);
     choose(ended);
   }
+  return true;
 }
 
 void GenerationLoop::choose(Instant now) {

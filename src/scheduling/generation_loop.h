@@ -36,6 +36,7 @@
 #include "scheduling/step_builder.h"
 #include "scheduling/step_pace.h"
 #include "scheduling/step_watch.h"
+#include "scheduling/worker_load.h"
 
 namespace forebay::scheduling {
 
@@ -49,20 +50,11 @@ struct GenerationSurroundings {
   GenerationQueue* queue = nullptr;
   StepWatch* watch = nullptr;
   RunnerCounters* counters = nullptr;
-  SavedStates* saved = nullptr;  // the cache's second tier; null: none
+  LowerTiers lower = {};  // of the prefix cache
   // Whether this loop should take that request from the queue, asked under the queue's lock; empty: every one.
   std::function<bool(const GenerationWork&)> may_take;
   // What became of a request that it may take, under the same lock: it takes it now, or has no cells for it yet.
   std::function<void(const GenerationWork&, bool takes)> offered;
-};
-
-// How busy a loop is, as it last said.
-struct WorkerLoad {
-  std::uint32_t sequences = 0;  // running and parked
-  std::uint32_t sequences_max = 0;
-  std::uint32_t cells_used = 0;    // by everybody, what finished texts left behind included
-  std::uint32_t cells_needed = 0;  // by running sequences, now and soon
-  std::uint32_t cells_max = 0;
 };
 
 class GenerationLoop {
@@ -80,6 +72,10 @@ class GenerationLoop {
   bool run_once();
   // Ends every sequence with kShuttingDown.
   void shut_down();
+  // The same, and what texts hold leaves its cells for the lower tiers of the cache. No step is computed any more.
+  void close();
+  // What finished texts hold leaves its cells for the lower tiers of the cache.
+  void save_finished();
 
   // Steps failed that often in a row, with different requests in them: the session is to be replaced.
   std::uint32_t failures_in_a_row() const { return failures_in_a_row_; }
@@ -105,6 +101,7 @@ class GenerationLoop {
 
   bool leave(Instant now);
   bool end_dead(Sequence& sequence, Instant now);
+  void clear_if_asked();
   bool join(Instant now);
   bool resume_parked();
   bool join_next(Instant now);
@@ -113,7 +110,7 @@ class GenerationLoop {
   void prepare();
   void shift(Sequence& sequence);
   void close_gaps();
-  void compute();
+  bool compute();
   void choose(Instant now);
   void note_step(Duration took);
   void resync(Sequence& sequence);
@@ -139,6 +136,7 @@ class GenerationLoop {
   std::uint64_t failed_last_ = StepWatch::kNobody;  // the first request of the last failed step
   std::optional<Error> failure_;
   std::uint64_t steps_done_ = 0;
+  std::uint64_t clears_done_ = 0;
   Synchronized<WorkerLoad> load_;
   std::uint32_t published_running_ = 0;
   std::uint32_t published_cells_ = 0;

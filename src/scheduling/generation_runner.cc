@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "scheduling/disk_tier.h"
 #include "scheduling/errors.h"
 #include "scheduling/generation_loop.h"
 #include "scheduling/request_limits.h"
@@ -17,7 +18,7 @@ namespace {
 class LoopGenerationRunner final : public GenerationRunner {
  public:
   LoopGenerationRunner(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options, RunnerContext context,
-                       const engines::TextSessionOptions& session, WorkerPool::Sessions sessions);
+                       const engines::TextSessionOptions& session, WorkerPool::Sessions sessions, std::unique_ptr<DiskTier> disk);
   ~LoopGenerationRunner() override;
   Result<std::shared_ptr<TokenChannel>> submit(GenerationRequest request) override;
   const engines::TextSessionInfo& session_info() const override { return info_; }
@@ -27,18 +28,21 @@ class LoopGenerationRunner final : public GenerationRunner {
   Result<> set_strategy(std::string_view name) override;
   Result<> set_workers(std::uint32_t count) override { return pool_.set_workers(count); }
   std::vector<WorkerListing> workers() const override { return pool_.workers(); }
+  std::size_t clear_cache() override;
 
  private:
   using Core = RunnerCore<GenerationWork>;
   void answer_unrun(Core::Taken& taken);
   void note_end(RequestLedger::Pass pass, std::uint64_t serial, const Ticket& ticket, const TokenEvent& last);
   GenerationSurroundings surroundings();
+  std::function<void(SavedStatePointer)> to_disk();
 
   const std::shared_ptr<engines::LoadedModel> model_;
   const GenerationOptions options_;
   const engines::TextSessionInfo info_;
   const std::vector<Token> end_tokens_;
   std::atomic<std::uint64_t> serials_{StepWatch::kNobody};
+  const std::unique_ptr<DiskTier> disk_;
   SavedStates saved_;
   Core core_;
   WorkerPool pool_;
@@ -53,14 +57,21 @@ std::vector<Token> end_tokens_of(const text::Tokenizer& tokenizer) {
 }
 
 LoopGenerationRunner::LoopGenerationRunner(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options,
-                                           RunnerContext context, const engines::TextSessionOptions& session, WorkerPool::Sessions sessions)
+                                           RunnerContext context, const engines::TextSessionOptions& session, WorkerPool::Sessions sessions,
+                                           std::unique_ptr<DiskTier> disk)
     : model_(std::move(model)),
       options_(options),
       info_(sessions.front()->info()),
       end_tokens_(end_tokens_of(*model_->tokenizer())),
-      saved_({.bytes_max = options.cache.ram_bytes_max}, context.budget, context.pressure),
+      disk_(std::move(disk)),
+      saved_({.bytes_max = options.cache.ram_bytes_max}, context.budget, context.pressure, to_disk()),
       core_(std::move(context), options, WorkerWaking::kAll, [this](auto& taken) { answer_unrun(taken); }),
       pool_(model_, options_, session, surroundings(), std::move(sessions)) {}
+
+std::function<void(SavedStatePointer)> LoopGenerationRunner::to_disk() {
+  if (!disk_) return {};
+  return [folder = &disk_->folder()](SavedStatePointer state) { folder->put(std::move(state)); };
+}
 
 GenerationSurroundings LoopGenerationRunner::surroundings() {
   return {.context = core_.context(),
@@ -69,7 +80,7 @@ GenerationSurroundings LoopGenerationRunner::surroundings() {
           .queue = &core_.queue(),
           .watch = nullptr,
           .counters = &core_.ledger().counters,
-          .saved = &saved_,
+          .lower = {.ram = &saved_, .disk = disk_ ? &disk_->folder() : nullptr, .fetched = [this] { core_.queue().nudge(); }},
           .may_take = {},
           .offered = {}};
 }
@@ -77,6 +88,7 @@ GenerationSurroundings LoopGenerationRunner::surroundings() {
 LoopGenerationRunner::~LoopGenerationRunner() {
   core_.close();
   pool_.stop();
+  if (disk_) disk_->close(saved_.take_all(), *core_.context().clock);
   core_.finish();
 }
 
@@ -129,6 +141,15 @@ Result<> LoopGenerationRunner::set_strategy(std::string_view name) {
   return {};
 }
 
+std::size_t LoopGenerationRunner::clear_cache() {
+  const PrefixCacheStats before = stats().prefix_cache;
+  ++core_.ledger().counters.cache_clears;
+  saved_.clear();
+  if (disk_) disk_->folder().clear();
+  core_.queue().nudge();
+  return before.cells.entries + before.ram.entries + before.disk.entries;
+}
+
 RunnerStats LoopGenerationRunner::stats() const {
   RunnerStats stats = core_.stats(pool_.worker_count());
   stats.running += static_cast<std::uint32_t>(pool_.between_workers());
@@ -137,6 +158,11 @@ RunnerStats LoopGenerationRunner::stats() const {
   stats.worker_list = pool_.workers();
   stats.prefix_cache = core_.ledger().counters.prefix.snapshot();
   stats.prefix_cache.ram = saved_.stats();
+  if (disk_) {
+    const std::uint64_t hits = stats.prefix_cache.disk.hits;
+    stats.prefix_cache.disk = disk_->folder().stats();
+    stats.prefix_cache.disk.hits = hits;
+  }
   return stats;
 }
 
@@ -152,7 +178,9 @@ Result<std::unique_ptr<GenerationRunner>> GenerationRunner::open(std::shared_ptr
     TRY_ASSIGN(auto opened, model->open_text_session(session), fmt::format("opening worker {}", i));
     sessions.push_back(std::move(opened));
   }
-  return std::make_unique<LoopGenerationRunner>(std::move(model), options, std::move(context), session, std::move(sessions));
+  TRY_ASSIGN(auto disk, DiskTier::open(options.cache, context, sessions.front()->info()));
+  return std::make_unique<LoopGenerationRunner>(std::move(model), options, std::move(context), session, std::move(sessions),
+                                                std::move(disk));
 }
 
 }  // namespace forebay::scheduling

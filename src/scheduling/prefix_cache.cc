@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace forebay::scheduling {
 
@@ -15,10 +16,10 @@ std::span<const Token> reusable(std::span<const Token> tokens) {
 }
 }  // namespace
 
-PrefixCache::PrefixCache(engines::TextSession& session, std::size_t idle_cells_max, SavedStates* saved, PrefixCacheCounters& counters)
+PrefixCache::PrefixCache(engines::TextSession& session, std::size_t idle_cells_max, LowerTiers lower, PrefixCacheCounters& counters)
     : session_(session),
       idle_cells_max_(idle_cells_max),
-      saved_(saved),
+      lower_(std::move(lower)),
       counters_(counters),
       slots_(session.info().sequences_max),
       free_(slots_.size()) {}
@@ -35,7 +36,7 @@ std::optional<PrefixCache::Place> PrefixCache::enter(std::span<const Token> toke
   if (free_ == 0) return std::nullopt;
   ++counters_.lookups;
   const Source source = best_source(tokens);
-  const std::size_t saved = saved_ == nullptr ? 0 : saved_->longest(reusable(tokens), !session_.info().can_trim);
+  const std::size_t saved = lower_.ram == nullptr ? 0 : lower_.ram->longest(reusable(tokens), !session_.info().can_trim);
   std::size_t index = kNoSlot;
   std::size_t computed = 0;
   if (saved >= std::max(source.tokens + kTokensMin, kTokensMin)) {
@@ -73,9 +74,41 @@ PrefixCache::Place PrefixCache::run(std::size_t index, std::span<const Token> to
   Slot& slot = slots_[index];
   slot.use = Use::kRunning;
   slot.since = ++uses_;
+  slot.forgotten = false;
   tree_.set(index, tokens);
   --free_;
+  start_fetch(index, tokens, computed);
   return {id_of(index), computed, shared};
+}
+
+// Unless another running text has as much, or will have.
+void PrefixCache::start_fetch(std::size_t index, std::span<const Token> tokens, std::size_t computed) {
+  if (lower_.disk == nullptr) return;
+  const bool whole = !session_.info().can_trim;
+  const std::size_t worthwhile = std::max(computed, common_with_running(index, tokens)) + kTokensMin;
+  if (lower_.disk->longest(reusable(tokens), whole) >= worthwhile)
+    slots_[index].fetch = lower_.disk->fetch(reusable(tokens), worthwhile, whole, lower_.fetched);
+}
+
+void PrefixCache::take_fetched(std::size_t index, std::span<const Token> tokens, std::size_t& computed) {
+  const auto fetch = std::exchange(slots_[index].fetch, nullptr);
+  if (!fetch->state()) return;
+  const SavedState& saved = *fetch->state();
+  const auto fit = reusable(tokens);
+  const auto found = static_cast<std::size_t>(std::ranges::mismatch(saved.tokens, fit).in2 - fit.begin());
+  const std::size_t before = computed;
+  if (found < before + kTokensMin || (!session_.info().can_trim && found != saved.tokens.size())) return;
+  session_.trim(id_of(index), 0);
+  computed = 0;
+  if (!restore(index, saved.bytes, saved.tokens.size())) return;
+  if (!session_.trim(id_of(index), static_cast<std::int32_t>(found))) {
+    session_.trim(id_of(index), 0);
+    return;
+  }
+  computed = found;
+  ++counters_.disk_hits;
+  if (before == 0) ++counters_.hits;
+  counters_.tokens_saved += found - before;
 }
 
 // Of all sequences, running or idle, the one that holds the longest beginning at this moment.
@@ -116,7 +149,7 @@ std::size_t PrefixCache::attach(const Source& source, std::size_t index) {
 }
 
 std::size_t PrefixCache::restore(std::size_t index, std::span<const Token> tokens) {
-  const auto found = saved_->find(reusable(tokens), kTokensMin, !session_.info().can_trim);
+  const auto found = lower_.ram->find(reusable(tokens), kTokensMin, !session_.info().can_trim);
   if (!found || !restore(index, found->state->bytes, found->state->tokens.size())) return 0;
   if (session_.trim(id_of(index), static_cast<std::int32_t>(found->tokens))) return found->tokens;
   session_.trim(id_of(index), 0);
@@ -163,7 +196,11 @@ std::optional<std::size_t> PrefixCache::free_slot(std::size_t except) const {
 // --- while running ----------------------------------------------------------------------------------------------------
 
 std::size_t PrefixCache::shared_with_running(std::size_t index, std::span<const Token> tokens) const {
-  if (session_.info().separate_cells || !session_.info().can_share) return 0;
+  return session_.info().separate_cells ? 0 : common_with_running(index, tokens);
+}
+
+std::size_t PrefixCache::common_with_running(std::size_t index, std::span<const Token> tokens) const {
+  if (!session_.info().can_share) return 0;
   std::size_t shared = 0;
   tree_.search(reusable(tokens), kTokensMin, [&](const PrefixTree::Match& match) {
     if (match.holder == index || slots_[match.holder].use != Use::kRunning) return false;
@@ -174,8 +211,12 @@ std::size_t PrefixCache::shared_with_running(std::size_t index, std::span<const 
 }
 
 bool PrefixCache::waits(SequenceId slot, std::span<const Token> tokens, std::size_t& computed) {
-  if (!session_.info().can_share) return false;
   const auto index = static_cast<std::size_t>(slot);
+  if (at(slot).fetch) {
+    if (!at(slot).fetch->done()) return true;
+    take_fetched(index, tokens, computed);
+  }
+  if (!session_.info().can_share) return false;
   Source ahead;
   tree_.search(reusable(tokens), computed + kTokensMin, [&](const PrefixTree::Match& match) {
     const Slot& other = slots_[match.holder];
@@ -197,7 +238,8 @@ bool PrefixCache::waits(SequenceId slot, std::span<const Token> tokens, std::siz
 }
 
 std::size_t PrefixCache::rewrite(SequenceId slot, std::span<const Token> tokens, std::size_t kept) {
-  tree_.set(static_cast<std::size_t>(slot), tokens);
+  if (!at(slot).forgotten) tree_.set(static_cast<std::size_t>(slot), tokens);
+  at(slot).fetch = nullptr;
   const std::size_t computed = std::min(kept, held(static_cast<std::size_t>(slot)));
   if (session_.trim(slot, static_cast<std::int32_t>(computed))) return computed;
   session_.trim(slot, 0);
@@ -205,8 +247,8 @@ std::size_t PrefixCache::rewrite(SequenceId slot, std::span<const Token> tokens,
 }
 
 void PrefixCache::checkpoint(SequenceId slot, std::span<const Token> tokens) {
-  if (session_.info().can_trim || saved_ == nullptr || !saved_->wants(tokens)) return;
-  if (auto state = session_.save(slot)) saved_->put({tokens.begin(), tokens.end()}, *std::move(state), false);
+  if (session_.info().can_trim || at(slot).forgotten || lower_.ram == nullptr || !lower_.ram->wants(tokens)) return;
+  if (auto state = session_.save(slot)) lower_.ram->put({tokens.begin(), tokens.end()}, *std::move(state), false);
 }
 
 SequenceId PrefixCache::move_inward(SequenceId slot) {
@@ -226,11 +268,16 @@ SequenceId PrefixCache::move_inward(SequenceId slot) {
 void PrefixCache::leave_holding(SequenceId id, std::span<const Token> tokens) {
   const auto index = static_cast<std::size_t>(id);
   Slot& slot = slots_[index];
+  if (std::exchange(slot.forgotten, false)) {
+    session_.trim(id, 0);
+    tokens = {};
+  }
   tree_.set(index, tokens);
   ++free_;
   slot.since = ++uses_;
   slot.use = tokens.empty() ? Use::kEmpty : Use::kIdle;
   slot.holds.assign(tokens.begin(), tokens.end());
+  slot.fetch = nullptr;
   idle_cells_ += tokens.size();
   counters_.idle_cells += tokens.size();
   counters_.idle_texts += tokens.empty() ? 0 : 1;
@@ -258,7 +305,12 @@ void PrefixCache::keep_idle_within(std::size_t cells) {
 }
 
 void PrefixCache::clear() {
-  for (std::size_t i = 0; i < slots_.size(); ++i) empty(i, false);
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    empty(i, false);
+    slots_[i].forgotten = slots_[i].use == Use::kRunning;
+    slots_[i].fetch = nullptr;
+    tree_.erase(i);
+  }
 }
 
 void PrefixCache::empty(std::size_t index, bool wanted) {
@@ -272,8 +324,8 @@ void PrefixCache::empty(std::size_t index, bool wanted) {
 
 void PrefixCache::save(std::size_t index) {
   const auto& holds = slots_[index].holds;
-  if (saved_ == nullptr || !saved_->wants(holds)) return;
-  if (auto state = session_.save(id_of(index))) saved_->put(holds, *std::move(state), session_.info().can_trim);
+  if (lower_.ram == nullptr || !lower_.ram->wants(holds)) return;
+  if (auto state = session_.save(id_of(index))) lower_.ram->put(holds, *std::move(state), session_.info().can_trim);
 }
 
 void PrefixCache::stop_idling(std::size_t index) {

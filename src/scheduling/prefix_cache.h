@@ -4,12 +4,15 @@
 //   Cells of finished texts are the first tier. They are given up, least recently used first, when somebody needs them, and beyond a
 //   limit when one pool of cells serves all: every step attends over idle cells too (a 500-token prompt took twice as long beside 4,000
 //   of them, 60 M parameters). What is given up is saved to the second tier (SavedStates), from where it comes back in a thousandth of
-//   the time it took to compute (11 MB and 1 ms for 900 tokens).
+//   the time it took to compute (11 MB and 1 ms for 900 tokens). What RAM has no room for goes to the third tier (StateFolder), which
+//   another thread reads: the text waits for it, the others go on.
 //   Models that cannot drop part of a sequence (recurrent, hybrid) reuse whole texts only, and checkpoints of prompts: see checkpoint().
 // Threads: confined to its engine thread. Owner: GenerationLoop.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -17,8 +20,16 @@
 #include "engines/text_session.h"
 #include "scheduling/prefix_tree.h"
 #include "scheduling/saved_states.h"
+#include "scheduling/state_folder.h"
 
 namespace forebay::scheduling {
+
+// Where states are that left their cells; all outlive the cache.
+struct LowerTiers {
+  SavedStates* ram = nullptr;     // null: none
+  StateFolder* disk = nullptr;    // null: none
+  std::function<void()> fetched;  // called on another thread when a read from disk has ended
+};
 
 class PrefixCache {
  public:
@@ -28,8 +39,8 @@ class PrefixCache {
   static constexpr std::size_t kCheckpointTokens = 256;
 
   // Idle sequences of a pool hold `idle_cells_max` cells in all; the last one to finish may hold more, until a request comes that
-  // cannot use it. `saved` may be null; both outlive this.
-  PrefixCache(engines::TextSession& session, std::size_t idle_cells_max, SavedStates* saved, PrefixCacheCounters& counters);
+  // cannot use it. Session and counters outlive this.
+  PrefixCache(engines::TextSession& session, std::size_t idle_cells_max, LowerTiers lower, PrefixCacheCounters& counters);
   ~PrefixCache();
 
   struct Place {
@@ -41,8 +52,8 @@ class PrefixCache {
   std::optional<Place> enter(std::span<const Token> tokens);
   // The same for a text whose first `computed` tokens were saved by its owner.
   std::optional<Place> enter_saved(std::span<const Token> tokens, std::span<const std::byte> state, std::size_t computed);
-  // Asked before a running text computes more of its prompt: whether somebody who came before it is computing it already. When that one
-  // is done, its cells are attached and `computed` grows.
+  // Asked before a running text computes more of its prompt: whether it is being read from disk, or somebody who came before it is
+  // computing it already. When that is done, its cells are filled or attached and `computed` grows.
   bool waits(engines::SequenceId slot, std::span<const Token> tokens, std::size_t& computed);
   // The running text is another from now on, of which the first `kept` tokens are as before. Returns how many of them are still computed.
   std::size_t rewrite(engines::SequenceId slot, std::span<const Token> tokens, std::size_t kept);
@@ -59,7 +70,7 @@ class PrefixCache {
   // Where every sequence has cells of its own, steps are fastest without gaps between their sequences: moves this one into a gap between
   // the lowest and the highest that run, if there is one. Returns where it is now.
   engines::SequenceId move_inward(engines::SequenceId slot);
-  // Forgets every finished text, saving none.
+  // Forgets every finished text, saving none; what runs now is no longer shared and leaves nothing behind.
   void clear();
 
   bool any_free() const { return free_ > 0; }
@@ -69,8 +80,10 @@ class PrefixCache {
   enum class Use : std::uint8_t { kEmpty, kIdle, kRunning };
   struct Slot {
     Use use = Use::kEmpty;
-    std::uint64_t since = 0;   // when its use began, in uses
-    std::vector<Token> holds;  // while idle
+    std::uint64_t since = 0;            // when its use began, in uses
+    std::vector<Token> holds;           // while idle
+    bool forgotten = false;             // while running: it will leave nothing behind
+    std::shared_ptr<StateFetch> fetch;  // while running: a longer beginning is being read
   };
   struct Source {
     std::size_t slot = 0;
@@ -96,12 +109,15 @@ class PrefixCache {
   void save(std::size_t index);
   Place run(std::size_t index, std::span<const Token> tokens, std::size_t computed);
   std::size_t shared_with_running(std::size_t index, std::span<const Token> tokens) const;
+  std::size_t common_with_running(std::size_t index, std::span<const Token> tokens) const;
+  void start_fetch(std::size_t index, std::span<const Token> tokens, std::size_t computed);
+  void take_fetched(std::size_t index, std::span<const Token> tokens, std::size_t& computed);
   void keep_idle_within(std::size_t cells);
   void stop_idling(std::size_t index);
 
   engines::TextSession& session_;
   const std::size_t idle_cells_max_;
-  SavedStates* const saved_;
+  const LowerTiers lower_;
   PrefixCacheCounters& counters_;
   PrefixTree tree_;  // holders are indexes of slots; a running one has its whole prompt here, computed or not
   std::vector<Slot> slots_;

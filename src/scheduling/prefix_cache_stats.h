@@ -12,6 +12,7 @@ struct TierStats {
   std::uint64_t bytes = 0;
   std::uint64_t bytes_max = 0;
   std::uint64_t evictions = 0;
+  std::uint64_t refused = 0;  // on disk: files that were damaged or made by another model, version or setting
 };
 
 struct PrefixCacheStats {
@@ -21,11 +22,13 @@ struct PrefixCacheStats {
   std::uint64_t joined = 0;        // hits that waited for another request that was computing the same prefix
   TierStats cells;
   TierStats ram;
+  TierStats disk;
 };
 
 // Counted where it happens, read from anywhere; one for all workers of a model.
 struct PrefixCacheCounters {
-  std::atomic<std::uint64_t> lookups = 0, hits = 0, tokens_saved = 0, joined = 0, cells_hits = 0, ram_hits = 0, cells_evictions = 0;
+  std::atomic<std::uint64_t> lookups = 0, hits = 0, tokens_saved = 0, joined = 0, cells_hits = 0, ram_hits = 0, disk_hits = 0,
+                             cells_evictions = 0;
   std::atomic<std::uint64_t> idle_texts = 0, idle_cells = 0;
 
   // Without the tiers that count by themselves.
@@ -34,7 +37,8 @@ struct PrefixCacheCounters {
             .hits = hits,
             .tokens_saved = tokens_saved,
             .joined = joined,
-            .cells = {.hits = cells_hits, .entries = idle_texts, .evictions = cells_evictions}};
+            .cells = {.hits = cells_hits, .entries = idle_texts, .evictions = cells_evictions},
+            .disk = {.hits = disk_hits}};
   }
 };
 

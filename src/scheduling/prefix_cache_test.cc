@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/ids.h"
+#include "base/testing/inline_executor.h"
 #include "engines/testing/fake_engine.h"
 
 namespace forebay::scheduling {
@@ -31,6 +33,7 @@ struct Setting {
   std::size_t cells = 2000;
   std::size_t idle_cells_max = 0;
   std::size_t ram_bytes_max = 1 << 20;
+  bool disk = false;
 };
 
 class PrefixCacheTest : public ::testing::Test {
@@ -43,8 +46,13 @@ class PrefixCacheTest : public ::testing::Test {
                                          .sequences_max = static_cast<std::uint32_t>(setting.sequences),
                                          .step_tokens_max = 1000,
                                          .unified_cells = setting.unified});
-    saved = std::make_unique<SavedStates>(SavedStatesOptions{.bytes_max = setting.ram_bytes_max}, nullptr, nullptr);
-    cache = std::make_unique<PrefixCache>(*session, setting.idle_cells_max, saved.get(), counters);
+    if (setting.disk) {
+      folder = *StateFolder::open({.path = path, .bytes_max = 1 << 20, .covers_prefixes = setting.can_trim}, reads, writes);
+      dropped = [this](SavedStatePointer state) { folder->put(std::move(state)); };
+    }
+    saved = std::make_unique<SavedStates>(SavedStatesOptions{.bytes_max = setting.ram_bytes_max}, nullptr, nullptr, dropped);
+    const LowerTiers lower{.ram = saved.get(), .disk = folder.get(), .fetched = [this] { ++fetched; }};
+    cache = std::make_unique<PrefixCache>(*session, setting.idle_cells_max, lower, counters);
   }
   // Computes the text up to so many tokens.
   void compute(SequenceId slot, const std::vector<Token>& text, std::size_t until) {
@@ -61,7 +69,15 @@ class PrefixCacheTest : public ::testing::Test {
     return place->computed;
   }
 
+  ~PrefixCacheTest() override { std::filesystem::remove_all(path); }
+
   engines::FakeEngine engine;
+  const std::filesystem::path path = std::filesystem::path(::testing::TempDir()) / make_id("states");
+  InlineExecutor reads;
+  InlineExecutor writes;
+  int fetched = 0;
+  std::unique_ptr<StateFolder> folder;
+  std::function<void(SavedStatePointer)> dropped;
   std::unique_ptr<engines::TextSession> session;
   std::unique_ptr<SavedStates> saved;
   PrefixCacheCounters counters;
@@ -204,6 +220,86 @@ TEST_F(PrefixCacheTest, AModelThatCannotTrimReusesTheCheckpointsOfItsPrompts) {
   EXPECT_EQ(pass(plus(common, text_of(8, 40))), 100U);
 }
 
+TEST_F(PrefixCacheTest, ATextWaitsWhileItsBeginningIsReadFromDisk) {
+  open({.sequences = 2, .ram_bytes_max = 0, .disk = true});
+  const auto text = text_of(1, 100);
+  pass(text);
+  for (Token i = 2; i <= 4; ++i) pass(text_of(i * 10, 100));
+  reads.hold = true;
+  const auto longer = plus(text, {5, 6});
+  auto place = *cache->enter(longer);
+  EXPECT_EQ(place.computed, 0U);
+  EXPECT_TRUE(cache->waits(place.slot, longer, place.computed));
+  // Who comes later with the same beginning reads nothing: it will attach.
+  auto other = *cache->enter(plus(text, {7, 7}));
+  EXPECT_TRUE(cache->waits(other.slot, plus(text, {7, 7}), other.computed));
+  reads.run_all();
+  EXPECT_EQ(fetched, 1);
+  EXPECT_FALSE(cache->waits(place.slot, longer, place.computed));
+  EXPECT_EQ(place.computed, 100U);
+  EXPECT_EQ(session->length(place.slot), 100);
+  EXPECT_EQ(counters.disk_hits, 1U);
+  EXPECT_FALSE(cache->waits(other.slot, plus(text, {7, 7}), other.computed));
+  EXPECT_EQ(other.computed, 100U);
+  EXPECT_EQ(counters.joined, 1U);
+}
+
+TEST_F(PrefixCacheTest, AStateThatCannotBeReadIsComputedAgain) {
+  open({.sequences = 1, .ram_bytes_max = 0, .disk = true});
+  const auto text = text_of(1, 100);
+  pass(text);
+  pass(text_of(50, 100));
+  std::filesystem::remove(path / "1.state");
+  auto place = *cache->enter(text);
+  EXPECT_FALSE(cache->waits(place.slot, text, place.computed));
+  EXPECT_EQ(place.computed, 0U);
+  EXPECT_EQ(counters.disk_hits, 0U);
+}
+
+TEST_F(PrefixCacheTest, WhoLeavesWhileItIsReadWaitsNoMore) {
+  open({.sequences = 1, .ram_bytes_max = 0, .disk = true});
+  const auto text = text_of(1, 100);
+  pass(text);
+  pass(text_of(50, 100));
+  reads.hold = true;
+  const auto place = *cache->enter(text);
+  cache->leave_empty(place.slot);
+  reads.run_all();
+  auto next = *cache->enter(text_of(90, 100));
+  EXPECT_FALSE(cache->waits(next.slot, text_of(90, 100), next.computed));
+  EXPECT_EQ(session->cells_used(), 0U);
+}
+
+TEST_F(PrefixCacheTest, AModelThatCannotTrimFindsWholeTextsOnDisk) {
+  open({.can_trim = false, .can_share = false, .sequences = 1, .ram_bytes_max = 0, .disk = true});
+  const auto text = text_of(1, 100);
+  pass(text);
+  pass(text_of(50, 100));
+  auto part = *cache->enter(std::vector<Token>(text.begin(), text.begin() + 60));
+  EXPECT_FALSE(cache->waits(part.slot, text, part.computed));
+  EXPECT_EQ(part.computed, 0U);
+  cache->leave_empty(part.slot);
+  auto whole = *cache->enter(plus(text, {3}));
+  EXPECT_FALSE(cache->waits(whole.slot, plus(text, {3}), whole.computed));
+  EXPECT_EQ(whole.computed, 100U);
+}
+
+TEST_F(PrefixCacheTest, WhatRunsWhileItIsClearedIsSharedNoMoreAndLeavesNothing) {
+  open({});
+  const auto text = text_of(1, 100);
+  const auto place = *cache->enter(text);
+  compute(place.slot, text);
+  cache->clear();
+  EXPECT_EQ(session->length(place.slot), 100) << "it goes on";
+  const auto other = *cache->enter(plus(text, {1}));
+  EXPECT_EQ(other.computed, 0U);
+  cache->leave_holding(place.slot, text);
+  EXPECT_EQ(session->cells_used(), 0U);
+  cache->leave_empty(other.slot);
+  EXPECT_EQ(pass(text), 0U);
+  EXPECT_EQ(pass(plus(text, {2})), 100U) << "what comes afterwards is remembered";
+}
+
 TEST_F(PrefixCacheTest, AClearedCacheRemembersNothing) {
   open({});
   pass(text_of(1, 100));
@@ -223,7 +319,7 @@ TEST(Property09, WhatIsReusedIsTheLongestThatAnySequenceHeld) {
     auto session =
         *model->open_text_session({.context_tokens = 4000, .sequences_max = 5, .step_tokens_max = 1000, .unified_cells = unified});
     PrefixCacheCounters counters;
-    PrefixCache cache(*session, *rc::gen::element<std::size_t>(0, 200, 4000), nullptr, counters);
+    PrefixCache cache(*session, *rc::gen::element<std::size_t>(0, 200, 4000), LowerTiers{}, counters);
     struct Running {
       std::vector<Token> text;
       PrefixCache::Place place;

@@ -12,6 +12,7 @@ namespace forebay::scheduling {
 struct RunnerCounters {
   std::atomic<std::uint64_t> accepted = 0, refused = 0, finished = 0, failed = 0, cancelled = 0, preempted = 0, steps = 0, rows = 0;
   std::atomic<std::uint32_t> running = 0, cells_used = 0, cells_max = 0;
+  std::atomic<std::uint64_t> cache_clears = 0;  // how often that was asked for; every loop does it by itself
   PrefixCacheCounters prefix;
 };
 

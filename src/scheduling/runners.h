@@ -11,6 +11,7 @@
 
 #include "base/byte_budget.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/memory_pressure.h"
 #include "base/result.h"
 #include "engines/engine.h"
@@ -32,6 +33,8 @@ struct RunnerContext {
   ByteBudget* budget = nullptr;
   const PressureGauge* pressure = nullptr;  // null: never any
   std::string model = {};                   // its name, for people
+  std::string version = {};
+  Digest model_digest = {};  // of its file, where states are kept on disk
 };
 
 struct RunnerStats {
@@ -77,6 +80,8 @@ class GenerationRunner {
   // background; those that leave finish what they run (drain_timeout) and take nothing new.
   virtual Result<> set_workers(std::uint32_t count) = 0;
   virtual std::vector<WorkerListing> workers() const = 0;
+  // Requests submitted from now on find nothing of what was computed before, in any tier. Returns how many texts are dropped.
+  virtual std::size_t clear_cache() = 0;
 };
 
 class TensorRunner {

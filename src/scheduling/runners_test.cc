@@ -137,6 +137,51 @@ TEST(Overload, OfThreeHundredAtOnceTheAcceptedFinishInTimeAndTheOthersAreRefused
   EXPECT_LE(late, 2U) << "those that were expected to end with the very last step";
 }
 
+TEST_F(Runners, APromptIsOnDiskAfterARestartUnlessTheCacheWasCleared) {
+  GenerationOptions options{.sequences_max = 2, .context_tokens = 600};
+  options.cache.disk_path = folder();
+  const std::string prompt(200, 'p');
+  std::string text;
+  for (const std::uint32_t cached : {0U, 199U}) {
+    auto runner = generation(options);
+    const Stream stream = generate(*runner, greedy(prompt, 8));
+    ASSERT_TRUE(stream.finished_with(FinishReason::kLength));
+    EXPECT_EQ(stream.end().usage.cached_prompt_tokens, cached);
+    if (cached > 0) EXPECT_EQ(stream.text, text);
+    text = stream.text;
+    EXPECT_EQ(runner->stats().prefix_cache.disk.hits, cached > 0 ? 1U : 0U);
+  }
+  {
+    auto runner = generation(options);
+    EXPECT_EQ(runner->stats().prefix_cache.disk.entries, 1U);
+    runner->clear_cache();
+    EXPECT_EQ(generate(*runner, greedy(prompt, 8)).end().usage.cached_prompt_tokens, 0U);
+    EXPECT_EQ(generate(*runner, greedy(prompt, 8)).end().usage.cached_prompt_tokens, 199U);
+    runner->clear_cache();
+    EXPECT_EQ(generate(*runner, greedy(prompt, 8)).end().usage.cached_prompt_tokens, 0U);
+    runner->clear_cache();
+  }
+  auto runner = generation(options);
+  EXPECT_EQ(runner->stats().prefix_cache.disk.entries, 0U);
+  EXPECT_EQ(budget_.bytes_held(), 0U);
+}
+
+TEST_F(Runners, WhatIsRunningWhenTheModelIsUnloadedIsOnDiskToo) {
+  GenerationOptions options{.sequences_max = 2, .context_tokens = 600};
+  options.cache.disk_path = folder();
+  auto runner = generation(options);
+  engine_.control().block();
+  auto channel = runner->submit(greedy(std::string(200, 'p'), 100));
+  ASSERT_TRUE(channel.has_value());
+  engine_.control().wait_until_blocked();
+  engine_.control().release_some(1);
+  engine_.control().wait_until_blocked();  // the prompt is computed
+  runner.reset();
+  EXPECT_TRUE(read_to_end(**channel).failed_with(kShuttingDown));
+  engine_.control().release();
+  EXPECT_EQ(generate(*generation(options), greedy(std::string(200, 'p'), 4)).end().usage.cached_prompt_tokens, 199U);
+}
+
 using Property02 = Runners;
 TEST_F(Property02, EveryInvalidGenerationRequestIsRefusedWithItsReason) {
   auto runner = generation({.sequences_max = 1, .context_tokens = 64});

@@ -88,6 +88,41 @@ TEST(SavedStates, WhatIsEvictedIsHandedOn) {
   EXPECT_EQ(dropped[0], text_of(1, 15));
 }
 
+TEST(SavedStates, WhereNothingIsKeptHereEverythingIsHandedOnUnlessMemoryIsCritical) {
+  std::size_t handed_on = 0;
+  PressureGauge pressure;
+  SavedStates states({.bytes_max = 0, .tokens_min = 4}, nullptr, &pressure, [&](const SavedStatePointer&) { ++handed_on; });
+  EXPECT_TRUE(states.wants(text_of(1, 20)));
+  put(states, text_of(1, 20));
+  EXPECT_EQ(handed_on, 1U);
+  pressure.set(PressureLevel::kCritical);
+  EXPECT_FALSE(states.wants(text_of(1, 20)));
+  put(states, text_of(1, 20));
+  EXPECT_EQ(handed_on, 1U);
+}
+
+TEST(SavedStates, UnderElevatedPressureWhatGoesIsHandedOn) {
+  std::size_t handed_on = 0;
+  PressureGauge pressure;
+  SavedStates states({.bytes_max = size_of(40), .tokens_min = 4}, nullptr, &pressure, [&](const SavedStatePointer&) { ++handed_on; });
+  for (Token i = 1; i <= 4; ++i) put(states, text_of(i, 10));
+  pressure.set(PressureLevel::kElevated);
+  EXPECT_EQ(handed_on, 3U);
+  pressure.set(PressureLevel::kCritical);
+  EXPECT_EQ(handed_on, 3U);
+}
+
+TEST(SavedStates, AreTakenOutTheMostValuableFirst) {
+  SavedStates states({.bytes_max = 10'000, .tokens_min = 4}, nullptr, nullptr);
+  for (Token i = 1; i <= 3; ++i) put(states, text_of(i, 10));
+  states.find(text_of(1, 10), 1, false);
+  std::vector<std::vector<Token>> order;
+  for (const auto& state : states.take_all()) order.push_back(state->tokens);
+  EXPECT_EQ(order, (std::vector{text_of(1, 10), text_of(3, 10), text_of(2, 10)}));
+  EXPECT_EQ(states.stats().entries, 0U);
+  EXPECT_EQ(states.stats().evictions, 0U);
+}
+
 TEST(SavedStates, TokensThatAnotherEntryHoldsTooAreWorthNothing) {
   SavedStates states({.bytes_max = size_of(60), .tokens_min = 2}, nullptr, nullptr);
   put(states, text_of(1, 20));

@@ -47,8 +47,10 @@ struct HealthOptions {
 
 // What finished texts leave behind for those that continue them or begin alike.
 struct PrefixCacheOptions {
-  std::uint32_t idle_cells_max = 0;                      // KV cells of a pool that they keep, beside the last one to finish
-  std::uint64_t ram_bytes_max = std::uint64_t{2} << 30;  // of saved states, within the process's byte budget; 0: none
+  std::uint32_t idle_cells_max = 0;                       // KV cells of a pool that they keep, beside the last one to finish
+  std::uint64_t ram_bytes_max = std::uint64_t{2} << 30;   // of saved states, within the process's byte budget; 0: none
+  std::string disk_path;                                  // folder for states that leave RAM, found again after a restart; empty: none
+  std::uint64_t disk_bytes_max = std::uint64_t{8} << 30;  // of one model's part of that folder
 };
 
 struct GenerationOptions {

@@ -167,6 +167,7 @@ void WorkerPool::work(Worker& worker) {
     const std::uint64_t now = queue_.changes();
     seen = now == seen ? queue_.wait(seen, wake_at(worker)) : now;
   }
+  if (worker.loop && surroundings_.lower.disk != nullptr) worker.loop->close();
   worker.loop.reset();
 }
 
@@ -278,6 +279,7 @@ bool WorkerPool::leave_if_drained(Worker& worker) {
     if (!worker.draining || (busy && clock_.now() < worker.drained_until)) return false;
     worker.left = true;
   }
+  if (worker.loop) worker.loop->save_finished();
   hand_over(give_up(worker), nullptr);
   return true;
 }

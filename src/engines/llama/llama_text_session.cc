@@ -103,6 +103,8 @@ LlamaTextSession::LlamaTextSession(std::shared_ptr<LlamaModel> model, LlamaConte
   const bool whole_only = llama_model_is_recurrent(library_model) || llama_model_is_hybrid(library_model);
   info_.can_trim = info_.can_share = memory_ != nullptr && !whole_only;
   info_.separate_cells = !unified_;
+  info_.state_format = fmt::format("libllama state {} of ggml {} {}; parts {}", LLAMA_STATE_SEQ_VERSION, ggml_version(), ggml_commit(),
+                                   unified_ ? 1 : info_.sequences_max);
   if (embeddings_) info_.pooling = pooling_name_of(llama_pooling_type(opened));
   llama_set_abort_callback(
       context_.get(),

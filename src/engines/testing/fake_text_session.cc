@@ -28,6 +28,7 @@ FakeTextSession::FakeTextSession(std::shared_ptr<LoadedModel> model, std::shared
   info_.can_trim = control_->switches.can_trim;
   info_.can_share = control_->switches.can_share;
   info_.separate_cells = !unified_;
+  info_.state_format = "fake";
   if (embeddings_) info_.pooling = wanted.pooling == Pooling::kRank ? "rank" : "mean";
   ++control_->counters.sessions_opened;
   ++control_->counters.sessions_open;

@@ -1,19 +1,31 @@
 #include "base/log.h"
 #include "http/admin/handlers.h"
 #include "http/exchange.h"
+#include "http/openai/answers.h"
 #include "http/tensor_run.h"
 #include "models/served_model.h"
 
 namespace forebay::http::admin {
 
+namespace {
+// Of a text model: what is kept of texts. Of a tensor model: answers.
+Result<models::Lease> lease_cached(const Exchange& exchange) {
+  const std::string name = exchange.parameter(0);
+  auto text = openai::lease_for(exchange, name, formats::Task::kTextGeneration);
+  if (text) return text;
+  auto tensors = lease_tensors(exchange, name);
+  return tensors ? tensors : text;
+}
+}  // namespace
+
 void clear_cache(const ExchangePtr& exchange) {
-  const auto model = lease_tensors(*exchange, exchange->parameter(0));
+  const auto model = lease_cached(*exchange);
   if (!model) return exchange->refuse(model.error());
-  const std::size_t dropped = (*model)->tensors->clear_cache();
-  log::info("kept answers dropped", {{"model", (*model)->name},
-                                     {"answers", std::to_string(dropped)},
-                                     {"client", exchange->principal().client},
-                                     {"request_id", exchange->id()}});
+  const std::size_t dropped = (*model)->generation ? (*model)->generation->clear_cache() : (*model)->tensors->clear_cache();
+  log::info("cache cleared", {{"model", (*model)->name},
+                              {"entries", std::to_string(dropped)},
+                              {"client", exchange->principal().client},
+                              {"request_id", exchange->id()}});
   JsonWriter json;
   json.object().field("model", (*model)->name).field("version", (*model)->version).field("dropped", dropped).end();
   exchange->answer_json(json.take());

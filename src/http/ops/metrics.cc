@@ -54,6 +54,9 @@ void note_prefix_cache(telemetry::Metrics& metrics, const std::string& model, co
       .advance_to(number(cache.tokens_saved));
   note_tier(metrics, model, "cells", cache.cells);
   note_tier(metrics, model, "ram", cache.ram);
+  note_tier(metrics, model, "disk", cache.disk);
+  metrics.counter("forebay_prefix_cache_refused_total", "Saved states on disk that were damaged or another model's", labels)
+      .advance_to(number(cache.disk.refused));
 }
 
 void note_answer_cache(telemetry::Metrics& metrics, const std::string& model, const scheduling::AnswerCacheStats& answers) {

@@ -26,7 +26,7 @@ void write_latencies(JsonWriter& json, const telemetry::RecentLatencies& recent)
 
 void write_tier(JsonWriter& json, std::string_view name, const scheduling::TierStats& tier) {
   json.key(name).object().field("hits", tier.hits).field("entries", tier.entries).field("bytes", tier.bytes);
-  json.field("bytes_max", tier.bytes_max).field("evictions", tier.evictions).end();
+  json.field("bytes_max", tier.bytes_max).field("evictions", tier.evictions).field("refused", tier.refused).end();
 }
 
 void write_prefix_cache(JsonWriter& json, const scheduling::PrefixCacheStats& cache) {
@@ -34,6 +34,7 @@ void write_prefix_cache(JsonWriter& json, const scheduling::PrefixCacheStats& ca
   json.field("tokens_saved", cache.tokens_saved).field("joined", cache.joined).key("tiers").object();
   write_tier(json, "cells", cache.cells);
   write_tier(json, "ram", cache.ram);
+  write_tier(json, "disk", cache.disk);
   json.end().end();
 }
 

@@ -69,8 +69,15 @@ class LoopFixture {
         saved({.bytes_max = options_.cache.ram_bytes_max}, &budget, &pressure),
         queue(admission) {
     if (set) set(engine.control().switches);
-    GenerationSurroundings surroundings{
-        {&clock, &metrics_, &budget}, model->tokenizer(), &end_tokens_, &queue, &watch, &counters, &saved, std::move(may_take), {}};
+    GenerationSurroundings surroundings{{&clock, &metrics_, &budget},
+                                        model->tokenizer(),
+                                        &end_tokens_,
+                                        &queue,
+                                        &watch,
+                                        &counters,
+                                        {.ram = &saved},
+                                        std::move(may_take),
+                                        {}};
     loop = std::make_unique<GenerationLoop>(open(), options_, surroundings);
   }
 

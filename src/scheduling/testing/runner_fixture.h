@@ -4,10 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <memory>
 #include <string_view>
 #include <thread>
 
+#include "base/ids.h"
 #include "scheduling/runners.h"
 #include "scheduling/testing/generation_fixture.h"
 
@@ -68,6 +70,16 @@ class RunnerFixture : public testing::Test {
   }
   static TensorRequest one_row() { return {.inputs = {{"x", tensors::Tensor::of<float>({1, 4}, {1, 2, 3, 4})}}}; }
 
+  // Of its own; removed at the end.
+  std::string folder() {
+    folder_ = std::filesystem::path(testing::TempDir()) / make_id("states");
+    return folder_.string();
+  }
+  ~RunnerFixture() override {
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+
+  std::filesystem::path folder_;
   SystemClock clock_;
   ByteBudget budget_{1 << 24};
   engines::FakeEngine engine_;

@@ -1,0 +1,59 @@
+#include "scheduling/disk_tier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "scheduling/errors.h"
+
+namespace forebay::scheduling {
+
+namespace {
+constexpr std::size_t kNameBytesMax = 64;
+
+// A state serves only the weights, library and layout that it was made with.
+Digest key_of(const RunnerContext& context, const engines::TextSessionInfo& session) {
+  return Digester().add_text("forebay saved state").add(context.model_digest).add_text(session.state_format).finish();
+}
+
+// Of a model's name and version, without what a file's name cannot have; the digest keeps apart what that makes alike.
+std::string folder_name(const RunnerContext& context) {
+  const std::string digest = to_hex(Digester().add_text(context.model).add_text(context.version).finish());
+  std::string name = context.model.substr(0, kNameBytesMax);
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  std::ranges::replace_if(name, [&](char c) { return !is_plain(c); }, '_');
+  return fmt::format("states-{}-{}", name, digest.substr(0, 8));
+}
+}  // namespace
+
+Result<std::unique_ptr<DiskTier>> DiskTier::open(const PrefixCacheOptions& options, const RunnerContext& context,
+                                                 const engines::TextSessionInfo& session) {
+  if (options.disk_path.empty()) return nullptr;
+  auto tier = std::make_unique<DiskTier>();
+  auto folder = StateFolder::open({.path = std::filesystem::path(options.disk_path) / folder_name(context),
+                                   .bytes_max = options.disk_bytes_max,
+                                   .key = key_of(context, session),
+                                   .covers_prefixes = session.can_trim},
+                                  tier->reads_, tier->writes_);
+  if (!folder && folder.error().code() == kStateFolderBusy) {
+    log::warning("the prefix cache keeps nothing on disk", {{"model", context.model}, {"error", folder.error().to_log_string()}});
+    return nullptr;
+  }
+  TRY_ASSIGN(tier->folder_, std::move(folder));
+  return tier;
+}
+
+void DiskTier::close(std::vector<SavedStatePointer> last, const Clock& clock) {
+  const Instant until = clock.now() + kClosingTime;
+  for (auto& state : last) {
+    if (clock.now() >= until) break;
+    folder_->put(std::move(state));
+    folder_->flush();
+  }
+  folder_->close();
+}
+
+}  // namespace forebay::scheduling

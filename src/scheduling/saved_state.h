@@ -1,0 +1,22 @@
+// The state of a sequence outside its cells.
+// Threads: immutable. Owner: shared by who keeps it and who is just using it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace forebay::scheduling {
+
+using text::Token;
+
+struct SavedState {
+  std::vector<Token> tokens;
+  std::vector<std::byte> bytes;  // as TextSession::save() gave them
+  std::size_t size() const { return bytes.size() + tokens.size() * sizeof(Token); }
+};
+using SavedStatePointer = std::shared_ptr<const SavedState>;
+
+}  // namespace forebay::scheduling

@@ -1,0 +1,10 @@
+#include <spanstream>
+
+#include "scheduling/state_file.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  std::ispanstream file(std::span(reinterpret_cast<const char*>(bytes), size));
+  const auto head = forebay::scheduling::read_state_file_head(file, size, {});
+  if (head) static_cast<void>(forebay::scheduling::read_state_of_file(file, *head));
+  return 0;
+}
