@@ -43,7 +43,7 @@ class Chaos : public RunnerFixture {
     unsigned below(unsigned end) { return std::uniform_int_distribution<unsigned>(0, end - 1)(random_); }
 
     void ask() {
-      const std::string prompt(1 + below(90), static_cast<char>('a' + below(3)));
+      const std::string prompt(1 + below(50), static_cast<char>('a' + below(3)));
       const auto tokens_max = static_cast<std::uint32_t>(1 + below(25));
       auto request = greedy(prompt, tokens_max);
       request.ticket.priority = static_cast<Priority>(below(3));

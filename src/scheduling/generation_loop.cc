@@ -85,6 +85,7 @@ void GenerationLoop::shut_down() {
 }
 
 void GenerationLoop::close() {
+  clear_if_asked();
   for (auto& sequence : running_) {
     cache_.leave_holding(sequence->slot, sequence->tokens().first(sequence->computed));
     sequence->slot = -1;

@@ -175,7 +175,8 @@ TEST_F(Runners, WhatIsRunningWhenTheModelIsUnloadedIsOnDiskToo) {
   ASSERT_TRUE(channel.has_value());
   engine_.control().wait_until_blocked();
   engine_.control().release_some(1);
-  engine_.control().wait_until_blocked();  // the prompt is computed
+  ASSERT_EQ((*channel)->pop_until(clock_.now() + std::chrono::minutes(1))->kind, TokenEvent::Kind::kToken) << "the prompt is computed";
+  engine_.control().wait_until_blocked();
   runner.reset();
   EXPECT_TRUE(read_to_end(**channel).failed_with(kShuttingDown));
   engine_.control().release();
