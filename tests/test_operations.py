@@ -88,6 +88,20 @@ def test_every_metric_is_documented_and_every_documented_one_exists(serve):
     assert served == documented, "python3 tests/tools/metrics_table.py URL > docs/metrics.md"
 
 
+def test_the_memory_held_for_a_model_covers_what_it_takes(serve):
+    def memory(*what):
+        server = serve(*what, *ONE_THREAD)
+        if CHAT in what:
+            assert server.post("/generate", LONG | {"prompt": "In the beginning " * 40, "max_tokens": 32}).status_code == 200
+        gauges = dict(re.findall(r"^(\w+) (\S+)$", server.get("/metrics").text, re.MULTILINE))
+        return float(gauges["process_resident_memory_bytes"]), float(gauges["forebay_memory_budget_held_bytes"])
+
+    resident_small, held_small = memory(DIGITS)
+    resident, held = memory(CHAT, "--set", "models.generation.sequences_max=64")
+    assert resident - resident_small <= held - held_small
+    assert held - held_small <= 4 * (resident - resident_small), "and is not far from it"
+
+
 def test_refusals_are_counted_by_reason(serve):
     server = serve(CHAT, *ONE_THREAD, "--set", "http.concurrent_requests_max=1")
     with server.post("/generate", LONG | {"stream": True}, stream=True) as stream:
