@@ -61,11 +61,13 @@ def many_group(model, rounds):
         makers = {
             "forebay": lambda: servers.forebay(model),
             f"forebay, {count} sequences": lambda: servers.forebay(model, "--set", f"models.generation.sequences_max={count}"),
+            f"forebay, {count} sequences, one pool": lambda: servers.forebay(
+                model, "--set", f"models.generation.sequences_max={count}", "--set", "models.generation.cells=unified"),
             "llama-server": lambda: servers.llama_server(model),
             "llama-server -np N": lambda: servers.llama_server(model, *flags, name=f"llama-server-np{count}"),
         }
         for name, measures in run_rounds(makers, items, rounds, memory=False).items():
-            name = "forebay, N sequences" if name.endswith("sequences") else name
+            name = name.replace(str(count), "N")
             results.setdefault(name, {}).update(measures)
     return results
 
