@@ -28,6 +28,7 @@ GenerationLoop::GenerationLoop(std::unique_ptr<engines::TextSession> session, co
       clock_(*surroundings.context.clock),
       choosing_{surroundings.tokenizer, *surroundings.end_tokens, {}, surroundings.context.metrics},
       cache_(*session_, options.cache.idle_cells_max, surroundings.lower, surroundings.counters->prefix),
+      chunk_tokens_min_(options.prompt_chunk_tokens_min),
       pace_(options.inter_token_max, options.prompt_chunk_tokens_min, !session_->info().separate_cells),
       builder_(limits_of(session_->info())) {
   surroundings_.counters->cells_max += session_->info().context_tokens;
@@ -171,10 +172,22 @@ bool GenerationLoop::join(Instant now) {
 bool GenerationLoop::fits(std::size_t cells_soon) const {
   if (!cache_.any_free()) return false;
   if (running_.empty()) return true;
-  if (crowded_) return false;
+  if (crowded_ || running_.size() >= sequences_allowed()) return false;
   if (session_->info().separate_cells) return true;
   for (const auto& sequence : running_) cells_soon += sequence->cells_after(kCellsAhead) - sequence->shared;
   return cells_soon <= session_->info().context_tokens;
+}
+
+PressureLevel GenerationLoop::pressure() const {
+  const PressureGauge* gauge = surroundings_.context.pressure;
+  return gauge == nullptr ? PressureLevel::kNormal : gauge->level();
+}
+
+// While memory is short fewer texts run at once. Who runs already goes on.
+std::size_t GenerationLoop::sequences_allowed() const {
+  const std::size_t all = session_->info().sequences_max;
+  const PressureLevel level = pressure();
+  return level == PressureLevel::kNormal ? all : level == PressureLevel::kElevated ? std::max<std::size_t>(1, all / 2) : 1;
 }
 
 std::size_t GenerationLoop::cells_for(const GenerationWork& work) const {
@@ -263,7 +276,7 @@ void GenerationLoop::close_gaps() {
 // False when everybody waits for what others read.
 bool GenerationLoop::compute() {
   prepare();
-  builder_.build(running_, pace_);
+  builder_.build(running_, pace_, pressure() == PressureLevel::kNormal ? SIZE_MAX : chunk_tokens_min_);
   if (builder_.slices().empty()) return false;
   const CancelToken abort = surroundings_.watch->begin(builder_.abortable());
   // A cancel between leave() and begin() found nothing to abort yet.
@@ -364,7 +377,7 @@ Sequence* GenerationLoop::least_important() const {
 void GenerationLoop::park(Sequence& sequence) {
   const auto place = std::ranges::find(running_, &sequence, &std::unique_ptr<Sequence>::get);
   resync(sequence);
-  if (sequence.computed > 0 && surroundings_.context.budget != nullptr) {
+  if (sequence.computed > 0 && surroundings_.context.budget != nullptr && pressure() != PressureLevel::kCritical) {
     if (auto state = session_->save(sequence.slot)) {
       if (auto bytes = surroundings_.context.budget->reserve(state->size(), "the state of a parked sequence")) {
         sequence.saved = *std::move(state);
@@ -399,7 +412,7 @@ void GenerationLoop::publish() {
   published_running_ = running;
   published_cells_ = cells;
   WorkerLoad load{.sequences = running,
-                  .sequences_max = session_->info().sequences_max,
+                  .sequences_max = static_cast<std::uint32_t>(sequences_allowed()),
                   .cells_used = cells,
                   .cells_max = session_->info().context_tokens};
   for (const auto& sequence : running_)

@@ -106,6 +106,8 @@ class GenerationLoop {
   bool resume_parked();
   bool join_next(Instant now);
   bool fits(std::size_t cells_soon) const;
+  PressureLevel pressure() const;
+  std::size_t sequences_allowed() const;
   std::size_t cells_for(const GenerationWork& work) const;
   void prepare();
   void shift(Sequence& sequence);
@@ -127,6 +129,7 @@ class GenerationLoop {
   const Clock& clock_;
   Choosing choosing_;
   PrefixCache cache_;
+  const std::size_t chunk_tokens_min_;
   StepPace pace_;
   StepBuilder builder_;
   Sequences running_;

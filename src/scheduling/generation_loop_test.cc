@@ -230,6 +230,49 @@ TEST(GenerationLoop, ComputesAParkedSequenceAgainWhenItsStateCannotBeKept) {
   EXPECT_EQ(fixture.engine.control().counters.restores, 0U);
 }
 
+TEST(GenerationLoop, UnderElevatedPressureHalfTheSequencesRunAndPromptsAreReadInSmallChunks) {
+  LoopFixture fixture({.sequences_max = 4, .context_tokens = 1000, .step_tokens_max = 64, .prompt_chunk_tokens_min = 16});
+  fixture.pressure.set(PressureLevel::kElevated);
+  for (int i = 0; i < 4; ++i) fixture.submit(request_of(std::vector<Token>(40, 'a' + i), 20));
+  ASSERT_TRUE(fixture.loop->run_once());
+  EXPECT_EQ(fixture.loop->running(), 2U);
+  EXPECT_EQ(fixture.loop->load().sequences_max, 2U);
+  EXPECT_EQ(fixture.engine.control().step_slices().back(), sizes({16}));
+  fixture.pressure.set(PressureLevel::kNormal);
+  ASSERT_TRUE(fixture.loop->run_once());
+  EXPECT_EQ(fixture.loop->running(), 4U);
+  EXPECT_EQ(fixture.engine.control().step_slices().back(), sizes({24, 40}));
+  EXPECT_TRUE(fixture.run());
+  EXPECT_EQ(fixture.counters.finished, 4U);
+}
+
+TEST(GenerationLoop, UnderCriticalPressureWhoRunsGoesOnAndOneIsServedAfterTheOther) {
+  LoopFixture fixture({.sequences_max = 4, .context_tokens = 1000, .step_tokens_max = 64});
+  for (int i = 0; i < 2; ++i) fixture.submit(request_of(std::vector<Token>(10, 'a' + i), 20));
+  ASSERT_TRUE(fixture.loop->run_once());
+  fixture.pressure.set(PressureLevel::kCritical);
+  for (int i = 0; i < 2; ++i) fixture.submit(request_of(std::vector<Token>(10, 'p' + i), 20));
+  std::size_t most = 0;
+  while (fixture.loop->run_once()) most = std::max(most, fixture.counters.finished < 2 ? 0 : fixture.loop->running());
+  EXPECT_EQ(most, 1U);
+  EXPECT_EQ(fixture.counters.finished, 4U);
+}
+
+TEST(GenerationLoop, UnderCriticalPressureAParkedTextIsComputedAgainInsteadOfSaved) {
+  LoopFixture fixture({.sequences_max = 2, .context_tokens = 200, .step_tokens_max = 64});
+  auto first = fixture.submit(request_of(fake_tokens("one"), 90));
+  auto second = fixture.submit(request_of(fake_tokens("two"), 90));
+  ASSERT_TRUE(fixture.loop->run_once());
+  fixture.pressure.set(PressureLevel::kCritical);
+  fixture.engine.control().switches.cells_max = 120;
+  EXPECT_TRUE(fixture.run());
+  EXPECT_GT(fixture.counters.preempted, 0U);
+  Stream stream;
+  stream.read(*second);
+  EXPECT_EQ(stream.tokens, undisturbed(fake_tokens("two"), 90));
+  EXPECT_EQ(fixture.engine.control().counters.saves, 0U);
+}
+
 TEST(GenerationLoop, EndsALoneSequenceThatHasNoCellsLeft) {
   LoopFixture fixture({.context_tokens = 200, .step_tokens_max = 64});
   fixture.engine.control().switches.cells_max = 20;

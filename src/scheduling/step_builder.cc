@@ -30,7 +30,7 @@ void in_turns(std::span<const std::unique_ptr<Sequence>> running, std::uint64_t 
 constexpr std::size_t kAbortableTokens = 64;
 }  // namespace
 
-void StepBuilder::build(std::span<const std::unique_ptr<Sequence>> running, const StepPace& pace) {
+void StepBuilder::build(std::span<const std::unique_ptr<Sequence>> running, const StepPace& pace, std::size_t prompt_tokens_max) {
   slices_.clear();
   members_.clear();
   tokens_ = decodes_ = 0;
@@ -41,7 +41,7 @@ void StepBuilder::build(std::span<const std::unique_ptr<Sequence>> running, cons
   }
   add_decodes(running);
   decodes_ = tokens_;
-  add_prompts(running, std::min(limits_.step_tokens_max - tokens_, pace.prompt_tokens(decodes_)));
+  add_prompts(running, std::min({limits_.step_tokens_max - tokens_, pace.prompt_tokens(decodes_), prompt_tokens_max}));
 }
 
 void StepBuilder::add(Sequence& sequence, std::size_t tokens) {

@@ -26,10 +26,10 @@ class StepBuilder {
   explicit StepBuilder(StepLimits limits) : limits_(limits) {}
 
   // Replaces the step. Slices view the sequences' tokens, which must not change before the step is over.
-  // Prompts get at most what `pace` leaves them. Clients take turns; of one client the prompt that came first and the one with the
+  // Prompts get at most what `pace` leaves them, and `prompt_tokens_max`. Clients take turns; of one client the prompt that came first and the one with the
   // least left are served alternately, so that prompts are read one after the other and a short one does not wait for a long one. While one
   // of the sequences is suspect, the step is that one alone. Waiting sequences have no part in it.
-  void build(std::span<const std::unique_ptr<Sequence>> running, const StepPace& pace);
+  void build(std::span<const std::unique_ptr<Sequence>> running, const StepPace& pace, std::size_t prompt_tokens_max = SIZE_MAX);
   std::span<const engines::StepSlice> slices() const { return slices_; }
   // members()[i] is whom slices()[i] is for.
   std::span<Sequence* const> members() const { return members_; }

@@ -69,7 +69,7 @@ class LoopFixture {
         saved({.bytes_max = options_.cache.ram_bytes_max}, &budget, &pressure),
         queue(admission) {
     if (set) set(engine.control().switches);
-    GenerationSurroundings surroundings{{&clock, &metrics_, &budget},
+    GenerationSurroundings surroundings{{&clock, &metrics_, &budget, &pressure},
                                         model->tokenizer(),
                                         &end_tokens_,
                                         &queue,
