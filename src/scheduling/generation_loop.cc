@@ -88,7 +88,7 @@ void GenerationLoop::shut_down() {
 void GenerationLoop::close() {
   clear_if_asked();
   for (auto& sequence : running_) {
-    cache_.leave_holding(sequence->slot, sequence->tokens().first(sequence->computed));
+    cache_.leave_holding(sequence->slot, sequence->text().first(sequence->computed));
     sequence->slot = -1;
   }
   shut_down();
@@ -143,7 +143,7 @@ void GenerationLoop::release(Sequence& sequence) {
   if (sequence.slot < 0) return;
   // What it held may be the beginning of the next request; after a failure nobody vouches for it.
   if (sequence.finish_reason() != FinishReason::kError)
-    cache_.leave_holding(sequence.slot, sequence.tokens().first(sequence.computed));
+    cache_.leave_holding(sequence.slot, sequence.text().first(sequence.computed));
   else
     cache_.leave_empty(sequence.slot);
   sequence.slot = -1;
@@ -192,14 +192,14 @@ std::size_t GenerationLoop::sequences_allowed() const {
 
 std::size_t GenerationLoop::cells_for(const GenerationWork& work) const {
   const auto& prompt = work.request.prompt;
-  return prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead) - cache_.shared_with_running(prompt);
+  return prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead) - cache_.shared_with_running(work.prompt());
 }
 
 bool GenerationLoop::resume_parked() {
   Sequence& sequence = *parked_.front();
-  if (!fits(sequence.cells_after(kCellsAhead) - cache_.shared_with_running(sequence.tokens()))) return false;
-  const auto place = *(sequence.saved.empty() ? cache_.enter(sequence.tokens())
-                                              : cache_.enter_saved(sequence.tokens(), sequence.saved, sequence.computed));
+  if (!fits(sequence.cells_after(kCellsAhead) - cache_.shared_with_running(sequence.text()))) return false;
+  const auto place =
+      *(sequence.saved.empty() ? cache_.enter(sequence.text()) : cache_.enter_saved(sequence.text(), sequence.saved, sequence.computed));
   sequence.take_place(place);
   sequence.saved = {};
   sequence.saved_bytes.release();
@@ -231,7 +231,7 @@ bool GenerationLoop::join_next(Instant now) {
   }
   clear_if_asked();  // it may have come after that
   auto sequence = std::make_unique<Sequence>(std::move(taken->ticket), std::move(taken->work), now);
-  sequence->take_place(*cache_.enter(sequence->tokens()));
+  sequence->take_place(*cache_.enter(sequence->text()));
   sequence->note_reused(sequence->computed);
   metrics.prompt_tokens.increment(static_cast<double>(sequence->tokens().size()));
   metrics.cached_prompt_tokens.increment(static_cast<double>(sequence->computed));
@@ -247,7 +247,7 @@ void GenerationLoop::prepare() {
     if (sequence->shifts() && sequence->tokens().size() > session_->info().sequence_tokens_max) shift(*sequence);
     if (sequence->is_decoding()) continue;
     const std::size_t before = sequence->computed;
-    sequence->waiting = cache_.waits(sequence->slot, sequence->tokens(), sequence->computed);
+    sequence->waiting = cache_.waits(sequence->slot, sequence->text(), sequence->computed);
     if (sequence->computed <= before) continue;
     sequence->note_reused(sequence->computed);
     surroundings_.context.metrics->cached_prompt_tokens.increment(static_cast<double>(sequence->computed - before));
@@ -257,7 +257,7 @@ void GenerationLoop::prepare() {
 // The context is full: the older half goes, and the rest is computed again at its new place, which every model can do.
 void GenerationLoop::shift(Sequence& sequence) {
   const std::size_t kept = sequence.forget_oldest();
-  sequence.computed = cache_.rewrite(sequence.slot, sequence.tokens(), std::min(kept, sequence.computed));
+  sequence.computed = cache_.rewrite(sequence.slot, sequence.text(), std::min(kept, sequence.computed));
   sequence.shared = 0;
 }
 
@@ -287,7 +287,7 @@ bool GenerationLoop::compute() {
     }
   }
   const Instant began = clock_.now();
-  const auto outcome = session_->step(builder_.slices(), abort);
+  const auto outcome = step(abort);
   const Instant ended = clock_.now();
   surroundings_.watch->end();
   if (!outcome) {
@@ -305,6 +305,21 @@ bool GenerationLoop::compute() {
   return true;
 }
 
+// The session has one adapter at a time, so a step has, too.
+Result<StepOutcome> GenerationLoop::step(const CancelToken& abort) {
+  if (adapter_ != builder_.adapter()) {
+    adapter_.reset();
+    std::vector<engines::TextSession::Adapter> adapters;
+    if (builder_.adapter() != 0) {
+      const AdapterSource& wanted = surroundings_.context.adapters.at(builder_.adapter() - 1);
+      adapters.push_back({wanted.path, wanted.scale});
+    }
+    TRY(session_->set_adapters(adapters));
+    adapter_ = builder_.adapter();
+  }
+  return session_->step(builder_.slices(), abort);
+}
+
 void GenerationLoop::choose(Instant now) {
   bool any_ended = false;
   const auto slices = builder_.slices();
@@ -312,7 +327,7 @@ void GenerationLoop::choose(Instant now) {
     Sequence& sequence = *builder_.members()[i];
     sequence.computed += slices[i].tokens.size();
     if (!sequence.is_decoding() && sequence.computed % PrefixCache::kCheckpointTokens == 0)
-      cache_.checkpoint(sequence.slot, sequence.tokens().first(sequence.computed));
+      cache_.checkpoint(sequence.slot, sequence.text().first(sequence.computed));
     sequence.suspect = false;
     if (slices[i].wants_logits) any_ended |= sequence.choose(session_->logits(i), choosing_, now);
   }

@@ -113,6 +113,7 @@ class GenerationLoop {
   void shift(Sequence& sequence);
   void close_gaps();
   bool compute();
+  Result<engines::StepOutcome> step(const CancelToken& abort);
   void choose(Instant now);
   void note_step(Duration took);
   void resync(Sequence& sequence);
@@ -130,6 +131,7 @@ class GenerationLoop {
   Choosing choosing_;
   PrefixCache cache_;
   const std::size_t chunk_tokens_min_;
+  std::optional<AdapterIndex> adapter_ = 0;  // that the session has; nothing: not known
   StepPace pace_;
   StepBuilder builder_;
   Sequences running_;

@@ -96,9 +96,7 @@ std::vector<TensorBatcher::Taken> TensorBatcher::take_batch(Queue& queue, Instan
   const TensorWork* first = nullptr;
   std::size_t rows = 0;
   const std::size_t rows_max = rows_allowed();
-  const auto matches = [&](const TensorWork& work) {
-    return first == nullptr || (can_join(*first, work) && rows + work.rows <= rows_max);
-  };
+  const auto matches = [&](const TensorWork& work) { return first == nullptr || (can_join(*first, work) && rows + work.rows <= rows_max); };
   const std::size_t dead_count = batch.size();
   batch.reserve(dead_count + queue.size());  // so that `first` stays where it is
   while (auto taken = queue.take_first(now, matches, kLookedAtMax)) {
