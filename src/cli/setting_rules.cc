@@ -39,6 +39,7 @@ constexpr std::array kRules = {
     SettingRule{"models.file_bytes_max", "Largest model file.", kKib, kPib},
     SettingRule{"models.threads", "Threads of one engine session; 0 is every usable core.", 0, 1'024},
     SettingRule{"models.warm", "Whether a model answers one made-up request before it counts as ready."},
+    SettingRule{"models.adapters", "Low-rank adapters (LoRA) that requests may name: \"MODEL/ADAPTER=FILE\".", 0, 1'000, TextRule::kPath},
     SettingRule{"models.*.admission.queue_requests_max", "Requests that may wait; refused at once beyond.", 1, 1'000'000},
     SettingRule{"models.*.admission.high_watermark", "Share of the queue at which refusing starts.", 0.01, 1},
     SettingRule{"models.*.admission.low_watermark", "Share of the queue at which accepting starts again.", 0, 1},

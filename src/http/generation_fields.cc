@@ -35,6 +35,7 @@ constexpr std::string_view kNames[] = {"temperature",
                                        "return_partial",
                                        "overflow",
                                        "overflow_keep_tokens",
+                                       "adapter",
                                        kPriorityField,
                                        kTimeoutField};
 
@@ -151,6 +152,7 @@ Result<scheduling::GenerationRequest> read_generation_fields(const JsonObject& b
     return fail(Error(kFieldConflict, "'min_tokens' is larger than 'max_tokens'").with_field("min_tokens"));
   }
   TRY_ASSIGN(request.ignore_end_token, body.boolean_or("ignore_eos", false));
+  TRY_ASSIGN(request.adapter, body.string_or("adapter", ""));
   TRY(read_endings(body, request));
   return request;
 }

@@ -32,8 +32,12 @@ inline constexpr ErrorCode kNoEngine{5010, "engine_not_in_build", ErrorKind::kNo
 inline constexpr ErrorCode kModelHasNoWeights{5011, "model_has_no_weights", ErrorKind::kUnprocessable,
                                               "The file holds a tokenizer only and cannot be served.", "use the full model file"};
 
-inline constexpr const ErrorCode* kModelsErrors[] = {&kModelNotFound,   &kVersionNotFound, &kModelNotReady,  &kModelLoadFailed,
-                                                     &kModelNameNeeded, &kWrongTask,       &kDuplicateModel, &kBadModelName,
-                                                     &kRepositoryEmpty, &kTooManyModels,   &kNoEngine,       &kModelHasNoWeights};
+inline constexpr ErrorCode kAdapterSettingInvalid{5020, "adapter_setting_invalid", ErrorKind::kInvalidArgument,
+                                                  "An entry of models.adapters cannot be read.", "write MODEL/ADAPTER=FILE"};
+
+inline constexpr const ErrorCode* kModelsErrors[] = {&kModelNotFound,        &kVersionNotFound, &kModelNotReady,  &kModelLoadFailed,
+                                                     &kModelNameNeeded,      &kWrongTask,       &kDuplicateModel, &kBadModelName,
+                                                     &kRepositoryEmpty,      &kTooManyModels,   &kNoEngine,       &kModelHasNoWeights,
+                                                     &kAdapterSettingInvalid};
 
 }  // namespace forebay::models

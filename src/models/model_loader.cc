@@ -50,6 +50,20 @@ Result<> open_runner(ServedModel& model, const ModelsOptions& options, const sch
   return {};
 }
 
+// Those of models.adapters that are for this model.
+Result<std::vector<scheduling::AdapterSource>> adapters_of(const ModelsOptions& options, std::string_view model) {
+  std::vector<scheduling::AdapterSource> adapters;
+  for (const std::string& entry : options.adapters) {
+    const auto slash = entry.find('/');
+    const auto equals = slash == std::string::npos ? slash : entry.find('=', slash);
+    if (equals == std::string::npos || equals == slash + 1 || equals + 1 == entry.size())
+      return fail(kAdapterSettingInvalid, fmt::format("'{}' is not MODEL/ADAPTER=FILE", entry));
+    if (entry.substr(0, slash) == model)
+      adapters.push_back({.name = entry.substr(slash + 1, equals - slash - 1), .path = entry.substr(equals + 1)});
+  }
+  return adapters;
+}
+
 // A template that this evaluator cannot compile must not keep the model from serving completions: chat answers with the reason instead.
 void compile_template(ServedModel& model) {
   const auto& templates = model.description.text->chat_templates;
@@ -164,6 +178,7 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
   if (description.task == Task::kTextGeneration && !options.generation.cache.disk_path.empty()) {
     TRY_ASSIGN(runner.model_digest, digest_of_file(source.path));
   }
+  TRY_ASSIGN(runner.adapters, adapters_of(options, source.name));
   TRY(open_runner(*model, options, runner), "opening a session of model " + source.name);
   if (options.warm) TRY(warm_up(*model, *context.clock), "warming model " + source.name);
   model->loaded_at = context.clock->wall();

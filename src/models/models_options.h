@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "scheduling/scheduling_options.h"
 
@@ -12,8 +13,9 @@ struct ModelsOptions {
   std::string backend = "auto";  // for every model; a chain like "dnnl,cpu" is tried in order
   std::uint32_t models_max = 256;
   std::uint64_t file_bytes_max = std::uint64_t{64} << 30;
-  std::uint32_t threads = 0;  // of one engine session; 0: every usable core
-  bool warm = true;           // one synthetic request before a model counts as ready
+  std::uint32_t threads = 0;          // of one engine session; 0: every usable core
+  bool warm = true;                   // one synthetic request before a model counts as ready
+  std::vector<std::string> adapters;  // low-rank adapters that requests may name: "MODEL/ADAPTER=FILE"
   scheduling::GenerationOptions generation;
   scheduling::TensorOptions tensors;
   scheduling::EmbeddingOptions embedding;

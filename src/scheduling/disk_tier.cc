@@ -12,9 +12,17 @@ namespace forebay::scheduling {
 namespace {
 constexpr std::size_t kNameBytesMax = 64;
 
-// A state serves only the weights, library and layout that it was made with.
-Digest key_of(const RunnerContext& context, const engines::TextSessionInfo& session) {
-  return Digester().add_text("forebay saved state").add(context.model_digest).add_text(session.state_format).finish();
+// A state serves only the weights, library, layout and adapter that it was made with.
+Result<std::vector<Digest>> keys_of(const RunnerContext& context, const engines::TextSessionInfo& session) {
+  const auto made_with = [&] {
+    return std::move(Digester().add_text("forebay saved state").add(context.model_digest).add_text(session.state_format));
+  };
+  std::vector<Digest> keys{made_with().finish()};
+  for (const AdapterSource& adapter : context.adapters) {
+    TRY_ASSIGN(const Digest digest, digest_of_file(adapter.path), fmt::format("reading adapter '{}'", adapter.name));
+    keys.push_back(made_with().add(digest).add(std::as_bytes(std::span(&adapter.scale, 1))).finish());
+  }
+  return keys;
 }
 
 // Of a model's name and version, without what a file's name cannot have; the digest keeps apart what that makes alike.
@@ -32,10 +40,11 @@ std::string folder_name(const RunnerContext& context) {
 Result<std::unique_ptr<DiskTier>> DiskTier::open(const PrefixCacheOptions& options, const RunnerContext& context,
                                                  const engines::TextSessionInfo& session) {
   if (options.disk_path.empty()) return nullptr;
+  TRY_ASSIGN(auto keys, keys_of(context, session));
   auto tier = std::make_unique<DiskTier>();
   auto folder = StateFolder::open({.path = std::filesystem::path(options.disk_path) / folder_name(context),
                                    .bytes_max = options.disk_bytes_max,
-                                   .key = key_of(context, session),
+                                   .keys = std::move(keys),
                                    .covers_prefixes = session.can_trim},
                                   tier->reads_, tier->writes_);
   if (!folder && folder.error().code() == kStateFolderBusy) {

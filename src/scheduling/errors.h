@@ -60,6 +60,10 @@ inline constexpr ErrorCode kStateFileRefused{4024, "state_file_refused", ErrorKi
                                              "A saved state is damaged, or was made by another model, version or setting.",
                                              "nothing to do: the file is removed and its text computed again"};
 
+inline constexpr ErrorCode kAdapterUnknown{4026, "adapter_unknown", ErrorKind::kNotFound,
+                                           "The model is served without an adapter of that name.",
+                                           "name one of the adapters the server was started with, or leave it out"};
+
 inline constexpr const ErrorCode* kSchedulingErrors[] = {&kOverloaded,          &kPromptTooLong,
                                                          &kPromptEmpty,         &kPromptTokenInvalid,
                                                          &kTokenLimitsInvalid,  &kStopInvalid,
@@ -69,6 +73,6 @@ inline constexpr const ErrorCode* kSchedulingErrors[] = {&kOverloaded,          
                                                          &kTextTooLongToEmbed,  &kSchedulingOptionInvalid,
                                                          &kModelHasNoTokenizer, &kAnswerShapeWrong,
                                                          &kStateFolderRefused,  &kStateFileRefused,
-                                                         &kStateFolderBusy};
+                                                         &kStateFolderBusy,     &kAdapterUnknown};
 
 }  // namespace forebay::scheduling

@@ -28,6 +28,7 @@ GenerationLoop::GenerationLoop(std::unique_ptr<engines::TextSession> session, co
       clock_(*surroundings.context.clock),
       choosing_{surroundings.tokenizer, *surroundings.end_tokens, {}, surroundings.context.metrics},
       cache_(*session_, options.cache.idle_cells_max, surroundings.lower, surroundings.counters->prefix),
+      chunk_tokens_min_(options.prompt_chunk_tokens_min),
       pace_(options.inter_token_max, options.prompt_chunk_tokens_min, !session_->info().separate_cells),
       builder_(limits_of(session_->info())) {
   surroundings_.counters->cells_max += session_->info().context_tokens;
@@ -87,7 +88,7 @@ void GenerationLoop::shut_down() {
 void GenerationLoop::close() {
   clear_if_asked();
   for (auto& sequence : running_) {
-    cache_.leave_holding(sequence->slot, sequence->tokens().first(sequence->computed));
+    cache_.leave_holding(sequence->slot, sequence->text().first(sequence->computed));
     sequence->slot = -1;
   }
   shut_down();
@@ -142,7 +143,7 @@ void GenerationLoop::release(Sequence& sequence) {
   if (sequence.slot < 0) return;
   // What it held may be the beginning of the next request; after a failure nobody vouches for it.
   if (sequence.finish_reason() != FinishReason::kError)
-    cache_.leave_holding(sequence.slot, sequence.tokens().first(sequence.computed));
+    cache_.leave_holding(sequence.slot, sequence.text().first(sequence.computed));
   else
     cache_.leave_empty(sequence.slot);
   sequence.slot = -1;
@@ -171,22 +172,34 @@ bool GenerationLoop::join(Instant now) {
 bool GenerationLoop::fits(std::size_t cells_soon) const {
   if (!cache_.any_free()) return false;
   if (running_.empty()) return true;
-  if (crowded_) return false;
+  if (crowded_ || running_.size() >= sequences_allowed()) return false;
   if (session_->info().separate_cells) return true;
   for (const auto& sequence : running_) cells_soon += sequence->cells_after(kCellsAhead) - sequence->shared;
   return cells_soon <= session_->info().context_tokens;
 }
 
+PressureLevel GenerationLoop::pressure() const {
+  const PressureGauge* gauge = surroundings_.context.pressure;
+  return gauge == nullptr ? PressureLevel::kNormal : gauge->level();
+}
+
+// While memory is short fewer texts run at once. Who runs already goes on.
+std::size_t GenerationLoop::sequences_allowed() const {
+  const std::size_t all = session_->info().sequences_max;
+  const PressureLevel level = pressure();
+  return level == PressureLevel::kNormal ? all : level == PressureLevel::kElevated ? std::max<std::size_t>(1, all / 2) : 1;
+}
+
 std::size_t GenerationLoop::cells_for(const GenerationWork& work) const {
   const auto& prompt = work.request.prompt;
-  return prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead) - cache_.shared_with_running(prompt);
+  return prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead) - cache_.shared_with_running(work.prompt());
 }
 
 bool GenerationLoop::resume_parked() {
   Sequence& sequence = *parked_.front();
-  if (!fits(sequence.cells_after(kCellsAhead) - cache_.shared_with_running(sequence.tokens()))) return false;
-  const auto place = *(sequence.saved.empty() ? cache_.enter(sequence.tokens())
-                                              : cache_.enter_saved(sequence.tokens(), sequence.saved, sequence.computed));
+  if (!fits(sequence.cells_after(kCellsAhead) - cache_.shared_with_running(sequence.text()))) return false;
+  const auto place =
+      *(sequence.saved.empty() ? cache_.enter(sequence.text()) : cache_.enter_saved(sequence.text(), sequence.saved, sequence.computed));
   sequence.take_place(place);
   sequence.saved = {};
   sequence.saved_bytes.release();
@@ -218,7 +231,7 @@ bool GenerationLoop::join_next(Instant now) {
   }
   clear_if_asked();  // it may have come after that
   auto sequence = std::make_unique<Sequence>(std::move(taken->ticket), std::move(taken->work), now);
-  sequence->take_place(*cache_.enter(sequence->tokens()));
+  sequence->take_place(*cache_.enter(sequence->text()));
   sequence->note_reused(sequence->computed);
   metrics.prompt_tokens.increment(static_cast<double>(sequence->tokens().size()));
   metrics.cached_prompt_tokens.increment(static_cast<double>(sequence->computed));
@@ -234,7 +247,7 @@ void GenerationLoop::prepare() {
     if (sequence->shifts() && sequence->tokens().size() > session_->info().sequence_tokens_max) shift(*sequence);
     if (sequence->is_decoding()) continue;
     const std::size_t before = sequence->computed;
-    sequence->waiting = cache_.waits(sequence->slot, sequence->tokens(), sequence->computed);
+    sequence->waiting = cache_.waits(sequence->slot, sequence->text(), sequence->computed);
     if (sequence->computed <= before) continue;
     sequence->note_reused(sequence->computed);
     surroundings_.context.metrics->cached_prompt_tokens.increment(static_cast<double>(sequence->computed - before));
@@ -244,7 +257,7 @@ void GenerationLoop::prepare() {
 // The context is full: the older half goes, and the rest is computed again at its new place, which every model can do.
 void GenerationLoop::shift(Sequence& sequence) {
   const std::size_t kept = sequence.forget_oldest();
-  sequence.computed = cache_.rewrite(sequence.slot, sequence.tokens(), std::min(kept, sequence.computed));
+  sequence.computed = cache_.rewrite(sequence.slot, sequence.text(), std::min(kept, sequence.computed));
   sequence.shared = 0;
 }
 
@@ -263,7 +276,7 @@ void GenerationLoop::close_gaps() {
 // False when everybody waits for what others read.
 bool GenerationLoop::compute() {
   prepare();
-  builder_.build(running_, pace_);
+  builder_.build(running_, pace_, pressure() == PressureLevel::kNormal ? SIZE_MAX : chunk_tokens_min_);
   if (builder_.slices().empty()) return false;
   const CancelToken abort = surroundings_.watch->begin(builder_.abortable());
   // A cancel between leave() and begin() found nothing to abort yet.
@@ -274,7 +287,7 @@ bool GenerationLoop::compute() {
     }
   }
   const Instant began = clock_.now();
-  const auto outcome = session_->step(builder_.slices(), abort);
+  const auto outcome = step(abort);
   const Instant ended = clock_.now();
   surroundings_.watch->end();
   if (!outcome) {
@@ -292,6 +305,21 @@ bool GenerationLoop::compute() {
   return true;
 }
 
+// The session has one adapter at a time, so a step has, too.
+Result<StepOutcome> GenerationLoop::step(const CancelToken& abort) {
+  if (adapter_ != builder_.adapter()) {
+    adapter_.reset();
+    std::vector<engines::TextSession::Adapter> adapters;
+    if (builder_.adapter() != 0) {
+      const AdapterSource& wanted = surroundings_.context.adapters.at(builder_.adapter() - 1);
+      adapters.push_back({wanted.path, wanted.scale});
+    }
+    TRY(session_->set_adapters(adapters));
+    adapter_ = builder_.adapter();
+  }
+  return session_->step(builder_.slices(), abort);
+}
+
 void GenerationLoop::choose(Instant now) {
   bool any_ended = false;
   const auto slices = builder_.slices();
@@ -299,7 +327,7 @@ void GenerationLoop::choose(Instant now) {
     Sequence& sequence = *builder_.members()[i];
     sequence.computed += slices[i].tokens.size();
     if (!sequence.is_decoding() && sequence.computed % PrefixCache::kCheckpointTokens == 0)
-      cache_.checkpoint(sequence.slot, sequence.tokens().first(sequence.computed));
+      cache_.checkpoint(sequence.slot, sequence.text().first(sequence.computed));
     sequence.suspect = false;
     if (slices[i].wants_logits) any_ended |= sequence.choose(session_->logits(i), choosing_, now);
   }
@@ -364,7 +392,7 @@ Sequence* GenerationLoop::least_important() const {
 void GenerationLoop::park(Sequence& sequence) {
   const auto place = std::ranges::find(running_, &sequence, &std::unique_ptr<Sequence>::get);
   resync(sequence);
-  if (sequence.computed > 0 && surroundings_.context.budget != nullptr) {
+  if (sequence.computed > 0 && surroundings_.context.budget != nullptr && pressure() != PressureLevel::kCritical) {
     if (auto state = session_->save(sequence.slot)) {
       if (auto bytes = surroundings_.context.budget->reserve(state->size(), "the state of a parked sequence")) {
         sequence.saved = *std::move(state);
@@ -399,7 +427,7 @@ void GenerationLoop::publish() {
   published_running_ = running;
   published_cells_ = cells;
   WorkerLoad load{.sequences = running,
-                  .sequences_max = session_->info().sequences_max,
+                  .sequences_max = static_cast<std::uint32_t>(sequences_allowed()),
                   .cells_used = cells,
                   .cells_max = session_->info().context_tokens};
   for (const auto& sequence : running_)

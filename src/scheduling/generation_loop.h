@@ -106,11 +106,14 @@ class GenerationLoop {
   bool resume_parked();
   bool join_next(Instant now);
   bool fits(std::size_t cells_soon) const;
+  PressureLevel pressure() const;
+  std::size_t sequences_allowed() const;
   std::size_t cells_for(const GenerationWork& work) const;
   void prepare();
   void shift(Sequence& sequence);
   void close_gaps();
   bool compute();
+  Result<engines::StepOutcome> step(const CancelToken& abort);
   void choose(Instant now);
   void note_step(Duration took);
   void resync(Sequence& sequence);
@@ -127,6 +130,8 @@ class GenerationLoop {
   const Clock& clock_;
   Choosing choosing_;
   PrefixCache cache_;
+  const std::size_t chunk_tokens_min_;
+  std::optional<AdapterIndex> adapter_ = 0;  // that the session has; nothing: not known
   StepPace pace_;
   StepBuilder builder_;
   Sequences running_;

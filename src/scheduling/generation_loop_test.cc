@@ -230,6 +230,86 @@ TEST(GenerationLoop, ComputesAParkedSequenceAgainWhenItsStateCannotBeKept) {
   EXPECT_EQ(fixture.engine.control().counters.restores, 0U);
 }
 
+TEST(GenerationLoop, UnderElevatedPressureHalfTheSequencesRunAndPromptsAreReadInSmallChunks) {
+  LoopFixture fixture({.sequences_max = 4, .context_tokens = 1000, .step_tokens_max = 64, .prompt_chunk_tokens_min = 16});
+  fixture.pressure.set(PressureLevel::kElevated);
+  for (int i = 0; i < 4; ++i) fixture.submit(request_of(std::vector<Token>(40, 'a' + i), 20));
+  ASSERT_TRUE(fixture.loop->run_once());
+  EXPECT_EQ(fixture.loop->running(), 2U);
+  EXPECT_EQ(fixture.loop->load().sequences_max, 2U);
+  EXPECT_EQ(fixture.engine.control().step_slices().back(), sizes({16}));
+  fixture.pressure.set(PressureLevel::kNormal);
+  ASSERT_TRUE(fixture.loop->run_once());
+  EXPECT_EQ(fixture.loop->running(), 4U);
+  EXPECT_EQ(fixture.engine.control().step_slices().back(), sizes({24, 40}));
+  EXPECT_TRUE(fixture.run());
+  EXPECT_EQ(fixture.counters.finished, 4U);
+}
+
+TEST(GenerationLoop, UnderCriticalPressureWhoRunsGoesOnAndOneIsServedAfterTheOther) {
+  LoopFixture fixture({.sequences_max = 4, .context_tokens = 1000, .step_tokens_max = 64});
+  for (int i = 0; i < 2; ++i) fixture.submit(request_of(std::vector<Token>(10, 'a' + i), 20));
+  ASSERT_TRUE(fixture.loop->run_once());
+  fixture.pressure.set(PressureLevel::kCritical);
+  for (int i = 0; i < 2; ++i) fixture.submit(request_of(std::vector<Token>(10, 'p' + i), 20));
+  std::size_t most = 0;
+  while (fixture.loop->run_once()) most = std::max(most, fixture.counters.finished < 2 ? 0 : fixture.loop->running());
+  EXPECT_EQ(most, 1U);
+  EXPECT_EQ(fixture.counters.finished, 4U);
+}
+
+TEST(GenerationLoop, UnderCriticalPressureAParkedTextIsComputedAgainInsteadOfSaved) {
+  LoopFixture fixture({.sequences_max = 2, .context_tokens = 200, .step_tokens_max = 64});
+  auto first = fixture.submit(request_of(fake_tokens("one"), 90));
+  auto second = fixture.submit(request_of(fake_tokens("two"), 90));
+  ASSERT_TRUE(fixture.loop->run_once());
+  fixture.pressure.set(PressureLevel::kCritical);
+  fixture.engine.control().switches.cells_max = 120;
+  EXPECT_TRUE(fixture.run());
+  EXPECT_GT(fixture.counters.preempted, 0U);
+  Stream stream;
+  stream.read(*second);
+  EXPECT_EQ(stream.tokens, undisturbed(fake_tokens("two"), 90));
+  EXPECT_EQ(fixture.engine.control().counters.saves, 0U);
+}
+
+TEST(GenerationLoop, TextsWithDifferentAdaptersShareNoStepAndNoPrefixAndAreEachAsAlone) {
+  LoopFixture fixture({.sequences_max = 6, .context_tokens = 4000, .step_tokens_max = 256});
+  const std::vector<Token> prompt(100, 'x');
+  std::vector<std::shared_ptr<TokenChannel>> channels;
+  const std::vector<std::string> names = {"", "polite", "rude", "polite", "", "rude"};
+  for (const auto& name : names) {
+    auto request = request_of(prompt, 30);
+    request.adapter = name;
+    channels.push_back(fixture.submit(std::move(request)));
+  }
+  EXPECT_TRUE(fixture.run());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    Stream stream;
+    stream.read(*channels[i]);
+    const auto expected = names[i].empty() ? undisturbed(prompt, 30) : undisturbed_with(names[i] == "polite" ? 0.5F : 1, prompt, 30);
+    EXPECT_EQ(stream.tokens, expected) << names[i];
+    EXPECT_EQ(stream.end().usage.cached_prompt_tokens, i < 3 ? 0U : 99U) << "the second of each joins the first of its own";
+  }
+  EXPECT_EQ(fixture.counters.prefix.joined, 3U);
+}
+
+TEST(GenerationLoop, WhatWasComputedWithOneAdapterIsOfNoUseToAnother) {
+  LoopFixture fixture({.sequences_max = 1, .context_tokens = 1000, .step_tokens_max = 256});
+  const auto cached = [&](const std::string& adapter) {
+    auto request = request_of(std::vector<Token>(100, 'x'), 5);
+    request.adapter = adapter;
+    return fixture.generate(std::move(request)).end().usage.cached_prompt_tokens;
+  };
+  EXPECT_EQ(cached(""), 0U);
+  EXPECT_EQ(cached("polite"), 0U);
+  EXPECT_EQ(cached("rude"), 0U);
+  EXPECT_EQ(cached("rude"), 99U) << "from its cells";
+  EXPECT_EQ(cached("polite"), 99U) << "from RAM";
+  EXPECT_EQ(cached(""), 99U);
+  EXPECT_EQ(fixture.saved.stats().entries, 3U);
+}
+
 TEST(GenerationLoop, EndsALoneSequenceThatHasNoCellsLeft) {
   LoopFixture fixture({.context_tokens = 200, .step_tokens_max = 64});
   fixture.engine.control().switches.cells_max = 20;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "scheduling/disk_tier.h"
@@ -33,6 +34,7 @@ class LoopGenerationRunner final : public GenerationRunner {
  private:
   using Core = RunnerCore<GenerationWork>;
   void answer_unrun(Core::Taken& taken);
+  Result<AdapterIndex> adapter_named(std::string_view name) const;
   void note_end(RequestLedger::Pass pass, std::uint64_t serial, const Ticket& ticket, const TokenEvent& last);
   GenerationSurroundings surroundings();
   std::function<void(SavedStatePointer)> to_disk();
@@ -104,8 +106,18 @@ void LoopGenerationRunner::note_end(RequestLedger::Pass pass, std::uint64_t seri
   core_.ledger().note_end(pass, ticket, last.error ? &*last.error : nullptr, effort);
 }
 
+Result<AdapterIndex> LoopGenerationRunner::adapter_named(std::string_view name) const {
+  if (name.empty()) return 0;
+  const auto& adapters = core_.context().adapters;
+  const auto found = std::ranges::find(adapters, name, &AdapterSource::name);
+  if (found == adapters.end())
+    return fail(Error(kAdapterUnknown, fmt::format("the model has no adapter '{}'", name.substr(0, 64))).with_field("adapter"));
+  return static_cast<AdapterIndex>(found - adapters.begin()) + 1;
+}
+
 Result<std::shared_ptr<TokenChannel>> LoopGenerationRunner::submit(GenerationRequest request) {
   TRY(check(request, info_));
+  TRY_ASSIGN(const AdapterIndex adapter, adapter_named(request.adapter));
   const std::size_t dropped = fit_to_context(request, info_, options_.tokens_default);
   TRY_ASSIGN(auto sampler, model_->make_sampler(request.sampling));
   TRY_ASSIGN(const auto pass, core_.admit());
@@ -124,7 +136,8 @@ Result<std::shared_ptr<TokenChannel>> LoopGenerationRunner::submit(GenerationReq
                       core_.context().clock->now(),
                       serial,
                       std::move(on_cancel),
-                      static_cast<std::uint32_t>(dropped)};
+                      static_cast<std::uint32_t>(dropped),
+                      adapter};
   TRY(core_.enqueue(pass, std::move(ticket), std::move(work)));
   pool_.note_request();
   return channel;
@@ -155,6 +168,7 @@ RunnerStats LoopGenerationRunner::stats() const {
   stats.running += static_cast<std::uint32_t>(pool_.between_workers());
   stats.restarts = pool_.restarts();
   stats.retries = pool_.retries();
+  stats.preempted = core_.ledger().counters.preempted;
   stats.worker_list = pool_.workers();
   stats.prefix_cache = core_.ledger().counters.prefix.snapshot();
   stats.prefix_cache.ram = saved_.stats();
@@ -178,6 +192,12 @@ Result<std::unique_ptr<GenerationRunner>> GenerationRunner::open(std::shared_ptr
     TRY_ASSIGN(auto opened, model->open_text_session(session), fmt::format("opening worker {}", i));
     sessions.push_back(std::move(opened));
   }
+  // A bad one is refused now, not when it is first asked for.
+  for (const AdapterSource& adapter : context.adapters) {
+    const engines::TextSession::Adapter tried{adapter.path, adapter.scale};
+    TRY(sessions.front()->set_adapters({&tried, 1}), fmt::format("loading adapter '{}'", adapter.name));
+  }
+  if (!context.adapters.empty()) TRY(sessions.front()->set_adapters({}));
   TRY_ASSIGN(auto disk, DiskTier::open(options.cache, context, sessions.front()->info()));
   return std::make_unique<LoopGenerationRunner>(std::move(model), options, std::move(context), session, std::move(sessions),
                                                 std::move(disk));

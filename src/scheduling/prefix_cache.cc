@@ -11,9 +11,7 @@ using engines::SequenceId;
 namespace {
 constexpr std::size_t kNoSlot = SIZE_MAX;
 // At least one token must be computed again: the logits after the prompt come from it.
-std::span<const Token> reusable(std::span<const Token> tokens) {
-  return tokens.first(tokens.size() - std::min<std::size_t>(1, tokens.size()));
-}
+KeyedText reusable(KeyedText text) { return text.first(text.size() - std::min<std::size_t>(1, text.size())); }
 }  // namespace
 
 PrefixCache::PrefixCache(engines::TextSession& session, std::size_t idle_cells_max, LowerTiers lower, PrefixCacheCounters& counters)
@@ -32,17 +30,17 @@ PrefixCache::~PrefixCache() {
 
 // --- enter ------------------------------------------------------------------------------------------------------------
 
-std::optional<PrefixCache::Place> PrefixCache::enter(std::span<const Token> tokens) {
+std::optional<PrefixCache::Place> PrefixCache::enter(KeyedText text) {
   if (free_ == 0) return std::nullopt;
   ++counters_.lookups;
-  const Source source = best_source(tokens);
-  const std::size_t saved = lower_.ram == nullptr ? 0 : lower_.ram->longest(reusable(tokens), !session_.info().can_trim);
+  const Source source = best_source(text);
+  const std::size_t saved = lower_.ram == nullptr ? 0 : lower_.ram->longest(reusable(text), !session_.info().can_trim);
   std::size_t index = kNoSlot;
   std::size_t computed = 0;
   if (saved >= std::max(source.tokens + kTokensMin, kTokensMin)) {
     index = *free_slot(kNoSlot);
     empty(index, true);
-    computed = restore(index, tokens);
+    computed = restore(index, text);
     if (computed > 0) ++counters_.ram_hits;
   } else if (source.tokens > 0 && should_take_over(source)) {
     index = source.slot;
@@ -58,43 +56,42 @@ std::optional<PrefixCache::Place> PrefixCache::enter(std::span<const Token> toke
   if (computed > 0) ++counters_.hits;
   counters_.tokens_saved += computed;
   if (computed == 0 && !session_.info().separate_cells) keep_idle_within(idle_cells_max_);
-  return run(index, tokens, computed);
+  return run(index, text, computed);
 }
 
-std::optional<PrefixCache::Place> PrefixCache::enter_saved(std::span<const Token> tokens, std::span<const std::byte> state,
-                                                           std::size_t computed) {
+std::optional<PrefixCache::Place> PrefixCache::enter_saved(KeyedText text, std::span<const std::byte> state, std::size_t computed) {
   const auto index = free_slot(kNoSlot);
   if (!index) return std::nullopt;
   empty(*index, true);
-  return run(*index, tokens, restore(*index, state, computed) ? computed : 0);
+  return run(*index, text, restore(*index, state, computed) ? computed : 0);
 }
 
-PrefixCache::Place PrefixCache::run(std::size_t index, std::span<const Token> tokens, std::size_t computed) {
-  const std::size_t shared = shared_with_running(index, tokens);
+PrefixCache::Place PrefixCache::run(std::size_t index, KeyedText text, std::size_t computed) {
+  const std::size_t shared = shared_with_running(index, text);
   Slot& slot = slots_[index];
   slot.use = Use::kRunning;
   slot.since = ++uses_;
   slot.forgotten = false;
-  tree_.set(index, tokens);
+  tree_.set(index, text);
   --free_;
-  start_fetch(index, tokens, computed);
+  start_fetch(index, text, computed);
   return {id_of(index), computed, shared};
 }
 
 // Unless another running text has as much, or will have.
-void PrefixCache::start_fetch(std::size_t index, std::span<const Token> tokens, std::size_t computed) {
+void PrefixCache::start_fetch(std::size_t index, KeyedText text, std::size_t computed) {
   if (lower_.disk == nullptr) return;
   const bool whole = !session_.info().can_trim;
-  const std::size_t worthwhile = std::max(computed, common_with_running(index, tokens)) + kTokensMin;
-  if (lower_.disk->longest(reusable(tokens), whole) >= worthwhile)
-    slots_[index].fetch = lower_.disk->fetch(reusable(tokens), worthwhile, whole, lower_.fetched);
+  const std::size_t worthwhile = std::max(computed, common_with_running(index, text)) + kTokensMin;
+  if (lower_.disk->longest(reusable(text), whole) >= worthwhile)
+    slots_[index].fetch = lower_.disk->fetch(reusable(text), worthwhile, whole, lower_.fetched);
 }
 
-void PrefixCache::take_fetched(std::size_t index, std::span<const Token> tokens, std::size_t& computed) {
+void PrefixCache::take_fetched(std::size_t index, KeyedText text, std::size_t& computed) {
   const auto fetch = std::exchange(slots_[index].fetch, nullptr);
   if (!fetch->state()) return;
   const SavedState& saved = *fetch->state();
-  const auto fit = reusable(tokens);
+  const auto fit = reusable(text).tokens;
   const auto found = static_cast<std::size_t>(std::ranges::mismatch(saved.tokens, fit).in2 - fit.begin());
   const std::size_t before = computed;
   if (found < before + kTokensMin || (!session_.info().can_trim && found != saved.tokens.size())) return;
@@ -112,10 +109,10 @@ void PrefixCache::take_fetched(std::size_t index, std::span<const Token> tokens,
 }
 
 // Of all sequences, running or idle, the one that holds the longest beginning at this moment.
-PrefixCache::Source PrefixCache::best_source(std::span<const Token> tokens) const {
+PrefixCache::Source PrefixCache::best_source(KeyedText text) const {
   const engines::TextSessionInfo& info = session_.info();
   Source best;
-  tree_.search(reusable(tokens), 1, [&](const PrefixTree::Match& match) {
+  tree_.search(reusable(text), 1, [&](const PrefixTree::Match& match) {
     if (match.tokens <= best.tokens) return true;
     const std::size_t index = match.holder;
     const bool idle = slots_[index].use == Use::kIdle;
@@ -148,8 +145,8 @@ std::size_t PrefixCache::attach(const Source& source, std::size_t index) {
   return session_.share(id_of(source.slot), id_of(index), static_cast<std::int32_t>(source.tokens)) ? source.tokens : 0;
 }
 
-std::size_t PrefixCache::restore(std::size_t index, std::span<const Token> tokens) {
-  const auto found = lower_.ram->find(reusable(tokens), kTokensMin, !session_.info().can_trim);
+std::size_t PrefixCache::restore(std::size_t index, KeyedText text) {
+  const auto found = lower_.ram->find(reusable(text), kTokensMin, !session_.info().can_trim);
   if (!found || !restore(index, found->state->bytes, found->state->tokens.size())) return 0;
   if (session_.trim(id_of(index), static_cast<std::int32_t>(found->tokens))) return found->tokens;
   session_.trim(id_of(index), 0);
@@ -195,14 +192,14 @@ std::optional<std::size_t> PrefixCache::free_slot(std::size_t except) const {
 
 // --- while running ----------------------------------------------------------------------------------------------------
 
-std::size_t PrefixCache::shared_with_running(std::size_t index, std::span<const Token> tokens) const {
-  return session_.info().separate_cells ? 0 : common_with_running(index, tokens);
+std::size_t PrefixCache::shared_with_running(std::size_t index, KeyedText text) const {
+  return session_.info().separate_cells ? 0 : common_with_running(index, text);
 }
 
-std::size_t PrefixCache::common_with_running(std::size_t index, std::span<const Token> tokens) const {
+std::size_t PrefixCache::common_with_running(std::size_t index, KeyedText text) const {
   if (!session_.info().can_share) return 0;
   std::size_t shared = 0;
-  tree_.search(reusable(tokens), kTokensMin, [&](const PrefixTree::Match& match) {
+  tree_.search(reusable(text), kTokensMin, [&](const PrefixTree::Match& match) {
     if (match.holder == index || slots_[match.holder].use != Use::kRunning) return false;
     shared = match.tokens;
     return true;
@@ -210,15 +207,15 @@ std::size_t PrefixCache::common_with_running(std::size_t index, std::span<const 
   return shared;
 }
 
-bool PrefixCache::waits(SequenceId slot, std::span<const Token> tokens, std::size_t& computed) {
+bool PrefixCache::waits(SequenceId slot, KeyedText text, std::size_t& computed) {
   const auto index = static_cast<std::size_t>(slot);
   if (at(slot).fetch) {
     if (!at(slot).fetch->done()) return true;
-    take_fetched(index, tokens, computed);
+    take_fetched(index, text, computed);
   }
   if (!session_.info().can_share) return false;
   Source ahead;
-  tree_.search(reusable(tokens), computed + kTokensMin, [&](const PrefixTree::Match& match) {
+  tree_.search(reusable(text), computed + kTokensMin, [&](const PrefixTree::Match& match) {
     const Slot& other = slots_[match.holder];
     // Only on those who began before: nobody waits in a circle.
     if (match.holder == index || other.use != Use::kRunning || other.since > at(slot).since) return false;
@@ -237,8 +234,8 @@ bool PrefixCache::waits(SequenceId slot, std::span<const Token> tokens, std::siz
   return false;
 }
 
-std::size_t PrefixCache::rewrite(SequenceId slot, std::span<const Token> tokens, std::size_t kept) {
-  if (!at(slot).forgotten) tree_.set(static_cast<std::size_t>(slot), tokens);
+std::size_t PrefixCache::rewrite(SequenceId slot, KeyedText text, std::size_t kept) {
+  if (!at(slot).forgotten) tree_.set(static_cast<std::size_t>(slot), text);
   at(slot).fetch = nullptr;
   const std::size_t computed = std::min(kept, held(static_cast<std::size_t>(slot)));
   if (session_.trim(slot, static_cast<std::int32_t>(computed))) return computed;
@@ -246,9 +243,9 @@ std::size_t PrefixCache::rewrite(SequenceId slot, std::span<const Token> tokens,
   return 0;
 }
 
-void PrefixCache::checkpoint(SequenceId slot, std::span<const Token> tokens) {
-  if (session_.info().can_trim || at(slot).forgotten || lower_.ram == nullptr || !lower_.ram->wants(tokens)) return;
-  if (auto state = session_.save(slot)) lower_.ram->put({tokens.begin(), tokens.end()}, *std::move(state), false);
+void PrefixCache::checkpoint(SequenceId slot, KeyedText text) {
+  if (session_.info().can_trim || at(slot).forgotten || lower_.ram == nullptr || !lower_.ram->wants(text)) return;
+  if (auto state = session_.save(slot)) lower_.ram->put(text, *std::move(state), false);
 }
 
 SequenceId PrefixCache::move_inward(SequenceId slot) {
@@ -265,23 +262,24 @@ SequenceId PrefixCache::move_inward(SequenceId slot) {
 
 // --- leave ------------------------------------------------------------------------------------------------------------
 
-void PrefixCache::leave_holding(SequenceId id, std::span<const Token> tokens) {
+void PrefixCache::leave_holding(SequenceId id, KeyedText text) {
   const auto index = static_cast<std::size_t>(id);
   Slot& slot = slots_[index];
   if (std::exchange(slot.forgotten, false)) {
     session_.trim(id, 0);
-    tokens = {};
+    text = {};
   }
-  tree_.set(index, tokens);
+  tree_.set(index, text);
   ++free_;
   slot.since = ++uses_;
-  slot.use = tokens.empty() ? Use::kEmpty : Use::kIdle;
-  slot.holds.assign(tokens.begin(), tokens.end());
+  slot.use = text.empty() ? Use::kEmpty : Use::kIdle;
+  slot.adapter = text.adapter;
+  slot.holds.assign(text.tokens.begin(), text.tokens.end());
   slot.fetch = nullptr;
-  idle_cells_ += tokens.size();
-  counters_.idle_cells += tokens.size();
-  counters_.idle_texts += tokens.empty() ? 0 : 1;
-  if (!session_.info().separate_cells) keep_idle_within(std::max(idle_cells_max_, tokens.size()));
+  idle_cells_ += text.size();
+  counters_.idle_cells += text.size();
+  counters_.idle_texts += text.empty() ? 0 : 1;
+  if (!session_.info().separate_cells) keep_idle_within(std::max(idle_cells_max_, text.size()));
 }
 
 void PrefixCache::leave_empty(SequenceId slot) {
@@ -323,7 +321,7 @@ void PrefixCache::empty(std::size_t index, bool wanted) {
 }
 
 void PrefixCache::save(std::size_t index) {
-  const auto& holds = slots_[index].holds;
+  const KeyedText holds(slots_[index].holds, slots_[index].adapter);
   if (lower_.ram == nullptr || !lower_.ram->wants(holds)) return;
   if (auto state = session_.save(id_of(index))) lower_.ram->put(holds, *std::move(state), session_.info().can_trim);
 }

@@ -49,21 +49,21 @@ class PrefixCache {
     std::size_t shared = 0;    // leading tokens whose cells it has, or will have, together with another running text
   };
   // A sequence for a text that runs from now on. Nothing when all are taken.
-  std::optional<Place> enter(std::span<const Token> tokens);
+  std::optional<Place> enter(KeyedText text);
   // The same for a text whose first `computed` tokens were saved by its owner.
-  std::optional<Place> enter_saved(std::span<const Token> tokens, std::span<const std::byte> state, std::size_t computed);
+  std::optional<Place> enter_saved(KeyedText text, std::span<const std::byte> state, std::size_t computed);
   // Asked before a running text computes more of its prompt: whether it is being read from disk, or somebody who came before it is
   // computing it already. When that is done, its cells are filled or attached and `computed` grows.
-  bool waits(engines::SequenceId slot, std::span<const Token> tokens, std::size_t& computed);
+  bool waits(engines::SequenceId slot, KeyedText text, std::size_t& computed);
   // The running text is another from now on, of which the first `kept` tokens are as before. Returns how many of them are still computed.
-  std::size_t rewrite(engines::SequenceId slot, std::span<const Token> tokens, std::size_t kept);
+  std::size_t rewrite(engines::SequenceId slot, KeyedText text, std::size_t kept);
   // Leading tokens of a text that would begin now whose cells a running one has, or will have: it needs none for them.
-  std::size_t shared_with_running(std::span<const Token> tokens) const { return shared_with_running(SIZE_MAX, tokens); }
+  std::size_t shared_with_running(KeyedText text) const { return shared_with_running(SIZE_MAX, text); }
   // Keeps the state at this place of a prompt, where whole texts only are reused.
-  void checkpoint(engines::SequenceId slot, std::span<const Token> tokens);
+  void checkpoint(engines::SequenceId slot, KeyedText text);
 
   // The text has ended; its sequence keeps what it holds, or is emptied.
-  void leave_holding(engines::SequenceId slot, std::span<const Token> tokens);
+  void leave_holding(engines::SequenceId slot, KeyedText text);
   void leave_empty(engines::SequenceId slot);
   // Saves and empties the least recently used idle sequence; false when there is none.
   bool give_up_one();
@@ -80,7 +80,8 @@ class PrefixCache {
   enum class Use : std::uint8_t { kEmpty, kIdle, kRunning };
   struct Slot {
     Use use = Use::kEmpty;
-    std::uint64_t since = 0;            // when its use began, in uses
+    std::uint64_t since = 0;  // when its use began, in uses
+    AdapterIndex adapter = 0;
     std::vector<Token> holds;           // while idle
     bool forgotten = false;             // while running: it will leave nothing behind
     std::shared_ptr<StateFetch> fetch;  // while running: a longer beginning is being read
@@ -92,11 +93,11 @@ class PrefixCache {
   Slot& at(engines::SequenceId slot) { return slots_[static_cast<std::size_t>(slot)]; }
   static engines::SequenceId id_of(std::size_t index) { return static_cast<engines::SequenceId>(index); }
   std::size_t held(std::size_t index) const { return static_cast<std::size_t>(session_.length(id_of(index))); }
-  Source best_source(std::span<const Token> tokens) const;
+  Source best_source(KeyedText text) const;
   bool should_take_over(const Source& source) const;
   std::size_t take_over(const Source& source);
   std::size_t attach(const Source& source, std::size_t index);
-  std::size_t restore(std::size_t index, std::span<const Token> tokens);
+  std::size_t restore(std::size_t index, KeyedText text);
   bool restore(std::size_t index, std::span<const std::byte> state, std::size_t tokens);
   struct Span {  // from the lowest running slot to the highest; empty: nobody runs
     std::size_t lowest = SIZE_MAX;
@@ -107,11 +108,11 @@ class PrefixCache {
   std::optional<std::size_t> free_slot(std::size_t except) const;
   void empty(std::size_t index, bool save);
   void save(std::size_t index);
-  Place run(std::size_t index, std::span<const Token> tokens, std::size_t computed);
-  std::size_t shared_with_running(std::size_t index, std::span<const Token> tokens) const;
-  std::size_t common_with_running(std::size_t index, std::span<const Token> tokens) const;
-  void start_fetch(std::size_t index, std::span<const Token> tokens, std::size_t computed);
-  void take_fetched(std::size_t index, std::span<const Token> tokens, std::size_t& computed);
+  Place run(std::size_t index, KeyedText text, std::size_t computed);
+  std::size_t shared_with_running(std::size_t index, KeyedText text) const;
+  std::size_t common_with_running(std::size_t index, KeyedText text) const;
+  void start_fetch(std::size_t index, KeyedText text, std::size_t computed);
+  void take_fetched(std::size_t index, KeyedText text, std::size_t& computed);
   void keep_idle_within(std::size_t cells);
   void stop_idling(std::size_t index);
 

@@ -10,12 +10,12 @@ std::size_t common_prefix(std::span<const Token> left, std::span<const Token> ri
 }
 }  // namespace
 
-PrefixTree::PrefixTree() : root_(std::make_unique<Node>()) {}
+PrefixTree::PrefixTree() = default;
 PrefixTree::~PrefixTree() = default;
 
-void PrefixTree::set(Holder holder, std::span<const Token> tokens) {
+void PrefixTree::set(Holder holder, KeyedText text) {
   // The new end first: what both texts share is not taken apart and put together again.
-  Node* end = tokens.empty() ? nullptr : reach(tokens);
+  Node* end = text.empty() ? nullptr : reach(text);
   if (end != nullptr) end->ending.push_back(holder);
   if (const auto known = ends_.find(holder); known != ends_.end()) {
     Node* old = known->second;
@@ -42,8 +42,11 @@ std::size_t PrefixTree::length(Holder holder) const {
   return known == ends_.end() ? 0 : known->second->depth;
 }
 
-PrefixTree::Node* PrefixTree::reach(std::span<const Token> tokens) {
-  Node* node = root_.get();
+PrefixTree::Node* PrefixTree::reach(KeyedText text) {
+  const auto tokens = text.tokens;
+  auto& root = roots_[text.adapter];
+  if (!root) root = std::make_unique<Node>();
+  Node* node = root.get();
   while (node->depth < tokens.size()) {
     const auto rest = tokens.subspan(node->depth);
     auto& child = node->children[rest.front()];
@@ -99,8 +102,11 @@ bool PrefixTree::look_below(const Node& node, std::size_t common, const Node* ex
   return false;
 }
 
-bool PrefixTree::search(std::span<const Token> text, std::size_t tokens_min, const std::function<bool(const Match&)>& look) const {
-  const Node* node = root_.get();
+bool PrefixTree::search(KeyedText keyed, std::size_t tokens_min, const std::function<bool(const Match&)>& look) const {
+  const auto root = roots_.find(keyed.adapter);
+  if (root == roots_.end()) return false;
+  const auto text = keyed.tokens;
+  const Node* node = root->second.get();
   const Node* seen = nullptr;  // below which everybody has been looked at
   while (node->depth < text.size()) {
     const auto found = node->children.find(text[node->depth]);
@@ -122,7 +128,8 @@ bool PrefixTree::search(std::span<const Token> text, std::size_t tokens_min, con
 }
 
 bool PrefixTree::is_compact() const {
-  std::vector<const Node*> left{root_.get()};
+  std::vector<const Node*> left;
+  for (const auto& [adapter, root] : roots_) left.push_back(root.get());
   while (!left.empty()) {
     const Node* node = left.back();
     left.pop_back();

@@ -1,4 +1,5 @@
-// Which holders (sequences of a session, saved states) have which beginning of a text: a radix tree over token ids. It knows what was
+// Which holders (sequences of a session, saved states) have which beginning of a text: a radix tree over token ids,
+// one for each adapter. It knows what was
 // said of each holder and nothing of cells or bytes.
 //   Source of the idea: RadixAttention in "SGLang: Efficient Execution of Structured Language Model Programs", arXiv:2312.07104, section 3.
 // Threads: confined to its owner. Owner: PrefixCache, StateStore.
@@ -13,11 +14,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "text/tokenizer.h"
+#include "scheduling/keyed_text.h"
 
 namespace forebay::scheduling {
-
-using text::Token;
 
 class PrefixTree {
  public:
@@ -27,8 +26,8 @@ class PrefixTree {
   ~PrefixTree();
 
   // The holder has exactly these tokens from now on; none forgets it.
-  void set(Holder holder, std::span<const Token> tokens);
-  void erase(Holder holder) { set(holder, {}); }
+  void set(Holder holder, KeyedText text);
+  void erase(Holder holder) { set(holder, std::span<const Token>()); }
   // The second holder, which has nothing, gets what the first has.
   void rename(Holder from, Holder to);
   // Tokens it has; 0 for one that is not here.
@@ -41,7 +40,7 @@ class PrefixTree {
   };
   // Calls look(match) for every holder that has at least `tokens_min` (1 or more) leading tokens of `text`, longest first, until it
   // returns true; then so does this. Takes time in the length of the text and the number of holders looked at.
-  bool search(std::span<const Token> text, std::size_t tokens_min, const std::function<bool(const Match&)>& look) const;
+  bool search(KeyedText text, std::size_t tokens_min, const std::function<bool(const Match&)>& look) const;
 
   // For tests: every edge is longer than nothing, and no node could be joined with its only child.
   bool is_compact() const;
@@ -54,12 +53,12 @@ class PrefixTree {
     std::map<Token, std::unique_ptr<Node>> children;
     std::vector<Holder> ending;  // whose text ends here
   };
-  Node* reach(std::span<const Token> tokens);
+  Node* reach(KeyedText text);
   static Node* split(Node* node, std::size_t edge_tokens);
   static void prune(Node* node);
   static bool look_below(const Node& node, std::size_t common, const Node* except, const std::function<bool(const Match&)>& look);
 
-  std::unique_ptr<Node> root_;
+  std::map<AdapterIndex, std::unique_ptr<Node>> roots_;
   std::unordered_map<Holder, Node*> ends_;
 };
 

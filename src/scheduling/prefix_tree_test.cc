@@ -99,5 +99,26 @@ TEST(Property09, TheLongestPrefixIsFoundWhateverWasHeldAndForgotten) {
   }));
 }
 
+TEST(PrefixTree, TextsOfDifferentAdaptersHaveNothingInCommon) {
+  PrefixTree tree;
+  const std::vector<Token> text = {1, 2, 3};
+  tree.set(1, text);
+  tree.set(2, {text, 7});
+  std::vector<PrefixTree::Holder> found;
+  const auto look = [&](const PrefixTree::Match& match) {
+    found.push_back(match.holder);
+    return false;
+  };
+  tree.search(text, 1, look);
+  tree.search({text, 7}, 1, look);
+  tree.search({text, 8}, 1, look);
+  EXPECT_EQ(found, (std::vector<PrefixTree::Holder>{1, 2}));
+  tree.set(2, text);
+  found.clear();
+  tree.search({text, 7}, 1, look);
+  EXPECT_TRUE(found.empty()) << "it has another one now";
+  EXPECT_TRUE(tree.is_compact());
+}
+
 }  // namespace
 }  // namespace forebay::scheduling

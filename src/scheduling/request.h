@@ -43,6 +43,7 @@ std::optional<Overflow> overflow_named(std::string_view name);
 struct GenerationRequest {
   Ticket ticket;
   std::vector<Token> prompt;  // at least one token
+  std::string adapter;        // a name from RunnerContext::adapters; empty: none
   engines::SamplingOptions sampling;
   std::uint32_t tokens_max = 0;  // 0: what the context leaves
   std::uint32_t tokens_min = 0;  // end tokens are not chosen before

@@ -26,6 +26,13 @@
 
 namespace forebay::scheduling {
 
+// A low-rank adapter (LoRA) that requests may name.
+struct AdapterSource {
+  std::string name;
+  std::string path;
+  float scale = 1;
+};
+
 // What every runner is made of; outlives it.
 struct RunnerContext {
   const Clock* clock = nullptr;
@@ -35,6 +42,7 @@ struct RunnerContext {
   std::string model = {};                   // its name, for people
   std::string version = {};
   Digest model_digest = {};  // of its file, where states are kept on disk
+  std::vector<AdapterSource> adapters = {};
 };
 
 struct RunnerStats {
@@ -56,6 +64,7 @@ struct RunnerStats {
   std::uint64_t dead_letters = 0;          // accepted and not served, ever
   std::uint64_t restarts = 0;              // of workers
   std::uint64_t retries = 0;               // requests that went on with another worker
+  std::uint64_t preempted = 0;             // times a text gave its cells to others for a while
   std::vector<WorkerListing> worker_list;  // of a generation model
   PrefixCacheStats prefix_cache;           // of a generation model, all workers together
   AnswerCacheStats answers;                // of a tensor model

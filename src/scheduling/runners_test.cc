@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <latch>
 #include <thread>
 
@@ -164,6 +165,39 @@ TEST_F(Runners, APromptIsOnDiskAfterARestartUnlessTheCacheWasCleared) {
   auto runner = generation(options);
   EXPECT_EQ(runner->stats().prefix_cache.disk.entries, 0U);
   EXPECT_EQ(budget_.bytes_held(), 0U);
+}
+
+TEST_F(Runners, OnDiskEveryAdapterHasItsOwnStates) {
+  GenerationOptions options{.sequences_max = 2, .context_tokens = 600};
+  options.cache.disk_path = folder();
+  std::filesystem::create_directories(folder_);
+  const auto path = (folder_ / "polite.gguf").string();
+  const auto cached = [&](const std::string& adapter) {
+    auto runner = generation(options);
+    auto request = greedy(std::string(200, 'p'), 4);
+    request.adapter = adapter;
+    return generate(*runner, std::move(request)).end().usage.cached_prompt_tokens;
+  };
+  std::ofstream(path) << "weights";
+  adapters_ = {{"polite", path, 1}};
+  EXPECT_EQ(cached("polite"), 0U);
+  EXPECT_EQ(cached(""), 0U);
+  EXPECT_EQ(cached("polite"), 199U);
+  EXPECT_EQ(cached(""), 199U);
+  std::ofstream(path) << "other weights";
+  EXPECT_EQ(cached("polite"), 0U);
+  EXPECT_EQ(cached(""), 199U);
+}
+
+TEST_F(Runners, AnAdapterThatIsNotServedIsRefused) {
+  adapters_ = {{"polite", "polite.gguf", 1}};
+  auto runner = generation({.sequences_max = 1, .context_tokens = 64});
+  auto request = greedy("a", 2);
+  request.adapter = "rude";
+  EXPECT_EQ(runner->submit(std::move(request)).error().code(), kAdapterUnknown);
+  adapters_ = {{"polite", "", 1}};
+  EXPECT_FALSE(GenerationRunner::open(load_fake(engine_, formats::Task::kTextGeneration), {},
+                                      {.clock = &clock_, .budget = &budget_, .adapters = adapters_}));
 }
 
 TEST_F(Runners, WhatIsRunningWhenTheModelIsUnloadedIsOnDiskToo) {

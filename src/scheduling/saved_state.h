@@ -6,15 +6,15 @@
 #include <memory>
 #include <vector>
 
-#include "text/tokenizer.h"
+#include "scheduling/keyed_text.h"
 
 namespace forebay::scheduling {
-
-using text::Token;
 
 struct SavedState {
   std::vector<Token> tokens;
   std::vector<std::byte> bytes;  // as TextSession::save() gave them
+  AdapterIndex adapter = 0;
+  KeyedText text() const { return {tokens, adapter}; }
   std::size_t size() const { return bytes.size() + tokens.size() * sizeof(Token); }
 };
 using SavedStatePointer = std::shared_ptr<const SavedState>;

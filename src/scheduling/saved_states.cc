@@ -30,24 +30,25 @@ std::size_t SavedStates::bytes_allowed() const {
   return 0;
 }
 
-bool SavedStates::wants(std::span<const Token> tokens) const {
-  if (is_critical() || (bytes_allowed() == 0 && !dropped_) || tokens.size() < options_.tokens_min) return false;
-  return tokens.size() - longest(tokens, false) >= options_.tokens_min;
+bool SavedStates::wants(KeyedText text) const {
+  if (is_critical() || (bytes_allowed() == 0 && !dropped_) || text.size() < options_.tokens_min) return false;
+  return text.size() - longest(text, false) >= options_.tokens_min;
 }
 
-std::size_t SavedStates::longest(std::span<const Token> text, bool whole) const {
+std::size_t SavedStates::longest(KeyedText text, bool whole) const {
   return state_.read([&](const State& state) { return state.texts.longest(text, 1, whole).tokens; });
 }
 
-void SavedStates::put(std::vector<Token> tokens, std::vector<std::byte> bytes, bool covers_prefixes) {
+void SavedStates::put(KeyedText text, std::vector<std::byte> bytes, bool covers_prefixes) {
   auto saved = std::make_shared<SavedState>();
-  saved->tokens = std::move(tokens);
+  saved->tokens.assign(text.tokens.begin(), text.tokens.end());
+  saved->adapter = text.adapter;
   saved->bytes = std::move(bytes);
   Gone gone;
   bool kept = false;
   if (const std::size_t allowed = bytes_allowed(); saved->size() <= allowed) {
     auto state = state_.lock();
-    for (const Holder holder : state->texts.covered_by(saved->tokens, covers_prefixes)) {
+    for (const Holder holder : state->texts.covered_by(saved->text(), covers_prefixes)) {
       state->texts.remove(holder);
       state->entries.erase(holder);
     }
@@ -70,11 +71,11 @@ bool SavedStates::keep(State& state, const SavedStatePointer& saved, Gone& gone)
     if (!reserved) return false;
     reservation = *std::move(reserved);
   }
-  state.entries.emplace(state.texts.add(saved->tokens, size), Entry{saved, std::move(reservation)});
+  state.entries.emplace(state.texts.add(saved->text(), size), Entry{saved, std::move(reservation)});
   return true;
 }
 
-std::optional<SavedStates::Found> SavedStates::find(std::span<const Token> text, std::size_t tokens_min, bool whole) {
+std::optional<SavedStates::Found> SavedStates::find(KeyedText text, std::size_t tokens_min, bool whole) {
   auto state = state_.lock();
   const auto match = state->texts.longest(text, tokens_min, whole);
   if (match.tokens == 0) return std::nullopt;

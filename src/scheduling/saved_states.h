@@ -34,9 +34,9 @@ class SavedStates {
               std::function<void(SavedStatePointer)> dropped = {});
 
   // Whether keeping the state of this text would save a later request enough.
-  bool wants(std::span<const Token> tokens) const;
+  bool wants(KeyedText text) const;
   // Keeps it if there is room; what it makes superfluous (`covers_prefixes`: a state serves every beginning of its text) goes.
-  void put(std::vector<Token> tokens, std::vector<std::byte> bytes, bool covers_prefixes);
+  void put(KeyedText text, std::vector<std::byte> bytes, bool covers_prefixes);
 
   struct Found {
     SavedStatePointer state;
@@ -44,9 +44,9 @@ class SavedStates {
   };
   // The state with the longest beginning of `text` in common, at least `tokens_min` of it, renewed; `whole`: only one whose whole text
   // that is.
-  std::optional<Found> find(std::span<const Token> text, std::size_t tokens_min, bool whole);
+  std::optional<Found> find(KeyedText text, std::size_t tokens_min, bool whole);
   // How long that would be, renewing nothing.
-  std::size_t longest(std::span<const Token> text, bool whole) const;
+  std::size_t longest(KeyedText text, bool whole) const;
 
   // Everything, the most valuable first; nothing is left.
   std::vector<SavedStatePointer> take_all();

@@ -50,16 +50,20 @@ std::vector<std::byte> state_file_head(const Digest& key, const SavedState& stat
   return bytes;
 }
 
-Result<StateFileHead> read_state_file_head(std::istream& file, std::size_t file_bytes, const Digest& key) {
+Result<StateFileHead> read_state_file_head(std::istream& file, std::size_t file_bytes, std::span<const Digest> keys) {
   FixedHead fixed;
   if (file_bytes < sizeof(FixedHead) || !read(file, &fixed, sizeof(fixed))) return fail(kStateFileRefused, "the file is too short");
   if (std::string_view(fixed.magic, sizeof(fixed.magic)) != kMagic) return fail(kStateFileRefused, "the file is no saved state");
-  if (fixed.key != key) return fail(kStateFileRefused, "the state was made by another model, version or setting");
+  const auto key = std::ranges::find(keys, fixed.key);
+  if (key == keys.end()) return fail(kStateFileRefused, "the state was made by another model, version or setting");
   const std::size_t rest = file_bytes - sizeof(FixedHead);
   if (fixed.tokens == 0 || fixed.tokens > rest / sizeof(Token)) return fail(kStateFileRefused, "the number of tokens is wrong");
   if (fixed.state_bytes == 0 || fixed.state_bytes != rest - fixed.tokens * sizeof(Token))
     return fail(kStateFileRefused, "the file has another length than it says");
-  StateFileHead head{.tokens = std::vector<Token>(fixed.tokens), .state_bytes = fixed.state_bytes, .state_digest = fixed.state_digest};
+  StateFileHead head{.tokens = std::vector<Token>(fixed.tokens),
+                     .state_bytes = fixed.state_bytes,
+                     .state_digest = fixed.state_digest,
+                     .adapter = static_cast<AdapterIndex>(key - keys.begin())};
   if (!read(file, head.tokens.data(), head.tokens.size() * sizeof(Token))) return fail(kStateFileRefused, "the file is too short");
   if (digest_of_head(fixed, head.tokens) != fixed.head_digest) return fail(kStateFileRefused, "the head is damaged");
   return head;

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <istream>
+#include <span>
 #include <vector>
 
 #include "base/digest.h"
@@ -29,9 +30,10 @@ struct StateFileHead {
   std::vector<Token> tokens;
   std::size_t state_bytes = 0;
   Digest state_digest{};
+  AdapterIndex adapter = 0;  // which of the keys it has
 };
 // From the start of a file of that length, of which it never allocates more. kStateFileRefused with the reason.
-Result<StateFileHead> read_state_file_head(std::istream& file, std::size_t file_bytes, const Digest& key);
+Result<StateFileHead> read_state_file_head(std::istream& file, std::size_t file_bytes, std::span<const Digest> keys);
 // What follows the head.
 Result<std::vector<std::byte>> read_state_of_file(std::istream& file, const StateFileHead& head);
 

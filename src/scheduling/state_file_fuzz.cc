@@ -4,7 +4,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   std::ispanstream file(std::span(reinterpret_cast<const char*>(bytes), size));
-  const auto head = forebay::scheduling::read_state_file_head(file, size, {});
+  const auto head = forebay::scheduling::read_state_file_head(file, size, std::vector<forebay::Digest>(1));
   if (head) static_cast<void>(forebay::scheduling::read_state_of_file(file, *head));
   return 0;
 }

@@ -20,7 +20,7 @@ std::string file_of(const SavedState& state, const Digest& key = {}) {
 
 Result<SavedState> read(const std::string& file, const Digest& key = {}) {
   std::istringstream stream(file);
-  TRY_ASSIGN(auto head, read_state_file_head(stream, file.size(), key));
+  TRY_ASSIGN(auto head, read_state_file_head(stream, file.size(), std::span(&key, 1)));
   TRY_ASSIGN(auto bytes, read_state_of_file(stream, head));
   return SavedState{std::move(head.tokens), std::move(bytes)};
 }

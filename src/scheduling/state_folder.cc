@@ -121,10 +121,10 @@ bool StateFolder::take_file(State& state, const fs::path& path) {
   std::error_code error;
   const std::uintmax_t bytes = fs::file_size(path, error);
   if (!file || error || bytes > options_.bytes_max) return false;
-  const auto head = read_state_file_head(file, bytes, options_.key);
+  const auto head = read_state_file_head(file, bytes, options_.keys);
   if (!head) return false;
   while (state.texts.bytes() + bytes > options_.bytes_max || state.entries.size() >= kFilesMax) forget(state, state.texts.evict());
-  state.entries.emplace(state.texts.add(head->tokens, bytes), Entry{*number_in(path.filename().string()), nullptr});
+  state.entries.emplace(state.texts.add({head->tokens, head->adapter}, bytes), Entry{*number_in(path.filename().string()), nullptr});
   return true;
 }
 
@@ -142,14 +142,16 @@ void StateFolder::put(SavedStatePointer saved) {
 
 bool StateFolder::accept(State& state, const SavedStatePointer& saved, Holder& holder) {
   const std::size_t bytes = state_file_bytes(*saved);
-  if (state.closed || saved->tokens.size() < options_.tokens_min || saved->bytes.empty() || bytes > options_.bytes_max) return false;
-  if (const auto known = state.texts.longest(saved->tokens, 1, !options_.covers_prefixes);
+  if (state.closed || saved->tokens.size() < options_.tokens_min || saved->adapter >= options_.keys.size() || saved->bytes.empty() ||
+      bytes > options_.bytes_max)
+    return false;
+  if (const auto known = state.texts.longest(saved->text(), 1, !options_.covers_prefixes);
       known.tokens + options_.tokens_min > saved->tokens.size()) {
     state.texts.renew(known.holder);
     return false;
   }
   if (state.unwritten_bytes > 0 && state.unwritten_bytes + bytes > kUnwrittenBytesMax) return false;
-  for (const Holder covered : state.texts.covered_by(saved->tokens, options_.covers_prefixes)) {
+  for (const Holder covered : state.texts.covered_by(saved->text(), options_.covers_prefixes)) {
     state.texts.remove(covered);
     forget(state, covered);
   }
@@ -157,7 +159,7 @@ bool StateFolder::accept(State& state, const SavedStatePointer& saved, Holder& h
     forget(state, state.texts.evict());
     ++state.evictions;
   }
-  holder = state.texts.add(saved->tokens, bytes);
+  holder = state.texts.add(saved->text(), bytes);
   state.entries.emplace(holder, Entry{state.next_number++, saved});
   state.unwritten_bytes += bytes;
   return true;
@@ -199,7 +201,7 @@ void StateFolder::write(Holder holder) {
     saved = entry->second.unwritten;
     number = entry->second.number;
   }
-  const auto written = write_file_atomically(path_of(number), {state_file_head(options_.key, *saved), saved->bytes});
+  const auto written = write_file_atomically(path_of(number), {state_file_head(options_.keys.at(saved->adapter), *saved), saved->bytes});
   auto state = state_.lock();
   if (!written && !std::exchange(state->complaining, true))
     log::warning("a state cannot be saved", {{"error", written.error().to_log_string()}});
@@ -250,12 +252,11 @@ void StateFolder::close() {
 
 // --- reading ----------------------------------------------------------------------------------------------------------
 
-std::size_t StateFolder::longest(std::span<const Token> text, bool whole) const {
+std::size_t StateFolder::longest(KeyedText text, bool whole) const {
   return state_.read([&](const State& state) { return state.texts.longest(text, 1, whole).tokens; });
 }
 
-std::shared_ptr<StateFetch> StateFolder::fetch(std::span<const Token> text, std::size_t tokens_min, bool whole,
-                                               std::function<void()> then) {
+std::shared_ptr<StateFetch> StateFolder::fetch(KeyedText text, std::size_t tokens_min, bool whole, std::function<void()> then) {
   auto fetch = std::make_shared<StateFetch>();
   PrefixTree::Match match;
   std::uint64_t number = 0;
@@ -313,9 +314,9 @@ Result<SavedState> StateFolder::read_file(const fs::path& path) const {
   std::error_code error;
   const std::uintmax_t bytes = fs::file_size(path, error);
   if (!file || error || bytes > options_.bytes_max) return fail(kStateFileRefused, fmt::format("'{}' cannot be read", path.string()));
-  TRY_ASSIGN(auto head, read_state_file_head(file, bytes, options_.key), path.string());
+  TRY_ASSIGN(auto head, read_state_file_head(file, bytes, options_.keys), path.string());
   TRY_ASSIGN(auto state, read_state_of_file(file, head), path.string());
-  return SavedState{std::move(head.tokens), std::move(state)};
+  return SavedState{std::move(head.tokens), std::move(state), head.adapter};
 }
 
 TierStats StateFolder::stats() const {

@@ -12,7 +12,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "base/digest.h"
@@ -28,7 +27,8 @@ namespace forebay::scheduling {
 struct StateFolderOptions {
   std::filesystem::path path;
   std::uint64_t bytes_max = 0;
-  Digest key{};                 // of everything that a state depends on
+  // Of everything that a state depends on, by adapter.
+  std::vector<Digest> keys{Digest{}};
   bool covers_prefixes = true;  // a state serves every beginning of its text
   std::size_t tokens_min = 32;  // as SavedStatesOptions
 };
@@ -59,10 +59,10 @@ class StateFolder {
 
   void put(SavedStatePointer saved);
   // The longest beginning of `text` that a state serves; `whole`: only states whose whole text that is.
-  std::size_t longest(std::span<const Token> text, bool whole) const;
+  std::size_t longest(KeyedText text, bool whole) const;
   // Fetches that state if it has at least `tokens_min` tokens in common, else null. `then` is called when a read has ended, on the reading
   // thread; never for one that was done at once.
-  std::shared_ptr<StateFetch> fetch(std::span<const Token> text, std::size_t tokens_min, bool whole, std::function<void()> then);
+  std::shared_ptr<StateFetch> fetch(KeyedText text, std::size_t tokens_min, bool whole, std::function<void()> then);
   // Forgets everything and removes the files. A read in progress may still end well.
   void clear();
   // Until everything that was put is written.

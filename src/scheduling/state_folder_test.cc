@@ -207,7 +207,7 @@ TEST_F(StateFolderTest, FilesOfAnotherModelCutOnesAndUnfinishedOnesAreRemovedAtT
   EXPECT_EQ(folder->stats().entries, 1U);
   EXPECT_EQ(folder->stats().refused, 2U);
   EXPECT_EQ(files().size(), 2U) << "the good one, and what is not ours";
-  options.key[0] = std::byte{1};
+  options.keys[0][0] = std::byte{1};
   open();
   EXPECT_EQ(folder->stats().entries, 0U);
   EXPECT_EQ(files().size(), 1U);

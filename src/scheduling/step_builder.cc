@@ -1,6 +1,7 @@
 #include "scheduling/step_builder.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 
 #include "scheduling/step_watch.h"
@@ -30,18 +31,32 @@ void in_turns(std::span<const std::unique_ptr<Sequence>> running, std::uint64_t 
 constexpr std::size_t kAbortableTokens = 64;
 }  // namespace
 
-void StepBuilder::build(std::span<const std::unique_ptr<Sequence>> running, const StepPace& pace) {
+void StepBuilder::build(std::span<const std::unique_ptr<Sequence>> running, const StepPace& pace, std::size_t prompt_tokens_max) {
   slices_.clear();
   members_.clear();
   tokens_ = decodes_ = 0;
   const auto suspect = std::ranges::find_if(running, [](const auto& sequence) { return sequence->suspect && !sequence->waiting; });
+  adapter_ = suspect != running.end() ? (*suspect)->adapter() : next_adapter(running);
   if (suspect != running.end()) {
     add(**suspect, std::min((*suspect)->pending(), limits_.step_tokens_max));
     return;
   }
   add_decodes(running);
   decodes_ = tokens_;
-  add_prompts(running, std::min(limits_.step_tokens_max - tokens_, pace.prompt_tokens(decodes_)));
+  add_prompts(running, std::min({limits_.step_tokens_max - tokens_, pace.prompt_tokens(decodes_), prompt_tokens_max}));
+}
+
+// The next one after the last step's, once around.
+AdapterIndex StepBuilder::next_adapter(std::span<const std::unique_ptr<Sequence>> running) const {
+  std::optional<AdapterIndex> next;
+  std::optional<AdapterIndex> lowest;
+  for (const auto& sequence : running) {
+    if (sequence->waiting) continue;
+    const AdapterIndex adapter = sequence->adapter();
+    if (adapter > adapter_ && (!next || adapter < *next)) next = adapter;
+    if (!lowest || adapter < *lowest) lowest = adapter;
+  }
+  return next.value_or(lowest.value_or(0));
 }
 
 void StepBuilder::add(Sequence& sequence, std::size_t tokens) {
@@ -56,7 +71,7 @@ void StepBuilder::add(Sequence& sequence, std::size_t tokens) {
 
 void StepBuilder::add_decodes(std::span<const std::unique_ptr<Sequence>> running) {
   in_turns(
-      running, decode_served_, [](const Sequence& sequence) { return sequence.is_decoding(); },
+      running, decode_served_, [this](const Sequence& sequence) { return sequence.is_decoding() && sequence.adapter() == adapter_; },
       [&](Sequence& sequence) {
         if (tokens_ >= limits_.step_tokens_max) return false;
         add(sequence, 1);
@@ -68,7 +83,7 @@ void StepBuilder::add_decodes(std::span<const std::unique_ptr<Sequence>> running
 void StepBuilder::add_prompts(std::span<const std::unique_ptr<Sequence>> running, std::size_t budget) {
   readers_.clear();
   for (const auto& sequence : running) {
-    if (!sequence->is_decoding() && !sequence->waiting) readers_.push_back(sequence.get());
+    if (!sequence->is_decoding() && !sequence->waiting && sequence->adapter() == adapter_) readers_.push_back(sequence.get());
   }
   const bool shortest_first = turns_ % 2 == 1;
   const auto turn = [&](const Sequence* sequence) {

@@ -26,13 +26,16 @@ class StepBuilder {
   explicit StepBuilder(StepLimits limits) : limits_(limits) {}
 
   // Replaces the step. Slices view the sequences' tokens, which must not change before the step is over.
-  // Prompts get at most what `pace` leaves them. Clients take turns; of one client the prompt that came first and the one with the
-  // least left are served alternately, so that prompts are read one after the other and a short one does not wait for a long one. While one
-  // of the sequences is suspect, the step is that one alone. Waiting sequences have no part in it.
-  void build(std::span<const std::unique_ptr<Sequence>> running, const StepPace& pace);
+  // Prompts get at most what `pace` leaves them, and `prompt_tokens_max`. Clients take turns; of one client the prompt that came first and
+  // the one with the least left are served alternately, so that prompts are read one after the other and a short one does not wait for a
+  // long one. While one of the sequences is suspect, the step is that one alone. Waiting sequences have no part in it. A step has sequences
+  // of one adapter only; those of the next one have the next step.
+  void build(std::span<const std::unique_ptr<Sequence>> running, const StepPace& pace, std::size_t prompt_tokens_max = SIZE_MAX);
   std::span<const engines::StepSlice> slices() const { return slices_; }
   // members()[i] is whom slices()[i] is for.
   std::span<Sequence* const> members() const { return members_; }
+  // All of them have it.
+  AdapterIndex adapter() const { return adapter_; }
   std::size_t tokens() const { return tokens_; }
   std::size_t decodes() const { return decodes_; }
   std::size_t prompt_tokens() const { return tokens_ - decodes_; }
@@ -44,6 +47,7 @@ class StepBuilder {
   void add_decodes(std::span<const std::unique_ptr<Sequence>> running);
   void add_prompts(std::span<const std::unique_ptr<Sequence>> running, std::size_t budget);
   std::size_t chunk_of(const Sequence& sequence) const;
+  AdapterIndex next_adapter(std::span<const std::unique_ptr<Sequence>> running) const;
 
   const StepLimits limits_;
   std::vector<engines::StepSlice> slices_;
@@ -53,6 +57,7 @@ class StepBuilder {
   std::uint64_t turns_ = 0;
   std::map<std::string, std::uint64_t, std::less<>> client_turns_;  // when each client's prompts were last served
   std::vector<Sequence*> readers_;
+  AdapterIndex adapter_ = 0;
   std::uint64_t decode_served_ = 0;  // serial of the last one, so that those after it come next
 };
 

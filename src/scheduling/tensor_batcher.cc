@@ -95,9 +95,8 @@ std::vector<TensorBatcher::Taken> TensorBatcher::take_batch(Queue& queue, Instan
 
   const TensorWork* first = nullptr;
   std::size_t rows = 0;
-  const auto matches = [&](const TensorWork& work) {
-    return first == nullptr || (can_join(*first, work) && rows + work.rows <= options_.batch_rows_max);
-  };
+  const std::size_t rows_max = rows_allowed();
+  const auto matches = [&](const TensorWork& work) { return first == nullptr || (can_join(*first, work) && rows + work.rows <= rows_max); };
   const std::size_t dead_count = batch.size();
   batch.reserve(dead_count + queue.size());  // so that `first` stays where it is
   while (auto taken = queue.take_first(now, matches, kLookedAtMax)) {
@@ -106,9 +105,17 @@ std::vector<TensorBatcher::Taken> TensorBatcher::take_batch(Queue& queue, Instan
     if (added.error) continue;
     if (first == nullptr) first = &added.work;
     rows += added.work.rows;
-    if (added.work.rows == 0 || !joins_ || rows >= options_.batch_rows_max) break;
+    if (added.work.rows == 0 || !joins_ || rows >= rows_max) break;
   }
   return batch;
+}
+
+// While memory is short batches are smaller: what a run needs grows with its rows. One request may always run.
+std::size_t TensorBatcher::rows_allowed() const {
+  const PressureGauge* gauge = surroundings_.context.pressure;
+  const PressureLevel level = gauge == nullptr ? PressureLevel::kNormal : gauge->level();
+  if (level == PressureLevel::kNormal) return options_.batch_rows_max;
+  return level == PressureLevel::kElevated ? std::max<std::size_t>(1, options_.batch_rows_max / 4) : 1;
 }
 
 bool TensorBatcher::should_wait(const Queue& queue, Instant now) {
@@ -121,7 +128,7 @@ bool TensorBatcher::should_wait(const Queue& queue, Instant now) {
     rows += work.rows;
     someone_alone |= work.rows == 0;
   });
-  if (rows >= options_.batch_rows_max || someone_alone) return false;
+  if (rows >= rows_allowed() || someone_alone) return false;
   look_again_ = until;
   return true;
 }

@@ -63,6 +63,7 @@ class TensorBatcher {
 
   std::vector<Taken> take_batch(Queue& queue, Instant now);
   bool should_wait(const Queue& queue, Instant now);
+  std::size_t rows_allowed() const;
   void run(std::vector<Taken>& batch);
   void run_alone(Taken& taken);
   // False when it has to be tried one by one.

@@ -23,7 +23,7 @@ class BatcherFixture {
   explicit BatcherFixture(TensorOptions options = {}, engines::FakeOptions fake = {}) : engine(std::move(fake)), queue({}) {
     model = *engine.load("fake", engines::fake_description(formats::Task::kTensors), {});
     batcher = std::make_unique<TensorBatcher>(*model->open_tensor_session(), options,
-                                              TensorSurroundings{{&clock, &metrics_, nullptr}, &queue, &ledger});
+                                              TensorSurroundings{{&clock, &metrics_, nullptr, &pressure}, &queue, &ledger});
   }
   using Answers = std::vector<std::optional<Result<TensorAnswer>>>;
   // The answer comes to answers[index].
@@ -53,6 +53,7 @@ class BatcherFixture {
 
  public:
   VirtualClock clock;
+  PressureGauge pressure;
   engines::FakeEngine engine;
   std::shared_ptr<engines::LoadedModel> model;
   TensorQueue queue;
@@ -267,6 +268,25 @@ TEST(Property22, AFailingTensorRequestFailsAlone) {
     fixture.run();
     for (std::size_t i = 0; i < requests; ++i) RC_ASSERT(fixture.answers[i]->has_value() == (i != poisoned));
   }));
+}
+
+TEST(TensorBatcher, BatchesAreSmallerWhileMemoryIsShortAndAsLargeAsBeforeAfterwards) {
+  BatcherFixture fixture({.batch_rows_max = 16});
+  const auto runs_of_twelve = [&](PressureLevel level) {
+    fixture.pressure.set(level);
+    const std::size_t before = fixture.runs().size();
+    for (int i = 0; i < 12; ++i) fixture.submit(rows_from(static_cast<float>(i), 1));
+    fixture.run();
+    return fixture.runs().size() - before;
+  };
+  EXPECT_EQ(runs_of_twelve(PressureLevel::kNormal), 1U);
+  EXPECT_EQ(runs_of_twelve(PressureLevel::kElevated), 3U);
+  EXPECT_EQ(runs_of_twelve(PressureLevel::kCritical), 12U);
+  EXPECT_EQ(runs_of_twelve(PressureLevel::kNormal), 1U);
+  fixture.pressure.set(PressureLevel::kCritical);
+  fixture.submit(rows_from(1, 9));
+  fixture.run();
+  EXPECT_EQ(fixture.runs().back(), 9U) << "one request always runs";
 }
 
 }  // namespace

@@ -4,11 +4,11 @@
 
 namespace forebay::scheduling {
 
-WeighedTexts::Holder WeighedTexts::add(std::span<const Token> tokens, std::size_t bytes) {
-  const std::size_t known = longest(tokens, 1, false).tokens;
-  const double own = static_cast<double>(tokens.size() - std::min(known, tokens.size() - 1));
+WeighedTexts::Holder WeighedTexts::add(KeyedText text, std::size_t bytes) {
+  const std::size_t known = longest(text, 1, false).tokens;
+  const double own = static_cast<double>(text.size() - std::min(known, text.size() - 1));
   const Holder holder = next_++;
-  tree_.set(holder, tokens);
+  tree_.set(holder, text);
   entries_.emplace(holder, Entry{bytes, own / static_cast<double>(bytes), {}});
   bytes_ += bytes;
   renew(holder);
@@ -41,7 +41,7 @@ void WeighedTexts::clear() {
   while (!entries_.empty()) remove(entries_.begin()->first);
 }
 
-PrefixTree::Match WeighedTexts::longest(std::span<const Token> text, std::size_t tokens_min, bool whole) const {
+PrefixTree::Match WeighedTexts::longest(KeyedText text, std::size_t tokens_min, bool whole) const {
   PrefixTree::Match best;
   tree_.search(text, std::max<std::size_t>(1, tokens_min), [&](const PrefixTree::Match& match) {
     if (whole && tree_.length(match.holder) != match.tokens) return false;
@@ -51,7 +51,7 @@ PrefixTree::Match WeighedTexts::longest(std::span<const Token> text, std::size_t
   return best;
 }
 
-std::vector<WeighedTexts::Holder> WeighedTexts::covered_by(std::span<const Token> text, bool with_beginnings) const {
+std::vector<WeighedTexts::Holder> WeighedTexts::covered_by(KeyedText text, bool with_beginnings) const {
   std::vector<Holder> covered;
   tree_.search(text, with_beginnings ? 1 : std::max<std::size_t>(1, text.size()), [&](const PrefixTree::Match& match) {
     if (tree_.length(match.holder) == match.tokens) covered.push_back(match.holder);

@@ -21,7 +21,7 @@ class WeighedTexts {
   using Holder = PrefixTree::Holder;
 
   // As the one used last.
-  Holder add(std::span<const Token> tokens, std::size_t bytes);
+  Holder add(KeyedText text, std::size_t bytes);
   void remove(Holder holder);
   // It is used now.
   void renew(Holder holder);
@@ -30,9 +30,9 @@ class WeighedTexts {
   void clear();
 
   // The one with the longest beginning of `text` in common, at least `tokens_min` of it; `whole`: only one whose whole text that is.
-  PrefixTree::Match longest(std::span<const Token> text, std::size_t tokens_min, bool whole) const;
+  PrefixTree::Match longest(KeyedText text, std::size_t tokens_min, bool whole) const;
   // Those that this text makes superfluous: the same text, and where a state serves every beginning of its text, its beginnings.
-  std::vector<Holder> covered_by(std::span<const Token> text, bool with_beginnings) const;
+  std::vector<Holder> covered_by(KeyedText text, bool with_beginnings) const;
 
   std::size_t bytes() const { return bytes_; }
   std::size_t size() const { return entries_.size(); }

@@ -58,6 +58,13 @@ inline std::vector<Token> undisturbed(std::vector<Token> history, std::size_t to
   return written;
 }
 
+// Two of them. The fake writes with an adapter as if the text began with another token.
+inline std::vector<AdapterSource> fake_adapters() { return {{"polite", "polite.gguf", 0.5F}, {"rude", "rude.gguf", 1}}; }
+inline std::vector<Token> undisturbed_with(float scale, std::vector<Token> history, std::size_t tokens) {
+  history.insert(history.begin(), static_cast<Token>(scale * 16));
+  return undisturbed(std::move(history), tokens);
+}
+
 class LoopFixture {
  public:
   explicit LoopFixture(GenerationOptions options = {}, engines::FakeOptions fake = {}, AdmissionOptions admission = {},
@@ -69,15 +76,16 @@ class LoopFixture {
         saved({.bytes_max = options_.cache.ram_bytes_max}, &budget, &pressure),
         queue(admission) {
     if (set) set(engine.control().switches);
-    GenerationSurroundings surroundings{{&clock, &metrics_, &budget},
-                                        model->tokenizer(),
-                                        &end_tokens_,
-                                        &queue,
-                                        &watch,
-                                        &counters,
-                                        {.ram = &saved},
-                                        std::move(may_take),
-                                        {}};
+    GenerationSurroundings surroundings{
+        {.clock = &clock, .metrics = &metrics_, .budget = &budget, .pressure = &pressure, .adapters = fake_adapters()},
+        model->tokenizer(),
+        &end_tokens_,
+        &queue,
+        &watch,
+        &counters,
+        {.ram = &saved},
+        std::move(may_take),
+        {}};
     loop = std::make_unique<GenerationLoop>(open(), options_, surroundings);
   }
 
@@ -88,6 +96,10 @@ class LoopFixture {
     const std::uint64_t serial = ++serials_;
     auto sampler = *model->make_sampler(request.sampling);
     GenerationWork work{std::move(request), std::move(sampler), channel, clock.now(), serial, {}};
+    const auto adapters = fake_adapters();
+    for (AdapterIndex i = 0; i < adapters.size(); ++i) {
+      if (adapters[i].name == work.request.adapter) work.adapter = i + 1;
+    }
     work.on_cancel = ticket.cancel.on_cancel([this, serial](CancelReason) {
       queue.note_cancelled();
       watch.note_cancelled(serial);

@@ -25,7 +25,8 @@ class RunnerFixture : public testing::Test {
  protected:
   template <class Runner, class Options>
   std::unique_ptr<Runner> open(formats::Task task, const Options& options) {
-    auto runner = Runner::open(load_fake(engine_, task), options, {.clock = &clock_, .budget = &budget_, .model = "fake"});
+    auto runner =
+        Runner::open(load_fake(engine_, task), options, {.clock = &clock_, .budget = &budget_, .model = "fake", .adapters = adapters_});
     EXPECT_TRUE(runner.has_value());
     return *std::move(runner);
   }
@@ -80,6 +81,7 @@ class RunnerFixture : public testing::Test {
   }
 
   std::filesystem::path folder_;
+  std::vector<AdapterSource> adapters_;
   SystemClock clock_;
   ByteBudget budget_{1 << 24};
   engines::FakeEngine engine_;
