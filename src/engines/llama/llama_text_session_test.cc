@@ -121,7 +121,7 @@ TEST(LlamaTextSession, AStepThatBreaksAPromiseIsABadStepAndChangesNothing) {
   }
   EXPECT_EQ(session->cells_used(), 0U);
   EXPECT_EQ(feed(*session, 0, tokens).value(), StepOutcome::kDone);
-  EXPECT_EQ(session->embed({}, CancelToken()).error().code(), kWrongKindOfModel);
+  EXPECT_EQ(session->embed(std::vector<std::vector<Token>>(), CancelToken()).error().code(), kWrongKindOfModel);
 }
 
 TEST(LlamaTextSession, WithoutCellsNothingIsComputedAndOthersGoOn) {
