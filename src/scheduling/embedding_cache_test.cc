@@ -67,7 +67,7 @@ TEST_F(EmbeddingCache, ATextThatWasEmbeddedIsNotComputedAgain) {
   inner_->answer(0);
   auto second = ask({"three", "seventh", "one"});
   ASSERT_EQ(inner_->held.size(), 2U);
-  EXPECT_EQ(inner_->held[1].first.texts, (std::vector{fake_tokens("seventh")}));
+  EXPECT_EQ(inner_->held[1].first.texts, (std::vector<std::vector<Token>>{fake_tokens("seventh")}));
   inner_->answer(1);
   ASSERT_TRUE(second->has_value());
   EXPECT_EQ((**second)->vectors, (std::vector<std::vector<float>>{{5, 1}, {7, 2}, {3, 1}}));

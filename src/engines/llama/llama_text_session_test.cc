@@ -25,7 +25,7 @@ LoadedModel& chat_model() {
   return *kLoaded;
 }
 LoadedModel& embedding_model() {
-  static const auto kLoaded = load_model(kModels / "embed.gguf").value();
+  static const auto kLoaded = load_model(kModels / "embed.gguf", {.threads = 2, .translate_encoders = false}).value();
   return *kLoaded;
 }
 

@@ -91,6 +91,16 @@ Result<> take_vectors(const Ort::Value& output, const EmbeddingTexts& texts, con
   return {};
 }
 
+// Every thread gets a run, unless the texts are so few that half of them would be slower than all on all threads.
+EncoderRunLimits limits_for(std::span<const std::vector<Token>> texts, std::size_t threads) {
+  constexpr std::size_t kRunTokensMin = 96;
+  std::size_t tokens = 0;
+  for (const auto& text : texts) tokens += text.size();
+  EncoderRunLimits limits;
+  limits.tokens_max = std::clamp(tokens / threads + 1, kRunTokensMin, limits.tokens_max);
+  return limits;
+}
+
 }  // namespace
 
 std::vector<EncoderRun> encoder_runs(std::span<const std::vector<Token>> texts, const EncoderRunLimits& limits) {
@@ -116,8 +126,8 @@ std::vector<EncoderRun> encoder_runs(std::span<const std::vector<Token>> texts, 
   return runs;
 }
 
-EncoderSession::EncoderSession(std::shared_ptr<EncoderGraph> graph, const TextSessionInfo& info)
-    : graph_(std::move(graph)), info_(info), lanes_(graph_->threads) {}
+EncoderSession::EncoderSession(std::shared_ptr<EncoderGraph> graph, const TextSessionInfo& info, Pooling pooling)
+    : graph_(std::move(graph)), info_(info), pooling_(pooling == Pooling::kFromFile ? graph_->pooling : pooling), lanes_(graph_->threads) {}
 
 Result<> EncoderSession::check(const EmbeddingTexts& texts) const {
   for (std::size_t i = 0; i < texts.tokens.size(); ++i) {
@@ -151,7 +161,7 @@ Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& te
       OrtRunOptions* raw = options;
       const auto subscription = abort.on_cancel([raw](CancelReason) { Ort::Status{Ort::GetApi().RunOptionsSetTerminate(raw)}; });
       const auto outputs = session.Run(options, names.data(), values.data(), values.size(), &output, 1);
-      return take_vectors(outputs.front(), texts, run, graph_->pooling, vectors);
+      return take_vectors(outputs.front(), texts, run, pooling_, vectors);
     };
     return graph_->wide_integers ? call(RunInputs<std::int64_t>(texts, run, graph_->padding))
                                  : call(RunInputs<std::int32_t>(texts, run, graph_->padding));
@@ -166,7 +176,7 @@ Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& te
 Result<std::vector<std::vector<float>>> EncoderSession::embed(const EmbeddingTexts& texts, const CancelToken& abort) {
   TRY(check(texts));
   std::vector<std::vector<float>> vectors(texts.tokens.size());
-  const auto runs = encoder_runs(texts.tokens, {});
+  const auto runs = encoder_runs(texts.tokens, limits_for(texts.tokens, graph_->threads));
   if (runs.size() == 1 && graph_->all_threads) {
     TRY(compute(graph_->all_threads, texts, runs.front(), abort, vectors));
     return vectors;

@@ -38,7 +38,8 @@ std::vector<EncoderRun> encoder_runs(std::span<const std::vector<Token>> texts, 
 
 class EncoderSession final : public TextSession {
  public:
-  EncoderSession(std::shared_ptr<EncoderGraph> graph, const TextSessionInfo& info);
+  // `pooling` kFromFile: the graph's.
+  EncoderSession(std::shared_ptr<EncoderGraph> graph, const TextSessionInfo& info, Pooling pooling = Pooling::kFromFile);
 
   const TextSessionInfo& info() const override { return info_; }
   Result<std::vector<std::vector<float>>> embed(const EmbeddingTexts& texts, const CancelToken& abort) override;
@@ -61,6 +62,7 @@ class EncoderSession final : public TextSession {
 
   const std::shared_ptr<EncoderGraph> graph_;
   const TextSessionInfo info_;
+  const Pooling pooling_;
   RunLanes lanes_;
 };
 

@@ -47,7 +47,10 @@ class TranslatedEncoder final : public LoadedModel {
   }
   Result<std::unique_ptr<TextSession>> open_text_session(const TextSessionOptions& options) override {
     if (!options.embeddings) return fail(kWrongKindOfModel, "an encoder embeds whole texts; it does not generate");
-    return std::make_unique<EncoderSession>(graph_, encoder_session_info(description_, options, *vocabulary_->tokenizer()));
+    if (options.pooling == Pooling::kNone || options.pooling == Pooling::kRank)
+      return fail(kNoPooling, "an encoder of vectors gives one a text by mean, cls or last");
+    auto info = encoder_session_info(description_, options, *vocabulary_->tokenizer());
+    return std::make_unique<EncoderSession>(graph_, info, options.pooling);
   }
   Result<std::unique_ptr<Sampler>> make_sampler(const SamplingOptions&) const override {
     return fail(kWrongKindOfModel, "an encoder embeds whole texts; there are no tokens to choose from");
