@@ -1,7 +1,7 @@
 """Forebay beside its peers: same files, same machine, same run. Prints a table of medians and ratios.
 
     ./dev bench                      everything, three rounds
-    ./dev bench --only tensors       one group: generation, many, cache, overload, tensors
+    ./dev bench --only tensors       one group: generation, many, cache, overload, tensors, embeddings
     ./dev bench --rounds 1 --json report.json
 
 Every workload runs on every server in turn, round after round, so that what the machine does meanwhile hits all of them.
@@ -110,6 +110,31 @@ def tensors_group(rounds):
     return run_rounds(makers, [small_model], rounds)
 
 
+def embeddings_group(rounds):
+    """A 22 M BERT, 32 clients, one text a request, without the cache of vectors."""
+    folder = ROOT / "build" / "bench-encoder"
+    if not (folder / "onnx" / "model.onnx").exists():
+        subprocess.run([sys.executable, ROOT / "bench" / "make_encoder.py", folder], check=True)
+    model = folder / "onnx" / "model.onnx"
+    uncached = ["--set", "models.embedding.cache_bytes_max=0"]
+    makers = {
+        "forebay": lambda: servers.forebay(folder / "encoder.gguf", *uncached),
+        "forebay, ONNX": lambda: servers.forebay(model, *uncached),
+        "forebay, int8": lambda: servers.forebay(folder / "encoder.gguf", *uncached, "--set", "models.embedding.int8=true"),
+        "forebay, libllama": lambda: servers.forebay(folder / "encoder.gguf", *uncached, "--set", "models.embedding.translate=false"),
+        "llama-server": lambda: servers.llama_server(folder / "encoder.gguf", "--embedding", "-np", "8", "-c", "4096", "-ub", "4096", "-b", "4096", name="llama-server-embedding"),
+        "fastapi": lambda: servers.encoder_service(folder / "onnx"),
+    }
+    lengths = ((8, 256), (12, 12))
+    results = run_rounds(makers, [workloads.embeddings(*length, seconds=8, seed=100) for length in lengths], rounds)
+    bare = {}
+    for shortest, longest in lengths:
+        command = [sys.executable, ROOT / "bench" / "bare_encoder.py", folder / "onnx", str(shortest), str(longest)]
+        rates = [float(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(rounds)]
+        bare[f"texts of {shortest} to {longest} tokens, texts/s"] = statistics.median(rates)
+    return {**results, "bare ONNX Runtime": bare}
+
+
 def run_rounds(makers, items, rounds, memory=True):
     samples = {name: {} for name in makers}
     for _ in range(rounds):
@@ -154,7 +179,7 @@ def print_table(title, results):
         print(f"| {measure} | " + " | ".join(cells) + " |")
 
 
-GROUPS = ["generation", "many", "cache", "overload", "tensors"]
+GROUPS = ["generation", "many", "cache", "overload", "tensors", "embeddings"]
 
 
 def main():
@@ -178,6 +203,9 @@ def main():
     if "tensors" in groups:
         report["tensors"] = tensors_group(arguments.rounds)
         print_table("Tensors, digits.onnx", report["tensors"])
+    if "embeddings" in groups:
+        report["embeddings"] = embeddings_group(arguments.rounds)
+        print_table("Embeddings, BERT of 22 M parameters, 32 clients, one text a request", report["embeddings"])
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
 

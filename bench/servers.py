@@ -71,6 +71,11 @@ def fastapi(model):
     return Server("fastapi", [sys.executable, ROOT / "bench" / "fastapi_service.py", model, port], port, "/healthz")
 
 
+def encoder_service(folder):
+    port = free_port()
+    return Server("fastapi", [sys.executable, ROOT / "bench" / "encoder_service.py", folder, port], port, "/healthz")
+
+
 def bare(model):
     port = free_port()
     return Server("bare", [BUILD / "bare_tensor_server", model, port], port, "/healthz")

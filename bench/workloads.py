@@ -1,11 +1,13 @@
 """Workloads that run against one server at a time: each returns measures by name."""
 
+import itertools
 import json
 import random
 import subprocess
 import tempfile
 import time
 
+import make_encoder
 import servers
 
 LOAD = servers.BUILD / "forebay_load"
@@ -75,6 +77,22 @@ def streams(count, prompt_tokens=16, new_tokens=96):
         return {f"{count} streams, tokens/s": all_answered(report, count)["generated_tokens_per_second"]}
 
     return workload
+
+
+def embeddings(shortest, longest, seconds, seed):
+    """One text a request, no text twice, 32 clients."""
+
+    def workload(server):
+        bodies = [{"input": text} for text in make_encoder.texts(6000, shortest, longest, seed + next(SEEDS))]
+        report = load(server, "/v1/embeddings", bodies, concurrency=32, seconds=seconds)
+        if set(report["by_status"]) != {"200"}:
+            raise RuntimeError(f"not every request was answered: {report}")
+        return {f"texts of {shortest} to {longest} tokens, texts/s": report["requests_per_second"]}
+
+    return workload
+
+
+SEEDS = itertools.count()
 
 
 def prefix_streams(count, shared):

@@ -22,6 +22,7 @@ set(OWNS_sandbox seccomp)
 set(OWNS_telemetry prometheus/ opentelemetry/)
 set(OWNS_tensors jpeglib png.h webp/)
 set(OWNS_formats onnx/ google/protobuf zlib hdf5)
+set(OWNS_text pcre2 utf8proc)
 set(OWNS_storage soci/ sodium libs3)
 set(OWNS_engines onnxruntime llama ggml torch/)
 set(OWNS_accounts sodium jwt hiredis/)
@@ -31,5 +32,5 @@ set(OWNS_cli CLI/ yaml-cpp/ toml++/ readline/)
 # Anyone may include these, in .cc files only.
 set(EVERYWHERE_IN_SOURCES glaze/ spdlog/ fmt/)
 
-set(FOREIGN seccomp prometheus/ opentelemetry/ jpeglib png.h webp/ onnx/ google/protobuf zlib hdf5 soci/ sodium libs3
+set(FOREIGN seccomp prometheus/ opentelemetry/ jpeglib png.h webp/ pcre2 utf8proc onnx/ google/protobuf zlib hdf5 soci/ sodium libs3
   onnxruntime llama ggml torch/ jwt hiredis/ drogon/ trantor/ json/ grpc CLI/ yaml-cpp/ toml++/ readline/)

@@ -12,6 +12,8 @@ find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
 pkg_check_modules(ONNXRUNTIME REQUIRED IMPORTED_TARGET libonnxruntime)
 pkg_check_modules(LLAMA REQUIRED IMPORTED_TARGET llama)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 
 # Drogon's own package file asks for the PostgreSQL headers that it was built with and we do not need.
 find_library(DROGON drogon REQUIRED)

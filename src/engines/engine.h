@@ -40,8 +40,10 @@ struct MemoryNeed {
 };
 
 struct LoadOptions {
-  std::string backend = "auto";  // a name from devices(), or a comma-separated chain tried in order
-  std::size_t threads = 0;       // of one session; 0: every usable core
+  std::string backend = "auto";    // a name from devices(), or a comma-separated chain tried in order
+  std::size_t threads = 0;         // of one session; 0: every usable core
+  bool translate_encoders = true;  // GGUF encoders run in ONNX Runtime where they can
+  bool encoder_int8 = false;       // and with int8 weights: cosine at least 0.99 to float32
   // Called with 0..1 while loading, on the loading thread; false stops the load with kCancelledByCaller.
   std::function<bool(float)> progress;
 };

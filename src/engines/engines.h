@@ -12,6 +12,7 @@ namespace forebay::engines {
 
 std::unique_ptr<Engine> make_onnx_engine();
 std::unique_ptr<Engine> make_llama_engine();
+std::unique_ptr<Engine> make_translating_engine();  // GGUF encoders in ONNX Runtime
 std::vector<std::unique_ptr<Engine>> make_engines();
 
 // The first that runs it; kNoEngine names the format.

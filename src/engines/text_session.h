@@ -61,6 +61,18 @@ enum class StepOutcome : std::uint8_t {
   kAborted,  // cancelled inside; length() says what each sequence holds
 };
 
+// Texts to embed. The type of a token matters to models that were trained on pairs: 1 from `second_from` on, which has one number a text
+// or is empty where all are single texts.
+struct EmbeddingTexts {
+  EmbeddingTexts(std::span<const std::vector<Token>> texts,
+                 std::span<const std::uint32_t> second = {})  // NOLINT(google-explicit-constructor)
+      : tokens(texts), second_from(second) {}
+  EmbeddingTexts(std::span<std::vector<Token>> texts) : tokens(texts) {}           // NOLINT(google-explicit-constructor)
+  EmbeddingTexts(const std::vector<std::vector<Token>>& texts) : tokens(texts) {}  // NOLINT(google-explicit-constructor)
+  std::span<const std::vector<Token>> tokens;
+  std::span<const std::uint32_t> second_from;
+};
+
 class TextSession {
  public:
   virtual ~TextSession() = default;
@@ -84,7 +96,7 @@ class TextSession {
 
   // One pooled vector a text, in order, not normalised (kRank: the scores). Texts must fit step_tokens_max each; they are packed
   // into as few computations as fit. kTextTooLong names the text.
-  virtual Result<std::vector<std::vector<float>>> embed(std::span<const std::vector<Token>> texts, const CancelToken& abort) = 0;
+  virtual Result<std::vector<std::vector<float>>> embed(const EmbeddingTexts& texts, const CancelToken& abort) = 0;
 
   // Low-rank adapters, by path, with their scales; an empty list removes them. Changes every sequence: the caller groups by adapter.
   struct Adapter {

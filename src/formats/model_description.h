@@ -31,7 +31,7 @@ struct TensorSpec {
   bool has_shape = true;             // false: the file does not say, any rank is taken
 };
 
-// GGUF models of text: what is needed to serve them.
+// Models of text: what is needed to serve them.
 struct TextSpec {
   std::string tokenizer;  // "llama", "gpt2", "bert", …
   std::uint32_t vocabulary_size = 0;
@@ -47,6 +47,12 @@ struct TextSpec {
   std::uint32_t head_count = 0;
   std::uint32_t head_count_kv = 0;
   std::uint32_t feed_forward_length = 0;
+  // Of an ONNX model beside a tokenizer.json.
+  std::string tokenizer_file;  // "tokenizer.json" or "../tokenizer.json", from the model file's folder
+  std::string output;          // the output that has the vectors or scores
+  // What sentence-transformers files say to put before a text, by name: {"query": "query: "}.
+  std::map<std::string, std::string> prompts;
+  std::string default_prompt;  // a name in prompts; empty when there is none
 };
 
 struct Warning {

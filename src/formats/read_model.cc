@@ -10,6 +10,7 @@
 #include "base/errors.h"
 #include "base/mapped_file.h"
 #include "formats/display_text.h"
+#include "formats/encoder_folder.h"
 #include "formats/errors.h"
 #include "formats/gguf_reader.h"
 #include "formats/onnx_reader.h"
@@ -92,6 +93,7 @@ Result<ModelDescription> read_model(const std::filesystem::path& path, const Rea
   }
   TRY_ASSIGN(const auto file, MappedFile::open(file_path, limits.file_bytes_max));
   TRY_ASSIGN(auto description, read_bytes(file.bytes(), file_path, limits), "reading " + file_path.filename().string());
+  if (description.format == Format::kOnnx) describe_encoder(description, file_path);
   const auto extension = extension_of(file_path);
   if (!extension.empty() && extension != usual_extension(description.format)) {
     description.warnings.push_back(

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 
+#include "base/base64.h"
 #include "http/errors.h"
 #include "http/generation.h"
 #include "http/openai/answers.h"
@@ -41,7 +43,20 @@ Result<std::string> read_text(const JsonValue& field) {
 
 Error about(Error error, const std::string& field) { return error.field().empty() ? std::move(error).with_field(field) : error; }
 
+// What the model wants before every text: of this name, or its default.
+Result<std::string> prompt_of(const models::ServedModel& model, const EmbeddingOrder& order) {
+  const auto& text = model.description.text;
+  const std::string name = order.prompt.value_or(text ? text->default_prompt : "");
+  if (name.empty()) return std::string();
+  if (text) {
+    if (const auto found = text->prompts.find(name); found != text->prompts.end()) return found->second;
+  }
+  return fail(Error(kFieldRange, fmt::format("the model has no prompt '{}'", name)).with_field("prompt_name"));
+}
+
 Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedModel& model, EmbeddingOrder& order) {
+  TRY_ASSIGN(const auto prompt, prompt_of(model, order));
+  const text::EncodeOptions options{.truncate_to = order.truncate ? model.sequence_tokens_max : 0};
   std::vector<std::vector<text::Token>> texts;
   texts.reserve(order.texts.size());
   for (std::size_t i = 0; i < order.texts.size(); ++i) {
@@ -50,8 +65,9 @@ Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedMode
     if (auto* given = std::get_if<std::vector<text::Token>>(&order.texts[i])) {
       TRY(check_tokens(model, *given, field));
       tokens = std::move(*given);
+      if (order.truncate && tokens.size() > model.sequence_tokens_max) tokens.resize(model.sequence_tokens_max);
     } else {
-      auto encoded = model.tokenizer->encode(std::get<std::string>(order.texts[i]), {});
+      auto encoded = model.tokenizer->encode(prompt + std::get<std::string>(order.texts[i]), options);
       if (!encoded) return fail(about(std::move(encoded).error(), field));
       tokens = *std::move(encoded);
     }
@@ -65,14 +81,25 @@ Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedMode
   return texts;
 }
 
-void shorten(std::vector<std::vector<float>>& vectors, const std::optional<std::uint32_t>& dimensions) {
+void shorten(std::vector<std::vector<float>>& vectors, const std::optional<std::uint32_t>& dimensions, bool to_unit_length) {
   for (auto& vector : vectors) {
     if (dimensions && *dimensions < vector.size()) vector.resize(*dimensions);
-    normalize(vector);
+    if (to_unit_length) normalize(vector);
   }
 }
 
 }  // namespace
+
+void write_vector(JsonWriter& json, const std::vector<float>& vector, bool base64) {
+  if (base64) {
+    static_assert(std::endian::native == std::endian::little);
+    json.value(encode_base64(std::as_bytes(std::span(vector))));
+    return;
+  }
+  json.array();
+  for (const float value : vector) json.value(value);
+  json.end();
+}
 
 void normalize(std::vector<float>& vector) {
   double sum = 0;
@@ -129,16 +156,17 @@ Result<> start(const ExchangePtr& exchange, EmbeddingOrder order, std::function<
   scheduling::EmbeddingRequest request{.ticket = exchange->ticket(), .texts = {}};
   TRY_ASSIGN(request.texts, tokenized(*model, order));
   exchange->keep(model, &exchange->parts().context.serving_metrics->for_model(model->name));
-  auto submitted = model->embedding->submit(std::move(request), [exchange, name = model->name, dimensions = order.dimensions,
-                                                                 to_json = std::move(to_json)](
-                                                                    Result<scheduling::EmbeddingAnswer> answer) mutable {
-    // On the engine's thread: numbers become text elsewhere.
-    if (!answer) return exchange->refuse(answer.error());
-    exchange->on_pool([exchange, name = std::move(name), dimensions, to_json = std::move(to_json), answer = *std::move(answer)]() mutable {
-      shorten(answer.vectors, dimensions);
-      exchange->answer_json(to_json({std::move(name), std::move(answer.vectors), answer.tokens, answer.queued, answer.inference}));
-    });
-  });
+  auto submitted = model->embedding->submit(
+      std::move(request), [exchange, name = model->name, dimensions = order.dimensions, to_unit_length = order.normalize,
+                           to_json = std::move(to_json)](Result<scheduling::EmbeddingAnswer> answer) mutable {
+        // On the engine's thread: numbers become text elsewhere.
+        if (!answer) return exchange->refuse(answer.error());
+        exchange->on_pool([exchange, name = std::move(name), dimensions, to_unit_length, to_json = std::move(to_json),
+                           answer = *std::move(answer)]() mutable {
+          shorten(answer.vectors, dimensions, to_unit_length);
+          exchange->answer_json(to_json({std::move(name), std::move(answer.vectors), answer.tokens, answer.queued, answer.inference}));
+        });
+      });
   if (!submitted) return fail(std::move(submitted).error());
   return {};
 }

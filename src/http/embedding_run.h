@@ -10,6 +10,7 @@
 
 #include "http/exchange.h"
 #include "http/json_body.h"
+#include "http/json_writer.h"
 #include "http/urgency.h"
 #include "text/tokenizer.h"
 
@@ -19,13 +20,16 @@ struct EmbeddingOrder {
   std::string model;
   std::vector<std::variant<std::string, std::vector<text::Token>>> texts;
   std::optional<std::uint32_t> dimensions;  // keep the first ones, then normalise again
+  bool truncate = false;                    // cut what is too long instead of refusing it
+  bool normalize = true;                    // to unit length
+  std::optional<std::string> prompt;        // by its name in the model's files; else the model's default, if it has one
   Urgency urgency;
   std::string field = "input";  // what errors are about
 };
 
 struct Embedded {
   std::string model;
-  std::vector<std::vector<float>> vectors;  // unit length
+  std::vector<std::vector<float>> vectors;  // of unit length unless the order said otherwise
   std::uint32_t tokens = 0;
   std::chrono::microseconds queued{0};
   std::chrono::microseconds inference{0};
@@ -37,6 +41,9 @@ Result<std::vector<std::variant<std::string, std::vector<text::Token>>>> read_te
 // `to_json` runs on the request pool. Errors: kWrongTask, kTokenOutOfRange, text's kTextTooLong with the text's index, kFieldRange for
 // dimensions.
 void embed(const ExchangePtr& exchange, EmbeddingOrder order, std::function<std::string(const Embedded&)> to_json);
+
+// A vector as base64 of little-endian float32, and as an array of numbers.
+void write_vector(JsonWriter& json, const std::vector<float>& vector, bool base64 = false);
 
 // To unit length; a vector of zeros stays one.
 void normalize(std::vector<float>& vector);

@@ -4,10 +4,12 @@
 #include <charconv>
 
 #include "http/admin/handlers.h"
+#include "http/cohere/handlers.h"
 #include "http/oip/handlers.h"
 #include "http/openai/handlers.h"
 #include "http/ops/handlers.h"
 #include "http/predict/handlers.h"
+#include "http/tei/handlers.h"
 
 namespace forebay::http {
 
@@ -28,11 +30,20 @@ constexpr Route kRoutes[] = {
     {"POST", "/generate", "generate", Dialect::kPlain, Access::kKey, Body::kJson, predict::generate},
     {"POST", "/chat", "chat", Dialect::kPlain, Access::kKey, Body::kJson, predict::chat},
     {"POST", "/embeddings", "embeddings", Dialect::kPlain, Access::kKey, Body::kJson, predict::embed},
+    {"POST", "/embed", "tei_embed", Dialect::kPlain, Access::kKey, Body::kJson, tei::embed},
+    {"POST", "/rerank", "tei_rerank", Dialect::kPlain, Access::kKey, Body::kJson, tei::rerank},
+    {"POST", "/classify", "tei_classify", Dialect::kPlain, Access::kKey, Body::kJson, tei::classify},
+    {"POST", "/similarity", "tei_similarity", Dialect::kPlain, Access::kKey, Body::kJson, tei::similarity},
+    {"POST", "/tokenize", "tei_tokenize", Dialect::kPlain, Access::kKey, Body::kJson, tei::tokenize},
+    {"GET", "/info", "tei_info", Dialect::kPlain, Access::kKey, Body::kNone, tei::info},
     {"GET", "/model/info", "model_info", Dialect::kPlain, Access::kKey, Body::kNone, predict::info},
 
     {"POST", "/v1/chat/completions", "openai_chat", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::chat},
     {"POST", "/v1/completions", "openai_completions", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::completions},
     {"POST", "/v1/embeddings", "openai_embeddings", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::embeddings},
+    {"POST", "/v1/rerank", "rerank", Dialect::kOpenAi, Access::kKey, Body::kJson, cohere::rerank},
+    {"POST", "/v2/rerank", "cohere_rerank", Dialect::kPlain, Access::kKey, Body::kJson, cohere::rerank_v2},
+    {"POST", "/v2/embed", "cohere_embed", Dialect::kPlain, Access::kKey, Body::kJson, cohere::embed},
     {"GET", "/v1/models", "openai_models", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::models},
     {"GET", "/v1/models/{}", "openai_model", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::model},
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "formats/read_model.h"
 #include "models/errors.h"
+#include "scheduling/embedding_cache.h"
 #include "scheduling/session_layout.h"
 
 namespace forebay::models {
@@ -42,7 +43,8 @@ Result<> open_runner(ServedModel& model, const ModelsOptions& options, const sch
     }
     case Task::kEmbedding:
     case Task::kReranking: {
-      TRY_ASSIGN(model.embedding, scheduling::EmbeddingRunner::open(model.loaded, options.embedding, context));
+      TRY_ASSIGN(auto runner, scheduling::EmbeddingRunner::open(model.loaded, options.embedding, context));
+      TRY_ASSIGN(model.embedding, scheduling::with_embedding_cache(std::move(runner), options.embedding.cache_bytes_max, context.budget));
       model.sequence_tokens_max = model.embedding->session_info().sequence_tokens_max;
       return {};
     }
@@ -154,10 +156,14 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
 
   // What the file declares is held before it is loaded, so that a model which does not fit is refused and not half loaded.
   TRY_ASSIGN(model->memory, context.budget->reserve(description.weight_bytes, fmt::format("model '{}'", source.name)));
-  TRY_ASSIGN(
-      model->loaded,
-      (*engine)->load(source.path, description, {.backend = options.backend, .threads = options.threads, .progress = context.progress}),
-      "loading model " + source.name);
+  TRY_ASSIGN(model->loaded,
+             (*engine)->load(source.path, description,
+                             {.backend = options.backend,
+                              .threads = options.threads,
+                              .translate_encoders = options.embedding.translate,
+                              .encoder_int8 = options.embedding.int8,
+                              .progress = context.progress}),
+             "loading model " + source.name);
   const auto session = session_options(*model->loaded, options, context.budget);
   const auto need = model->loaded->memory_need(session);
   model->memory = {};

@@ -142,16 +142,22 @@ void EmbeddingBatcher::embed(const std::vector<Text>& batch) {
 
 Result<std::vector<std::vector<float>>> EmbeddingBatcher::compute(std::span<const Text> batch) {
   std::vector<std::vector<Token>> texts;
+  std::vector<std::uint32_t> second_from;
+  bool pairs = false;
   bool one_owner = true;
   std::size_t tokens = 0;
   for (const Text& text : batch) {
-    texts.push_back(text.owner->taken.work.request.texts[text.index]);
+    const EmbeddingRequest& request = text.owner->taken.work.request;
+    texts.push_back(request.texts[text.index]);
+    pairs |= !request.second_from.empty();
+    second_from.push_back(request.second_from.empty() ? static_cast<std::uint32_t>(text.tokens) : request.second_from[text.index]);
     one_owner &= text.owner == batch.front().owner;
     tokens += text.tokens;
   }
+  if (!pairs) second_from.clear();
   const CancelToken abort = surroundings_.watch->begin(one_owner ? batch.front().serial : StepWatch::kNobody);
   const Instant began = clock_.now();
-  auto vectors = session_->embed(texts, abort);
+  auto vectors = session_->embed({texts, second_from}, abort);
   last_took_ = clock_.now() - began;
   ++batches_;
   surroundings_.watch->end();

@@ -19,6 +19,7 @@ class BatchingEmbeddingRunner final : public EmbeddingRunner {
                           std::unique_ptr<engines::TextSession> session);
   ~BatchingEmbeddingRunner() override;
   Result<> submit(EmbeddingRequest request, Done done) override;
+  std::size_t clear_cache() override { return 0; }  // it keeps none
   const engines::TextSessionInfo& session_info() const override { return info_; }
   RunnerStats stats() const override { return core_.stats(1); }
   std::vector<DeadLetter> dead_letters() const override { return core_.ledger().dead_letters(); }
@@ -90,6 +91,8 @@ Result<> BatchingEmbeddingRunner::check(const EmbeddingRequest& request) const {
         Error(kTooManyTexts, fmt::format("{} texts in one request, at most {} are taken", request.texts.size(), options_.request_texts_max))
             .with_field("input"));
   }
+  if (!request.second_from.empty() && request.second_from.size() != request.texts.size())
+    return fail(Error(kTextsEmpty, "the pairs do not all say where their second text begins").with_field("input"));
   for (std::size_t i = 0; i < request.texts.size(); ++i) TRY(check_text(request.texts[i], i));
   return {};
 }

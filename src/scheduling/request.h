@@ -110,6 +110,7 @@ struct TensorAnswer {
 struct EmbeddingRequest {
   Ticket ticket;
   std::vector<std::vector<Token>> texts;
+  std::vector<std::uint32_t> second_from;  // of pairs: where the second text begins, one a text; empty when all are single texts
 };
 struct EmbeddingAnswer {
   std::vector<std::vector<float>> vectors;  // one a text, not normalised

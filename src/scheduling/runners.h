@@ -45,6 +45,16 @@ struct RunnerContext {
   std::vector<AdapterSource> adapters = {};
 };
 
+struct EmbeddingCacheStats {
+  std::uint64_t hits = 0;    // texts whose vector was kept
+  std::uint64_t misses = 0;  // … that were computed
+  std::uint64_t joined = 0;  // … that another request was computing
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t bytes_max = 0;
+  std::uint64_t evictions = 0;
+};
+
 struct RunnerStats {
   std::uint32_t queued = 0;
   std::uint32_t running = 0;  // sequences, or requests in a batch
@@ -68,6 +78,7 @@ struct RunnerStats {
   std::vector<WorkerListing> worker_list;  // of a generation model
   PrefixCacheStats prefix_cache;           // of a generation model, all workers together
   AnswerCacheStats answers;                // of a tensor model
+  EmbeddingCacheStats embedding_cache;     // of an embedding model
 };
 
 class GenerationRunner {
@@ -114,6 +125,7 @@ class EmbeddingRunner {
                                                        RunnerContext context);
   virtual ~EmbeddingRunner() = default;
   virtual Result<> submit(EmbeddingRequest request, Done done) = 0;
+  virtual std::size_t clear_cache() = 0;  // forgets every kept vector; returns how many there were
   virtual const engines::TextSessionInfo& session_info() const = 0;
   virtual RunnerStats stats() const = 0;
   virtual std::vector<DeadLetter> dead_letters() const = 0;

@@ -103,6 +103,9 @@ struct EmbeddingOptions {
   std::uint32_t batch_texts_max = 64;
   std::uint32_t request_texts_max = 2048;
   std::uint32_t threads = 0;
+  std::uint64_t cache_bytes_max = std::uint64_t{32} << 20;  // of vectors that are kept; 0: none
+  bool translate = true;                                    // GGUF encoders run in ONNX Runtime where they can
+  bool int8 = false;                                        // … with int8 weights
 };
 
 // kSchedulingOptionInvalid names the setting and its range.

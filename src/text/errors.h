@@ -26,8 +26,18 @@ inline constexpr ErrorCode kTextTooLong{2010, "text_too_long", ErrorKind::kTooLa
                                         "shorten the text"};
 inline constexpr ErrorCode kInvalidUtf8{2011, "invalid_utf8", ErrorKind::kInvalidArgument, "The text is not well-formed UTF-8.",
                                         "send UTF-8"};
+inline constexpr ErrorCode kTokenizerInvalid{2020, "tokenizer_invalid", ErrorKind::kUnprocessable,
+                                             "The tokenizer.json of the model is damaged, or contradicts itself.",
+                                             "fetch the file again, or save it again with a current version of the tokenizers library"};
+inline constexpr ErrorCode kTokenizerUnsupported{2021, "tokenizer_unsupported", ErrorKind::kUnprocessable,
+                                                 "The tokenizer.json of the model uses a component that is not supported.",
+                                                 "the message names the component; the guide to embeddings lists those that are supported"};
+inline constexpr ErrorCode kTokenizerLimit{2022, "tokenizer_limit", ErrorKind::kTooLarge,
+                                           "A tokenizer file, or the work it makes of a text, is larger than its limit.",
+                                           "use a smaller tokenizer or shorter texts"};
 
-inline constexpr const ErrorCode* kTextErrors[] = {&kTemplateSyntax, &kTemplateTooLarge, &kTemplateRefused, &kTemplateLimit,
-                                                   &kTemplateFailed, &kTemplateInput,    &kTextTooLong,     &kInvalidUtf8};
+inline constexpr const ErrorCode* kTextErrors[] = {&kTemplateSyntax,   &kTemplateTooLarge,     &kTemplateRefused, &kTemplateLimit,
+                                                   &kTemplateFailed,   &kTemplateInput,        &kTextTooLong,     &kInvalidUtf8,
+                                                   &kTokenizerInvalid, &kTokenizerUnsupported, &kTokenizerLimit};
 
 }  // namespace forebay::text

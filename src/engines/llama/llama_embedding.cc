@@ -74,7 +74,8 @@ Result<> LlamaTextSession::embed_pack(std::span<const std::vector<Token>> texts,
   return {};
 }
 
-Result<std::vector<std::vector<float>>> LlamaTextSession::embed(std::span<const std::vector<Token>> texts, const CancelToken& abort) {
+Result<std::vector<std::vector<float>>> LlamaTextSession::embed(const EmbeddingTexts& batch, const CancelToken& abort) {
+  const auto texts = batch.tokens;  // the library gives every token type 0
   TRY(check(texts));
   std::vector<std::vector<float>> vectors(texts.size());
   for (const auto& pack : packs_of(texts, info_.step_tokens_max, info_.sequences_max)) TRY(embed_pack(texts, pack, abort, vectors));

@@ -25,7 +25,7 @@ LoadedModel& chat_model() {
   return *kLoaded;
 }
 LoadedModel& embedding_model() {
-  static const auto kLoaded = load_model(kModels / "embed.gguf").value();
+  static const auto kLoaded = load_model(kModels / "embed.gguf", {.threads = 2, .translate_encoders = false}).value();
   return *kLoaded;
 }
 
@@ -121,7 +121,7 @@ TEST(LlamaTextSession, AStepThatBreaksAPromiseIsABadStepAndChangesNothing) {
   }
   EXPECT_EQ(session->cells_used(), 0U);
   EXPECT_EQ(feed(*session, 0, tokens).value(), StepOutcome::kDone);
-  EXPECT_EQ(session->embed({}, CancelToken()).error().code(), kWrongKindOfModel);
+  EXPECT_EQ(session->embed(std::vector<std::vector<Token>>(), CancelToken()).error().code(), kWrongKindOfModel);
 }
 
 TEST(LlamaTextSession, WithoutCellsNothingIsComputedAndOthersGoOn) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "base/errors.h"
@@ -35,10 +36,44 @@ Result<std::vector<text::Token>> LlamaTokenizer::encode(std::string_view text, c
   } catch (const std::exception& error) {
     return fail(kInternalError, fmt::format("the tokenizer of the model failed: {}", error.what()));
   }
+  if (options.truncate_to > 0 && tokens.size() > options.truncate_to) {
+    const bool closed =
+        options.add_special && (tokens.back() == llama_vocab_eos(vocabulary_) || tokens.back() == llama_vocab_sep(vocabulary_));
+    const text::Token last = tokens.back();
+    tokens.resize(options.truncate_to);
+    if (closed) tokens.back() = last;
+  }
   if (tokens.size() > options.tokens_max) {
     return fail(text::kTextTooLong, fmt::format("the text has {} tokens, at most {} are allowed", tokens.size(), options.tokens_max));
   }
   return tokens;
+}
+
+Result<text::TokenPair> LlamaTokenizer::encode_pair(std::string_view first, std::string_view second,
+                                                    const text::EncodeOptions& options) const {
+  text::EncodeOptions plain = options;
+  plain.add_special = false;
+  plain.truncate_to = 0;
+  TRY_ASSIGN(auto query, encode(first, plain));
+  TRY_ASSIGN(auto document, encode(second, plain));
+  const bool ends = llama_vocab_get_add_eos(vocabulary_);
+  const text::Token separator = llama_vocab_sep(vocabulary_);
+  const text::Token end = ends && known(llama_vocab_eos(vocabulary_)) ? llama_vocab_eos(vocabulary_) : separator;
+  const bool begins = llama_vocab_get_add_bos(vocabulary_) && known(llama_vocab_bos(vocabulary_));
+  const bool separates = ends && llama_vocab_get_add_sep(vocabulary_) && known(separator);
+  const std::size_t added = (begins ? 1U : 0U) + (separates ? 1U : 0U) + (known(end) ? 2U : 0U);
+  if (options.truncate_to > 0) text::fit_pair(query, document, options.truncate_to, added);
+  text::TokenPair pair;
+  if (begins) pair.tokens.push_back(llama_vocab_bos(vocabulary_));
+  pair.tokens.insert(pair.tokens.end(), query.begin(), query.end());
+  if (known(end)) pair.tokens.push_back(end);
+  if (separates) pair.tokens.push_back(separator);
+  pair.second_from = pair.tokens.size();
+  pair.tokens.insert(pair.tokens.end(), document.begin(), document.end());
+  if (known(end)) pair.tokens.push_back(end);
+  if (pair.tokens.size() > options.tokens_max)
+    return fail(text::kTextTooLong, fmt::format("the pair has {} tokens, at most {} are allowed", pair.tokens.size(), options.tokens_max));
+  return pair;
 }
 
 std::string LlamaTokenizer::piece(text::Token token, bool show_control) const {

@@ -11,6 +11,8 @@ class LlamaTokenizer final : public text::Tokenizer {
  public:
   explicit LlamaTokenizer(const llama_vocab* vocabulary) : vocabulary_(vocabulary) {}
   Result<std::vector<text::Token>> encode(std::string_view text, const text::EncodeOptions& options) const override;
+  // As llama-server puts a query and a document together: [BOS] first [EOS] [SEP] second [EOS], those of them that the vocabulary adds.
+  Result<text::TokenPair> encode_pair(std::string_view first, std::string_view second, const text::EncodeOptions& options) const override;
   std::string piece(text::Token token, bool show_control) const override;
   std::int32_t vocabulary_size() const override { return llama_vocab_n_tokens(vocabulary_); }
   bool ends_generation(text::Token token) const override;

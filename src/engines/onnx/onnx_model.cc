@@ -10,6 +10,7 @@
 #include "base/machine.h"
 #include "engines/errors.h"
 #include "engines/library_message.h"
+#include "engines/onnx/encoder_graph.h"
 #include "engines/onnx/onnx_backends.h"
 #include "engines/onnx/onnx_environment.h"
 #include "engines/onnx/onnx_session.h"
@@ -37,6 +38,20 @@ Ort::SessionOptions session_options(const formats::ModelDescription& description
     options.DisableMemPattern();
   }
   return options;
+}
+
+Result<> make_encoder(OnnxModel& model, const std::filesystem::path& path, const std::string& backend, const LoadOptions& options) {
+  const auto& text = *model.description().text;
+  auto tokenizer = text::SubwordTokenizer::open(path.parent_path() / text.tokenizer_file);
+  if (!tokenizer) return fail(annotate(std::move(tokenizer).error(), "reading tokenizer.json beside the model"));
+  const auto open = [&](std::size_t threads) {
+    auto setup = encoder_session_options(threads);
+    append_backend(setup, backend);
+    return Ort::Session(onnx_environment(), path.c_str(), setup);
+  };
+  TRY_ASSIGN(auto encoder, make_encoder_graph(model.description(), {options.threads, (*tokenizer)->padding_token(), open}));
+  model.encode_with(*std::move(tokenizer), std::move(encoder));
+  return {};
 }
 
 // The inputs the library sees must be those the description promises, or validation would be about another file.
@@ -69,7 +84,9 @@ Result<std::shared_ptr<OnnxModel>> OnnxModel::load(const std::filesystem::path& 
         TRY(check_inputs(session, description));
         if (options.progress && !options.progress(1.0F)) return fail(kCancelledByCaller, "the load was stopped");
         report.chosen = backend;
-        return std::make_shared<OnnxModel>(description, std::move(report), std::move(session));
+        auto model = std::make_shared<OnnxModel>(description, std::move(report), std::move(session));
+        if (description.text) TRY(make_encoder(*model, path, backend, options));  // checked by the session, which it replaces
+        return model;
       } catch (const Ort::Exception& error) {
         const std::string reason = cleaned_library_message(error.what());
         // What the library's own kernels refuse, nothing will take: it is the model.
@@ -93,14 +110,27 @@ OnnxModel::OnnxModel(formats::ModelDescription description, BackendReport report
 }
 
 MemoryNeed OnnxModel::memory_need(const TextSessionOptions&) const {
-  const std::uint64_t weights = description_.weight_bytes;
-  return {.weights_bytes = weights, .session_bytes = description_.memory_bytes > weights ? description_.memory_bytes - weights : 0};
+  const std::uint64_t weights = description_.weight_bytes * (encoder_ && encoder_->all_threads ? 2 : 1);
+  return {
+      .weights_bytes = weights,
+      .session_bytes = description_.memory_bytes > description_.weight_bytes ? description_.memory_bytes - description_.weight_bytes : 0};
 }
 
-Result<std::unique_ptr<TensorSession>> OnnxModel::open_tensor_session() { return std::make_unique<OnnxSession>(shared_from_this()); }
+Result<std::unique_ptr<TensorSession>> OnnxModel::open_tensor_session() {
+  if (encoder_) return fail(kWrongKindOfModel, "the model embeds texts; its tensors are not served");
+  return std::make_unique<OnnxSession>(shared_from_this());
+}
 
-Result<std::unique_ptr<TextSession>> OnnxModel::open_text_session(const TextSessionOptions&) {
-  return fail(kWrongKindOfModel, "the model works on tensors, not on text");
+Result<std::unique_ptr<TextSession>> OnnxModel::open_text_session(const TextSessionOptions& options) {
+  if (!encoder_) return fail(kWrongKindOfModel, "the model works on tensors, not on text");
+  if (!options.embeddings) return fail(kWrongKindOfModel, "an encoder embeds whole texts; it does not generate");
+  return std::make_unique<EncoderSession>(encoder_, encoder_session_info(description_, options, *tokenizer_));
+}
+
+void OnnxModel::encode_with(std::unique_ptr<text::SubwordTokenizer> tokenizer, std::shared_ptr<EncoderGraph> encoder) {
+  tokenizer_ = std::move(tokenizer);
+  encoder_ = std::move(encoder);
+  session_ = Ort::Session(nullptr);
 }
 
 Result<std::unique_ptr<Sampler>> OnnxModel::make_sampler(const SamplingOptions&) const {

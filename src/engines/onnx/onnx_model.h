@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "engines/engine.h"
+#include "engines/onnx/encoder_session.h"
 #include "engines/onnx/onnx_api.h"
+#include "text/subword_tokenizer.h"
 
 namespace forebay::engines {
 
@@ -23,10 +25,13 @@ class OnnxModel final : public LoadedModel, public std::enable_shared_from_this<
   const BackendReport& backend() const override { return report_; }
   // A session of ours adds nothing but what one run computes; that is estimated by what the description says beyond the weights.
   MemoryNeed memory_need(const TextSessionOptions& options) const override;
-  const text::Tokenizer* tokenizer() const override { return nullptr; }
+  const text::Tokenizer* tokenizer() const override { return tokenizer_.get(); }
   Result<std::unique_ptr<TensorSession>> open_tensor_session() override;
   Result<std::unique_ptr<TextSession>> open_text_session(const TextSessionOptions& options) override;
   Result<std::unique_ptr<Sampler>> make_sampler(const SamplingOptions& options) const override;
+
+  // Makes it an encoder of texts. Its description has a text part.
+  void encode_with(std::unique_ptr<text::SubwordTokenizer> tokenizer, std::shared_ptr<EncoderGraph> encoder);
 
   // Run is const in spirit: the library locks what it must.
   Ort::Session& session() { return session_; }
@@ -37,6 +42,8 @@ class OnnxModel final : public LoadedModel, public std::enable_shared_from_this<
   const BackendReport report_;
   Ort::Session session_;
   std::vector<std::string> output_names_;
+  std::unique_ptr<text::SubwordTokenizer> tokenizer_;  // of an encoder
+  std::shared_ptr<EncoderGraph> encoder_;
 };
 
 }  // namespace forebay::engines

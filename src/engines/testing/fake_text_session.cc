@@ -235,7 +235,8 @@ Result<> FakeTextSession::restore(SequenceId sequence, std::span<const std::byte
   return {};
 }
 
-Result<std::vector<std::vector<float>>> FakeTextSession::embed(std::span<const std::vector<Token>> texts, const CancelToken& abort) {
+Result<std::vector<std::vector<float>>> FakeTextSession::embed(const EmbeddingTexts& batch, const CancelToken& abort) {
+  const auto texts = batch.tokens;
   auto& counters = control_->counters;
   if (!on_own_thread()) return fail(kEmbeddingFailed, "the session belongs to another thread");
   if (!embeddings_) return fail(kWrongKindOfModel, "the session was not opened for embeddings");

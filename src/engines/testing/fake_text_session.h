@@ -26,7 +26,7 @@ class FakeTextSession final : public TextSession {
   Result<> share(SequenceId from, SequenceId to, std::int32_t tokens) override;
   Result<std::vector<std::byte>> save(SequenceId sequence) override;
   Result<> restore(SequenceId sequence, std::span<const std::byte> state, std::int32_t tokens) override;
-  Result<std::vector<std::vector<float>>> embed(std::span<const std::vector<Token>> texts, const CancelToken& abort) override;
+  Result<std::vector<std::vector<float>>> embed(const EmbeddingTexts& texts, const CancelToken& abort) override;
   Result<> set_adapters(std::span<const Adapter> adapters) override;
 
  private:

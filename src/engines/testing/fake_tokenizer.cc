@@ -29,8 +29,20 @@ Result<std::vector<text::Token>> FakeTokenizer::encode(std::string_view text, co
     tokens.push_back(special ? kFakeBos + static_cast<text::Token>(*special) : static_cast<unsigned char>(text.front()));
     text.remove_prefix(special ? kSpecials[*special].size() : 1);
   }
+  if (options.truncate_to > 0 && tokens.size() > options.truncate_to) tokens.resize(options.truncate_to);
   if (tokens.size() > options.tokens_max) return fail(text::kTextTooLong, "the text has more tokens than allowed");
   return tokens;
+}
+
+Result<text::TokenPair> FakeTokenizer::encode_pair(std::string_view first, std::string_view second,
+                                                   const text::EncodeOptions& options) const {
+  TRY_ASSIGN(auto tokens, encode(first, {.truncate_to = 0}));
+  TRY_ASSIGN(auto document, encode(second, {.add_special = false}));
+  tokens.push_back(kFakeEnd);
+  if (options.truncate_to > 0) text::fit_pair(tokens, document, options.truncate_to, 0);
+  const std::size_t second_from = tokens.size();
+  tokens.insert(tokens.end(), document.begin(), document.end());
+  return text::TokenPair{std::move(tokens), second_from};
 }
 
 std::string FakeTokenizer::piece(text::Token token, bool show_control) const {

@@ -19,6 +19,7 @@ inline constexpr std::int32_t kFakeVocabularySize = 260;
 class FakeTokenizer final : public text::Tokenizer {
  public:
   Result<std::vector<text::Token>> encode(std::string_view text, const text::EncodeOptions& options) const override;
+  Result<text::TokenPair> encode_pair(std::string_view first, std::string_view second, const text::EncodeOptions& options) const override;
   std::string piece(text::Token token, bool show_control) const override;
   std::int32_t vocabulary_size() const override { return kFakeVocabularySize; }
   bool ends_generation(text::Token token) const override { return token == kFakeEnd; }

@@ -1,8 +1,5 @@
 #include <fmt/format.h>
 
-#include <cstring>
-
-#include "base/base64.h"
 #include "http/embedding_run.h"
 #include "http/errors.h"
 #include "http/exchange.h"
@@ -13,17 +10,6 @@
 namespace forebay::http::openai {
 
 namespace {
-
-void write_vector(JsonWriter& json, const std::vector<float>& vector, bool base64) {
-  if (base64) {
-    static_assert(std::endian::native == std::endian::little);
-    json.value(encode_base64(std::as_bytes(std::span(vector))));
-    return;
-  }
-  json.array();
-  for (const float value : vector) json.value(value);
-  json.end();
-}
 
 std::string answer(const Embedded& embedded, bool base64) {
   JsonWriter json;
@@ -42,7 +28,7 @@ std::string answer(const Embedded& embedded, bool base64) {
 
 Result<EmbeddingsRequest> read_embeddings_request(std::string_view text, const RequestLimits& limits) {
   TRY_ASSIGN(const auto body, JsonObject::parse(text, limits.json));
-  TRY(body.only({"input", "model", "encoding_format", "dimensions", "user", kPriorityField, kTimeoutField}));
+  TRY(body.only({"input", "model", "encoding_format", "dimensions", "user", "truncate", kPriorityField, kTimeoutField}));
   EmbeddingsRequest request;
   TRY_ASSIGN(request.order.model, body.string_or("model", ""));
   TRY_ASSIGN(request.order.urgency, read_urgency(body));
@@ -52,6 +38,7 @@ Result<EmbeddingsRequest> read_embeddings_request(std::string_view text, const R
     TRY_ASSIGN(const auto count, dimensions->integer(1, 1 << 20));
     request.order.dimensions = static_cast<std::uint32_t>(count);
   }
+  TRY_ASSIGN(request.order.truncate, body.boolean_or("truncate", false));
   TRY_ASSIGN(const auto format, body.string_or("encoding_format", "float"));
   if (format != "float" && format != "base64") {
     return fail(Error(kFieldRange, "'encoding_format' must be float or base64").with_field("encoding_format"));

@@ -47,6 +47,12 @@ void write_answer_cache(JsonWriter& json, const scheduling::AnswerCacheStats& an
       .end();
 }
 
+void write_embedding_cache(JsonWriter& json, const scheduling::EmbeddingCacheStats& cache) {
+  json.key("embedding_cache").object().field("hits", cache.hits).field("misses", cache.misses).field("joined", cache.joined);
+  json.field("entries", cache.entries).field("bytes", cache.bytes).field("bytes_max", cache.bytes_max).field("evictions", cache.evictions);
+  json.end();
+}
+
 void write_runner(JsonWriter& json, const scheduling::RunnerStats& stats) {
   json.object()
       .field("queued", stats.queued)
@@ -75,6 +81,7 @@ void write_model(JsonWriter& json, const models::ModelStatus& status, telemetry:
     write_runner(json, stats);
     if (status.model->generation) write_prefix_cache(json, stats.prefix_cache);
     if (status.model->tensors) write_answer_cache(json, stats.answers);
+    if (status.model->embedding) write_embedding_cache(json, stats.embedding_cache);
     if (const auto recent = metrics.for_model(status.name).recent()) write_latencies(json, *recent);
   }
   json.end();

@@ -8,15 +8,19 @@ namespace forebay::http::predict {
 
 namespace {
 
-//   {"input": "text" or ["text", …], "model", "dimensions", "priority", "timeout_ms"}
+//   {"input": "text" or ["text", …], "model", "dimensions", "truncate", "prompt_name", "priority", "timeout_ms"}
 Result<EmbeddingOrder> read_order(std::string_view text, const JsonLimits& limits, std::size_t texts_max) {
   TRY_ASSIGN(const auto body, JsonObject::parse(text, limits));
-  TRY(body.only({"input", "model", "dimensions", kPriorityField, kTimeoutField}));
+  TRY(body.only({"input", "model", "dimensions", "truncate", "prompt_name", kPriorityField, kTimeoutField}));
   EmbeddingOrder order;
   TRY_ASSIGN(order.model, body.string_or("model", ""));
   TRY_ASSIGN(order.urgency, read_urgency(body));
   TRY_ASSIGN(const auto input, body.need("input"));
   TRY_ASSIGN(order.texts, read_texts(input, texts_max));
+  TRY_ASSIGN(order.truncate, body.boolean_or("truncate", false));
+  if (const auto prompt = body.find("prompt_name")) {
+    TRY_ASSIGN(order.prompt, prompt->string());
+  }
   if (const auto dimensions = body.find("dimensions")) {
     TRY_ASSIGN(const auto count, dimensions->integer(1, 1 << 20));
     order.dimensions = static_cast<std::uint32_t>(count);
@@ -27,11 +31,7 @@ Result<EmbeddingOrder> read_order(std::string_view text, const JsonLimits& limit
 std::string answer(const Embedded& embedded) {
   JsonWriter json;
   json.object().field("model", embedded.model).key("embeddings").array();
-  for (const auto& vector : embedded.vectors) {
-    json.array();
-    for (const float value : vector) json.value(value);
-    json.end();
-  }
+  for (const auto& vector : embedded.vectors) write_vector(json, vector);
   json.end().field("dimensions", embedded.vectors.empty() ? 0 : embedded.vectors.front().size()).field("tokens", embedded.tokens);
   json.field("inference_time_ms", milliseconds(embedded.inference)).end();
   return json.take();

@@ -1,0 +1,82 @@
+#include "engines/onnx/encoder_graph.h"
+
+#include <fmt/format.h>
+#include <onnxruntime/onnxruntime_session_options_config_keys.h>
+
+#include <algorithm>
+
+#include "base/machine.h"
+#include "engines/errors.h"
+
+namespace forebay::engines {
+
+namespace {
+
+// Weights beyond this are held once: a run of a model this large keeps every core busy by itself.
+constexpr std::uint64_t kTwiceWeightBytesMax = 512U << 20U;
+
+}  // namespace
+
+Ort::SessionOptions encoder_session_options(std::size_t threads) {
+  Ort::SessionOptions options;
+  options.SetIntraOpNumThreads(static_cast<int>(threads));
+  options.SetInterOpNumThreads(1);
+  options.SetExecutionMode(ORT_SEQUENTIAL);
+  options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+  options.AddConfigEntry(kOrtSessionOptionsConfigAllowIntraOpSpinning, "0");
+  options.AddConfigEntry(kOrtSessionOptionsConfigSetDenormalAsZero, "1");
+  // Texts have every length: with each new shape the arena would keep another set of blocks and the planner another pattern.
+  options.DisableCpuMemArena();
+  options.DisableMemPattern();
+  return options;
+}
+
+namespace {
+
+Result<Pooling> pooling_of(const std::string& name) {
+  if (name == "mean") return Pooling::kMean;
+  if (name == "cls") return Pooling::kCls;
+  if (name == "last") return Pooling::kLast;
+  if (name == "rank") return Pooling::kRank;
+  if (name == "none") return Pooling::kNone;
+  return fail(kNoPooling, fmt::format("the pooling '{}' is not known", name));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<EncoderGraph>> make_encoder_graph(const formats::ModelDescription& description, const EncoderGraphOptions& options) {
+  const auto& text = *description.text;
+  auto graph = std::make_shared<EncoderGraph>();
+  TRY_ASSIGN(graph->pooling, pooling_of(text.pooling));
+  graph->output = text.output;
+  graph->padding = options.padding;
+  for (const auto& input : description.inputs) {
+    graph->inputs.push_back(input.name);
+    if (input.dtype == tensors::DType::kInt32) graph->wide_integers = false;
+  }
+  const std::size_t threads = options.threads == 0 ? usable_cores() : options.threads;
+  const bool twice = threads > 1 && description.weight_bytes <= kTwiceWeightBytesMax;
+  graph->threads = twice ? threads : 1;
+  graph->one_thread = options.open(twice ? 1 : threads);
+  if (twice) graph->all_threads = options.open(threads);
+  return graph;
+}
+
+TextSessionInfo encoder_session_info(const formats::ModelDescription& description, const TextSessionOptions& options,
+                                     const text::Tokenizer& tokenizer) {
+  const auto& text = *description.text;
+  TextSessionInfo info;
+  info.sequence_tokens_max = text.context_length;
+  info.context_tokens = std::max(options.step_tokens_max, text.context_length);
+  info.sequences_max = options.sequences_max;
+  // A text is never cut in two: the longest one must fit a step.
+  info.step_tokens_max = std::max(options.step_tokens_max, text.context_length);
+  info.vocabulary_size = static_cast<std::uint32_t>(std::max(tokenizer.vocabulary_size(), 0));
+  if (text.vocabulary_size > 0) info.vocabulary_size = std::min(info.vocabulary_size, text.vocabulary_size);
+  info.embedding_length = text.embedding_length;
+  info.can_trim = info.can_share = false;
+  info.pooling = text.pooling;
+  return info;
+}
+
+}  // namespace forebay::engines

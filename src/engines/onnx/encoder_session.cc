@@ -1,0 +1,204 @@
+#include "engines/onnx/encoder_session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/synchronized.h"
+#include "engines/errors.h"
+#include "engines/library_message.h"
+#include "text/errors.h"
+
+namespace forebay::engines {
+
+namespace {
+
+std::unexpected<Error> not_a_generator() { return fail(kWrongKindOfModel, "an encoder embeds whole texts; it does not generate"); }
+
+// The three inputs an encoder may have, padded to the length of the run.
+template <class Integer>
+class RunInputs {
+ public:
+  RunInputs(const EmbeddingTexts& texts, const EncoderRun& run, Token padding)
+      : shape_{static_cast<std::int64_t>(run.texts.size()), static_cast<std::int64_t>(run.length)} {
+    const std::size_t size = run.texts.size() * run.length;
+    ids_.assign(size, static_cast<Integer>(padding));
+    mask_.assign(size, 0);
+    types_.assign(size, 0);
+    for (std::size_t row = 0; row < run.texts.size(); ++row) {
+      const std::size_t index = run.texts[row];
+      const auto& tokens = texts.tokens[index];
+      const std::size_t at = row * run.length;
+      for (std::size_t i = 0; i < tokens.size(); ++i) ids_[at + i] = static_cast<Integer>(tokens[i]);
+      std::fill_n(mask_.begin() + static_cast<std::ptrdiff_t>(at), tokens.size(), Integer{1});
+      if (texts.second_from.empty()) continue;
+      for (std::size_t i = texts.second_from[index]; i < tokens.size(); ++i) types_[at + i] = 1;
+    }
+  }
+
+  std::vector<Ort::Value> values(const std::vector<std::string>& names) {
+    const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
+    std::vector<Ort::Value> made;
+    for (const std::string& name : names) {
+      auto& numbers = name == "input_ids" ? ids_ : name == "attention_mask" ? mask_ : types_;
+      made.push_back(Ort::Value::CreateTensor<Integer>(memory, numbers.data(), numbers.size(), shape_.data(), shape_.size()));
+    }
+    return made;
+  }
+
+ private:
+  std::array<std::int64_t, 2> shape_;
+  std::vector<Integer> ids_, mask_, types_;
+};
+
+// One text's vector of the run's output [texts, tokens, width] or [texts, width].
+std::vector<float> pooled(const float* rows, std::size_t length, std::size_t width, Pooling pooling) {
+  if (pooling == Pooling::kCls || pooling == Pooling::kLast) {
+    const float* row = rows + (pooling == Pooling::kCls ? 0 : length - 1) * width;
+    return {row, row + width};
+  }
+  std::vector<float> sum(width, 0.0F);
+  for (std::size_t token = 0; token < length; ++token) {
+    const float* row = rows + token * width;
+    for (std::size_t i = 0; i < width; ++i) sum[i] += row[i];
+  }
+  const float scale = 1.0F / static_cast<float>(length);
+  for (float& value : sum) value *= scale;
+  return sum;
+}
+
+Result<> take_vectors(const Ort::Value& output, const EmbeddingTexts& texts, const EncoderRun& run, Pooling pooling,
+                      std::vector<std::vector<float>>& vectors) {
+  const auto information = output.GetTensorTypeAndShapeInfo();
+  const auto shape = information.GetShape();
+  if (information.GetElementType() != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT)
+    return fail(kEmbeddingFailed, "the model's vectors are not float32");
+  const bool per_token = shape.size() == 3;
+  const bool fits = !shape.empty() && shape[0] == static_cast<std::int64_t>(run.texts.size()) &&
+                    (per_token ? shape[1] == static_cast<std::int64_t>(run.length) : shape.size() == 2);
+  if (!fits) return fail(kEmbeddingFailed, "the model's vectors have a shape that does not fit the texts");
+  const auto width = static_cast<std::size_t>(shape.back());
+  const float* rows = output.GetTensorData<float>();
+  for (std::size_t row = 0; row < run.texts.size(); ++row) {
+    const std::size_t index = run.texts[row];
+    const float* of_text = rows + row * width * (per_token ? run.length : 1);
+    if (per_token)
+      vectors[index] = pooled(of_text, texts.tokens[index].size(), width, pooling);
+    else
+      vectors[index].assign(of_text, of_text + width);
+  }
+  return {};
+}
+
+// Every thread gets a run, unless the texts are so few that half of them would be slower than all on all threads.
+EncoderRunLimits limits_for(std::span<const std::vector<Token>> texts, std::size_t threads) {
+  constexpr std::size_t kRunTokensMin = 96;
+  std::size_t tokens = 0;
+  for (const auto& text : texts) tokens += text.size();
+  EncoderRunLimits limits;
+  limits.tokens_max = std::clamp(tokens / threads + 1, kRunTokensMin, limits.tokens_max);
+  return limits;
+}
+
+}  // namespace
+
+std::vector<EncoderRun> encoder_runs(std::span<const std::vector<Token>> texts, const EncoderRunLimits& limits) {
+  std::vector<std::size_t> order(texts.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, std::greater(), [&](std::size_t index) { return texts[index].size(); });
+  std::vector<EncoderRun> runs;
+  std::size_t tokens = 0;  // of the last run, without padding
+  for (const std::size_t index : order) {
+    const std::size_t length = texts[index].size();
+    if (!runs.empty()) {
+      EncoderRun& run = runs.back();
+      const std::size_t padded = (run.texts.size() + 1) * run.length;
+      if (padded <= limits.tokens_max && (padded - tokens - length) * 100 <= limits.padding_percent_max * (tokens + length)) {
+        run.texts.push_back(index);
+        tokens += length;
+        continue;
+      }
+    }
+    runs.push_back({{index}, length});
+    tokens = length;
+  }
+  return runs;
+}
+
+EncoderSession::EncoderSession(std::shared_ptr<EncoderGraph> graph, const TextSessionInfo& info, Pooling pooling)
+    : graph_(std::move(graph)), info_(info), pooling_(pooling == Pooling::kFromFile ? graph_->pooling : pooling), lanes_(graph_->threads) {}
+
+Result<> EncoderSession::check(const EmbeddingTexts& texts) const {
+  for (std::size_t i = 0; i < texts.tokens.size(); ++i) {
+    const auto& tokens = texts.tokens[i];
+    const std::string field = fmt::format("input[{}]", i);
+    if (tokens.empty()) return fail(Error(kEmbeddingFailed, fmt::format("text {} has no tokens", i)).with_field(field));
+    if (tokens.size() > info_.sequence_tokens_max) {
+      return fail(
+          Error(text::kTextTooLong, fmt::format("text {} has {} tokens, at most {} fit", i, tokens.size(), info_.sequence_tokens_max))
+              .with_field(field));
+    }
+    for (const Token token : tokens) {
+      if (token < 0 || static_cast<std::uint32_t>(token) >= info_.vocabulary_size)
+        return fail(
+            Error(kEmbeddingFailed, fmt::format("text {} has the token {}, which is not in the vocabulary", i, token)).with_field(field));
+    }
+  }
+  return {};
+}
+
+Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& texts, const EncoderRun& run, const CancelToken& abort,
+                                 std::vector<std::vector<float>>& vectors) const {
+  if (abort.cancelled()) return fail(abort.error());
+  try {
+    const auto call = [&](auto inputs) -> Result<> {
+      auto values = inputs.values(graph_->inputs);
+      std::vector<const char*> names;
+      for (const std::string& name : graph_->inputs) names.push_back(name.c_str());
+      const char* output = graph_->output.c_str();
+      Ort::RunOptions options;
+      OrtRunOptions* raw = options;
+      const auto subscription = abort.on_cancel([raw](CancelReason) { Ort::Status{Ort::GetApi().RunOptionsSetTerminate(raw)}; });
+      const auto outputs = session.Run(options, names.data(), values.data(), values.size(), &output, 1);
+      return take_vectors(outputs.front(), texts, run, pooling_, vectors);
+    };
+    return graph_->wide_integers ? call(RunInputs<std::int64_t>(texts, run, graph_->padding))
+                                 : call(RunInputs<std::int32_t>(texts, run, graph_->padding));
+  } catch (const Ort::Exception& error) {
+    if (abort.cancelled()) return fail(abort.error());
+    return fail(kEmbeddingFailed, cleaned_library_message(error.what()));
+  } catch (const std::bad_alloc&) {
+    return fail(kEmbeddingFailed, "there is not enough memory for the run");
+  }
+}
+
+Result<std::vector<std::vector<float>>> EncoderSession::embed(const EmbeddingTexts& texts, const CancelToken& abort) {
+  TRY(check(texts));
+  std::vector<std::vector<float>> vectors(texts.tokens.size());
+  const auto runs = encoder_runs(texts.tokens, limits_for(texts.tokens, graph_->threads));
+  if (runs.size() == 1 && graph_->all_threads) {
+    TRY(compute(graph_->all_threads, texts, runs.front(), abort, vectors));
+    return vectors;
+  }
+  Synchronized<std::optional<Error>> failed;
+  lanes_.run(runs.size(), [&](std::size_t i) {
+    auto done = compute(graph_->one_thread, texts, runs[i], abort, vectors);
+    if (done) return;
+    auto error = failed.lock();
+    *error = std::move(done).error();
+  });
+  if (auto error = failed.lock(); error->has_value()) return fail(**error);
+  return vectors;
+}
+
+Result<StepOutcome> EncoderSession::step(std::span<const StepSlice>, const CancelToken&) { return not_a_generator(); }
+Result<> EncoderSession::share(SequenceId, SequenceId, std::int32_t) { return not_a_generator(); }
+Result<std::vector<std::byte>> EncoderSession::save(SequenceId) { return not_a_generator(); }
+Result<> EncoderSession::restore(SequenceId, std::span<const std::byte>, std::int32_t) { return not_a_generator(); }
+Result<> EncoderSession::set_adapters(std::span<const Adapter> adapters) {
+  if (adapters.empty()) return {};
+  return fail(kAdapterRefused, "an encoder takes no adapters");
+}
+
+}  // namespace forebay::engines

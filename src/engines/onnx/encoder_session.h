@@ -1,0 +1,69 @@
+// Texts to vectors by an encoder in ONNX Runtime: texts of like length share a run, several runs of one thread each go on at once, and a
+// batch that is one run takes every core.
+// Threads: confined to its engine thread; the runs are on threads of its own. Owner: scheduling's worker.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engines/onnx/onnx_api.h"
+#include "engines/onnx/run_lanes.h"
+#include "engines/text_session.h"
+
+namespace forebay::engines {
+
+// The loaded graph and how it is called. Threads: shared.
+struct EncoderGraph {
+  Ort::Session one_thread{nullptr};
+  Ort::Session all_threads{nullptr};  // none when the machine has one core, or the weights are too many to hold twice
+  std::size_t threads = 1;
+  std::vector<std::string> inputs;  // of input_ids, attention_mask, token_type_ids
+  bool wide_integers = true;        // int64, else int32
+  std::string output;
+  Pooling pooling = Pooling::kMean;  // kNone: the graph pools
+  Token padding = 0;
+};
+
+struct EncoderRun {
+  std::vector<std::size_t> texts;  // indices
+  std::size_t length = 0;          // of the longest
+};
+struct EncoderRunLimits {
+  std::size_t tokens_max = 512;          // padding counted, of a run that has more than one text
+  std::size_t padding_percent_max = 20;  // of the tokens that are not padding
+};
+// Longest first. A text that is longer than tokens_max has a run for itself.
+std::vector<EncoderRun> encoder_runs(std::span<const std::vector<Token>> texts, const EncoderRunLimits& limits);
+
+class EncoderSession final : public TextSession {
+ public:
+  // `pooling` kFromFile: the graph's.
+  EncoderSession(std::shared_ptr<EncoderGraph> graph, const TextSessionInfo& info, Pooling pooling = Pooling::kFromFile);
+
+  const TextSessionInfo& info() const override { return info_; }
+  Result<std::vector<std::vector<float>>> embed(const EmbeddingTexts& texts, const CancelToken& abort) override;
+
+  // An encoder holds no sequences.
+  Result<StepOutcome> step(std::span<const StepSlice> slices, const CancelToken& abort) override;
+  std::span<const float> logits(std::size_t) const override { return {}; }
+  std::int32_t length(SequenceId) const override { return 0; }
+  std::uint32_t cells_used() const override { return 0; }
+  bool trim(SequenceId, std::int32_t tokens) override { return tokens == 0; }
+  Result<> share(SequenceId from, SequenceId to, std::int32_t tokens) override;
+  Result<std::vector<std::byte>> save(SequenceId sequence) override;
+  Result<> restore(SequenceId sequence, std::span<const std::byte> state, std::int32_t tokens) override;
+  Result<> set_adapters(std::span<const Adapter> adapters) override;
+
+ private:
+  Result<> check(const EmbeddingTexts& texts) const;
+  Result<> compute(Ort::Session& session, const EmbeddingTexts& texts, const EncoderRun& run, const CancelToken& abort,
+                   std::vector<std::vector<float>>& vectors) const;
+
+  const std::shared_ptr<EncoderGraph> graph_;
+  const TextSessionInfo info_;
+  const Pooling pooling_;
+  RunLanes lanes_;
+};
+
+}  // namespace forebay::engines

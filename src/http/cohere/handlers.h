@@ -1,0 +1,13 @@
+// Cohere's routes, and the shape of rerank that Jina and others share.
+// Source: docs.cohere.com/reference/rerank, /embed; jina.ai/reranker. Threads: called on a loop thread; they answer through the exchange.
+#pragma once
+
+#include "http/routes.h"
+
+namespace forebay::http::cohere {
+
+void rerank(const ExchangePtr& exchange);     // /v1/rerank
+void rerank_v2(const ExchangePtr& exchange);  // /v2/rerank
+void embed(const ExchangePtr& exchange);      // /v2/embed
+
+}  // namespace forebay::http::cohere

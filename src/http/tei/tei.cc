@@ -1,0 +1,214 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "http/embedding_run.h"
+#include "http/errors.h"
+#include "http/exchange.h"
+#include "http/generation.h"
+#include "http/rerank_run.h"
+#include "http/tei/handlers.h"
+
+namespace forebay::http::tei {
+
+namespace {
+
+constexpr std::size_t kTextsMax = 2048;
+
+// What every route of this dialect lets say: {"truncate", "truncation_direction": "Right", "model"} and our own.
+Result<> read_shared(const JsonObject& body, std::string& model, Urgency& urgency, bool& truncate) {
+  TRY_ASSIGN(model, body.string_or("model", ""));
+  TRY_ASSIGN(urgency, read_urgency(body));
+  TRY_ASSIGN(truncate, body.boolean_or("truncate", true));
+  TRY_ASSIGN(const auto direction, body.string_or("truncation_direction", "Right"));
+  if (direction != "Right" && direction != "right")
+    return fail(
+        Error(kFieldNotSupported, "texts are cut at their end: 'truncation_direction' must be Right").with_field("truncation_direction"));
+  return {};
+}
+
+Result<EmbeddingOrder> read_embed(std::string_view text, const JsonLimits& limits) {
+  TRY_ASSIGN(const auto body, JsonObject::parse(text, limits));
+  TRY(body.only(
+      {"inputs", "model", "truncate", "truncation_direction", "prompt_name", "normalize", "dimensions", kPriorityField, kTimeoutField}));
+  EmbeddingOrder order;
+  order.field = "inputs";
+  TRY(read_shared(body, order.model, order.urgency, order.truncate));
+  TRY_ASSIGN(const auto inputs, body.need("inputs"));
+  TRY_ASSIGN(order.texts, read_texts(inputs, kTextsMax));
+  TRY_ASSIGN(order.normalize, body.boolean_or("normalize", true));
+  if (const auto prompt = body.find("prompt_name")) {
+    TRY_ASSIGN(order.prompt, prompt->string());
+  }
+  if (const auto dimensions = body.find("dimensions")) {
+    TRY_ASSIGN(const auto count, dimensions->integer(1, 1 << 20));
+    order.dimensions = static_cast<std::uint32_t>(count);
+  }
+  return order;
+}
+
+struct RerankRequest {
+  ScoringOrder order;
+  std::vector<std::string> texts;
+  bool raw = false;
+  bool returns_text = false;
+};
+
+Result<RerankRequest> read_rerank(std::string_view text, const JsonLimits& limits) {
+  TRY_ASSIGN(const auto body, JsonObject::parse(text, limits));
+  TRY(body.only(
+      {"query", "texts", "model", "raw_scores", "return_text", "truncate", "truncation_direction", kPriorityField, kTimeoutField}));
+  RerankRequest request;
+  request.order.field = "texts";
+  TRY(read_shared(body, request.order.model, request.order.urgency, request.order.truncate));
+  TRY_ASSIGN(const auto query_field, body.need("query"));
+  TRY_ASSIGN(const auto query, query_field.string());
+  TRY_ASSIGN(const auto texts, body.need("texts"));
+  TRY_ASSIGN(request.texts, read_documents(texts, kTextsMax));
+  for (const auto& one : request.texts) request.order.texts.emplace_back(query, one);
+  TRY_ASSIGN(request.raw, body.boolean_or("raw_scores", false));
+  TRY_ASSIGN(request.returns_text, body.boolean_or("return_text", false));
+  return request;
+}
+
+// "text", ["first", "second"], or a list of those. A list of strings is one pair when it has two, as there.
+Result<std::pair<std::string, std::optional<std::string>>> read_one(const JsonValue& value) {
+  if (value.type() != JsonType::kArray) {
+    TRY_ASSIGN(auto alone, value.string());
+    return std::pair(std::move(alone), std::optional<std::string>());
+  }
+  TRY_ASSIGN(const auto items, value.items(2));
+  if (items.empty()) return fail(Error(kFieldRange, fmt::format("'{}' is empty", value.path())).with_field(value.path()));
+  TRY_ASSIGN(auto first, items[0].string());
+  if (items.size() == 1) return std::pair(std::move(first), std::optional<std::string>());
+  TRY_ASSIGN(auto second, items[1].string());
+  return std::pair(std::move(first), std::optional(std::move(second)));
+}
+
+struct ClassifyRequest {
+  ScoringOrder order;
+  bool raw = false;
+  bool is_list = false;
+};
+
+Result<ClassifyRequest> read_classify(std::string_view text, const JsonLimits& limits) {
+  TRY_ASSIGN(const auto body, JsonObject::parse(text, limits));
+  TRY(body.only({"inputs", "model", "raw_scores", "truncate", "truncation_direction", kPriorityField, kTimeoutField}));
+  ClassifyRequest request;
+  request.order.field = "inputs";
+  TRY(read_shared(body, request.order.model, request.order.urgency, request.order.truncate));
+  TRY_ASSIGN(request.raw, body.boolean_or("raw_scores", false));
+  TRY_ASSIGN(const auto inputs, body.need("inputs"));
+  if (inputs.type() == JsonType::kArray) {
+    TRY_ASSIGN(const auto items, inputs.items(kTextsMax));
+    request.is_list = !items.empty() && items.front().type() == JsonType::kArray;
+    for (const auto& item : items) {
+      if (!request.is_list) break;
+      TRY_ASSIGN(auto one, read_one(item));
+      request.order.texts.push_back(std::move(one));
+    }
+  }
+  if (!request.is_list) {
+    TRY_ASSIGN(auto one, read_one(inputs));
+    request.order.texts.push_back(std::move(one));
+  }
+  return request;
+}
+
+void write_classes(JsonWriter& json, const Scored& scored, std::size_t index, bool raw) {
+  const auto& logits = scored.logits[index];
+  const auto scores = raw ? logits : probabilities(logits);
+  std::vector<std::size_t> order(scores.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) { return scores[i]; });
+  json.array();
+  for (const std::size_t i : order)
+    json.object().field("score", scores[i]).field("label", i < scored.labels.size() ? scored.labels[i] : fmt::format("LABEL_{}", i)).end();
+  json.end();
+}
+
+Result<EmbeddingOrder> read_similarity(std::string_view text, const JsonLimits& limits) {
+  TRY_ASSIGN(const auto body, JsonObject::parse(text, limits));
+  TRY(body.only({"inputs", "parameters", "model", "truncate", "truncation_direction", kPriorityField, kTimeoutField}));
+  EmbeddingOrder order;
+  TRY(read_shared(body, order.model, order.urgency, order.truncate));
+  TRY_ASSIGN(const auto inputs_field, body.need("inputs"));
+  TRY_ASSIGN(const auto inputs, JsonObject::of(inputs_field));
+  TRY_ASSIGN(const auto source, inputs.need("source_sentence"));
+  TRY_ASSIGN(order.texts, read_texts(source, 1));
+  TRY_ASSIGN(const auto sentences, inputs.need("sentences"));
+  TRY_ASSIGN(auto others, read_texts(sentences, kTextsMax));
+  for (auto& other : others) order.texts.push_back(std::move(other));
+  order.field = "inputs";
+  return order;
+}
+
+}  // namespace
+
+void embed(const ExchangePtr& exchange) {
+  prepare_on_pool(exchange, [exchange]() -> Result<> {
+    TRY_ASSIGN(auto order, read_embed(exchange->body(), exchange->parts().json_limits()));
+    http::embed(exchange, std::move(order), [](const Embedded& embedded) {
+      JsonWriter json;
+      json.array();
+      for (const auto& vector : embedded.vectors) write_vector(json, vector);
+      json.end();
+      return json.take();
+    });
+    return {};
+  });
+}
+
+void rerank(const ExchangePtr& exchange) {
+  prepare_on_pool(exchange, [exchange]() -> Result<> {
+    TRY_ASSIGN(auto request, read_rerank(exchange->body(), exchange->parts().json_limits()));
+    auto order = std::move(request.order);
+    score(exchange, std::move(order), [request = std::move(request)](const Scored& scored) {
+      JsonWriter json;
+      json.array();
+      for (const auto& [index, score] : ranking(scored, request.raw, kTextsMax)) {
+        json.object().field("index", index).field("score", score);
+        if (request.returns_text) json.field("text", request.texts[index]);
+        json.end();
+      }
+      json.end();
+      return json.take();
+    });
+    return {};
+  });
+}
+
+void classify(const ExchangePtr& exchange) {
+  prepare_on_pool(exchange, [exchange]() -> Result<> {
+    TRY_ASSIGN(auto request, read_classify(exchange->body(), exchange->parts().json_limits()));
+    score(exchange, std::move(request.order), [raw = request.raw, is_list = request.is_list](const Scored& scored) {
+      JsonWriter json;
+      if (is_list) json.array();
+      for (std::size_t i = 0; i < scored.logits.size(); ++i) write_classes(json, scored, i, raw);
+      if (is_list) json.end();
+      return json.take();
+    });
+    return {};
+  });
+}
+
+void similarity(const ExchangePtr& exchange) {
+  prepare_on_pool(exchange, [exchange]() -> Result<> {
+    TRY_ASSIGN(auto order, read_similarity(exchange->body(), exchange->parts().json_limits()));
+    http::embed(exchange, std::move(order), [](const Embedded& embedded) {
+      JsonWriter json;
+      json.array();
+      const auto& source = embedded.vectors.front();
+      for (std::size_t i = 1; i < embedded.vectors.size(); ++i) {
+        double product = 0;
+        for (std::size_t j = 0; j < source.size(); ++j) product += static_cast<double>(source[j]) * embedded.vectors[i][j];
+        json.value(static_cast<float>(product));
+      }
+      json.end();
+      return json.take();
+    });
+    return {};
+  });
+}
+
+}  // namespace forebay::http::tei

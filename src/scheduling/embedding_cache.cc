@@ -1,0 +1,257 @@
+#include "scheduling/embedding_cache.h"
+
+#include <cstring>
+#include <unordered_map>
+
+#include "base/lru.h"
+#include "base/synchronized.h"
+
+namespace forebay::scheduling {
+
+namespace {
+
+constexpr std::size_t kEntriesMax = 1'000'000;
+constexpr std::size_t kEntryOverheadBytes = 200;  // of the list, the index and the allocations
+
+using Vector = std::shared_ptr<const std::vector<float>>;
+
+// The tokens themselves: equal keys are equal texts.
+std::string key_of(const std::vector<Token>& tokens, std::uint32_t second_from) {
+  std::string key(sizeof second_from + tokens.size() * sizeof(Token), '\0');
+  std::memcpy(key.data(), &second_from, sizeof second_from);
+  std::memcpy(key.data() + sizeof second_from, tokens.data(), tokens.size() * sizeof(Token));
+  return key;
+}
+
+// A request with some of its texts answered: the rest comes from one run of its own and from those of others.
+struct Pending {
+  EmbeddingRequest request;
+  EmbeddingRunner::Done done;
+  EmbeddingAnswer answer;
+  std::size_t missing = 0;
+  bool ended = false;
+};
+
+struct Place {  // where a vector is waited for
+  std::shared_ptr<Pending> pending;
+  std::size_t index = 0;
+};
+
+struct State {
+  explicit State(std::uint64_t bytes_max) : vectors({.bytes_max = bytes_max, .entries_max = kEntriesMax}) { stats.bytes_max = bytes_max; }
+  Lru<std::string, Vector> vectors;
+  std::unordered_map<std::string, std::vector<Place>> in_flight;
+  EmbeddingCacheStats stats;
+  std::uint64_t generation = 0;  // of clear(): what began before is not kept
+};
+
+class CachingRunner final : public EmbeddingRunner {
+ public:
+  CachingRunner(std::unique_ptr<EmbeddingRunner> runner, std::uint64_t bytes_max, ByteBudget::Reservation held)
+      : state_(std::make_shared<Synchronized<State>>(State(bytes_max))), held_(std::move(held)), runner_(std::move(runner)) {}
+
+  Result<> submit(EmbeddingRequest request, Done done) override;
+  const engines::TextSessionInfo& session_info() const override { return runner_->session_info(); }
+  RunnerStats stats() const override;
+  std::vector<DeadLetter> dead_letters() const override { return runner_->dead_letters(); }
+  std::size_t clear_cache() override;
+
+ private:
+  struct Missing {  // what this request computes, for itself and for whoever comes meanwhile
+    std::vector<std::string> keys;
+    std::vector<std::size_t> indices;
+    std::uint64_t generation = 0;
+  };
+  // Takes what is kept, waits for what is in flight; the rest is in Missing.
+  static Missing look_up(State& state, const std::shared_ptr<Pending>& pending);
+  Result<> compute(const std::shared_ptr<Pending>& pending, Missing missing);
+  void arrived(const std::shared_ptr<Pending>& pending, const Missing& missing, EmbeddingAnswer answer);
+  void failed(const std::shared_ptr<Pending>& pending, const Missing& missing, const Error& error);
+  void retry(const std::vector<Place>& places);
+
+  const std::shared_ptr<Synchronized<State>> state_;
+  const ByteBudget::Reservation held_;
+  const std::unique_ptr<EmbeddingRunner> runner_;  // destroyed first: it answers everything
+};
+
+std::uint32_t second_of(const EmbeddingRequest& request, std::size_t index) {
+  return request.second_from.empty() ? static_cast<std::uint32_t>(request.texts[index].size()) : request.second_from[index];
+}
+
+// With the lock held; the one whose last vector this is, is told without it.
+void put(const Place& place, const std::vector<float>& vector, std::vector<std::shared_ptr<Pending>>& finished) {
+  Pending& pending = *place.pending;
+  pending.answer.vectors[place.index] = vector;
+  if (--pending.missing == 0 && !std::exchange(pending.ended, true)) finished.push_back(place.pending);
+}
+
+void tell(const std::vector<std::shared_ptr<Pending>>& finished) {
+  for (const auto& pending : finished) pending->done(std::move(pending->answer));
+}
+
+Result<> CachingRunner::submit(EmbeddingRequest request, Done done) {
+  auto pending = std::make_shared<Pending>();
+  pending->request = std::move(request);
+  pending->done = std::move(done);
+  const auto& texts = pending->request.texts;
+  pending->answer.vectors.resize(texts.size());
+  pending->missing = texts.size();
+  for (const auto& text : texts) pending->answer.tokens += static_cast<std::uint32_t>(text.size());
+  if (texts.empty()) return runner_->submit(std::move(pending->request), std::move(pending->done));
+  Missing missing;
+  bool finished = false;
+  {
+    auto state = state_->lock();
+    missing = look_up(*state, pending);
+    finished = pending->missing == 0;
+    pending->ended = finished;
+  }
+  if (finished) {
+    tell({pending});
+    return {};
+  }
+  if (missing.indices.empty()) return {};
+  return compute(pending, std::move(missing));
+}
+
+CachingRunner::Missing CachingRunner::look_up(State& state, const std::shared_ptr<Pending>& pending) {
+  Missing missing;
+  missing.generation = state.generation;
+  for (std::size_t index = 0; index < pending->request.texts.size(); ++index) {
+    auto key = key_of(pending->request.texts[index], second_of(pending->request, index));
+    if (const Vector* kept = state.vectors.find(key)) {
+      ++state.stats.hits;
+      pending->answer.vectors[index] = **kept;
+      --pending->missing;
+      continue;
+    }
+    const auto [place, first] = state.in_flight.try_emplace(key);
+    place->second.push_back({pending, index});
+    ++(first ? state.stats.misses : state.stats.joined);
+    if (!first) continue;
+    missing.keys.push_back(std::move(key));
+    missing.indices.push_back(index);
+  }
+  return missing;
+}
+
+Result<> CachingRunner::compute(const std::shared_ptr<Pending>& pending, Missing missing) {
+  EmbeddingRequest request;
+  request.ticket = pending->request.ticket;
+  for (const std::size_t index : missing.indices) {
+    request.texts.push_back(pending->request.texts[index]);
+    request.second_from.push_back(second_of(pending->request, index));
+  }
+  if (pending->request.second_from.empty()) request.second_from.clear();
+  auto shared = std::make_shared<const Missing>(std::move(missing));
+  auto submitted = runner_->submit(std::move(request), [this, pending, shared](Result<EmbeddingAnswer> answer) {
+    if (answer)
+      arrived(pending, *shared, *std::move(answer));
+    else
+      failed(pending, *shared, answer.error());
+  });
+  if (submitted) return {};
+  // Refused at once: the caller learns it from submit(), the others try for themselves.
+  std::vector<Place> others;
+  {
+    auto state = state_->lock();
+    pending->ended = true;
+    for (const auto& key : shared->keys) {
+      for (auto& place : state->in_flight[key]) {
+        if (place.pending != pending) others.push_back(std::move(place));
+      }
+      state->in_flight.erase(key);
+    }
+  }
+  retry(others);
+  return submitted;
+}
+
+void CachingRunner::arrived(const std::shared_ptr<Pending>& pending, const Missing& missing, EmbeddingAnswer answer) {
+  std::vector<std::shared_ptr<Pending>> finished;
+  {
+    auto state = state_->lock();
+    pending->answer.queued = answer.queued;
+    pending->answer.inference = answer.inference;
+    for (std::size_t i = 0; i < missing.keys.size(); ++i) {
+      const auto& key = missing.keys[i];
+      auto waiting = state->in_flight.extract(key);
+      if (!waiting.empty()) {
+        for (const Place& place : waiting.mapped()) put(place, answer.vectors[i], finished);
+      }
+      if (missing.generation != state->generation) continue;
+      const std::size_t bytes = 2 * key.size() + answer.vectors[i].size() * sizeof(float) + kEntryOverheadBytes;
+      state->vectors.insert(key, std::make_shared<const std::vector<float>>(std::move(answer.vectors[i])), bytes);
+    }
+  }
+  tell(finished);
+}
+
+// One request's failure, its deadline say, is not that of the others.
+void CachingRunner::failed(const std::shared_ptr<Pending>& pending, const Missing& missing, const Error& error) {
+  std::vector<Place> others;
+  bool mine = false;
+  {
+    auto state = state_->lock();
+    mine = !std::exchange(pending->ended, true);
+    for (const auto& key : missing.keys) {
+      auto waiting = state->in_flight.extract(key);
+      if (waiting.empty()) continue;
+      for (auto& place : waiting.mapped()) {
+        if (place.pending != pending) others.push_back(std::move(place));
+      }
+    }
+  }
+  if (mine) pending->done(std::unexpected(error));
+  retry(others);
+}
+
+void CachingRunner::retry(const std::vector<Place>& places) {
+  for (const Place& place : places) {
+    Missing missing;
+    {
+      auto state = state_->lock();
+      if (place.pending->ended) continue;
+      auto key = key_of(place.pending->request.texts[place.index], second_of(place.pending->request, place.index));
+      const auto [found, first] = state->in_flight.try_emplace(key);
+      found->second.push_back(place);
+      missing.generation = state->generation;
+      if (!first) continue;
+      missing.keys.push_back(std::move(key));
+      missing.indices.push_back(place.index);
+    }
+    auto submitted = compute(place.pending, std::move(missing));
+    if (!submitted) place.pending->done(std::unexpected(std::move(submitted).error()));
+  }
+}
+
+RunnerStats CachingRunner::stats() const {
+  RunnerStats stats = runner_->stats();
+  auto state = state_->lock();
+  stats.embedding_cache = state->stats;
+  stats.embedding_cache.entries = state->vectors.size();
+  stats.embedding_cache.bytes = state->vectors.bytes();
+  stats.embedding_cache.evictions = state->vectors.evictions();
+  return stats;
+}
+
+std::size_t CachingRunner::clear_cache() {
+  auto state = state_->lock();
+  ++state->generation;
+  const std::size_t kept = state->vectors.size();
+  state->vectors.clear();
+  return kept;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<EmbeddingRunner>> with_embedding_cache(std::unique_ptr<EmbeddingRunner> runner, std::uint64_t cache_bytes_max,
+                                                              ByteBudget* budget) {
+  ByteBudget::Reservation held;
+  if (budget != nullptr && cache_bytes_max > 0) {
+    TRY_ASSIGN(held, budget->reserve(cache_bytes_max, "the embedding cache"));
+  }
+  return std::make_unique<CachingRunner>(std::move(runner), cache_bytes_max, std::move(held));
+}
+
+}  // namespace forebay::scheduling

@@ -1,0 +1,164 @@
+#include "scheduling/embedding_cache.h"
+
+#include <gtest/gtest.h>
+
+#include "base/errors.h"
+#include "engines/testing/fake_tokenizer.h"
+#include "scheduling/errors.h"
+
+namespace forebay::scheduling {
+namespace {
+
+using engines::fake_tokens;
+
+// Keeps what is submitted until the test answers it: each text's vector is its length and the number of the run.
+class HeldRunner final : public EmbeddingRunner {
+ public:
+  Result<> submit(EmbeddingRequest request, Done done) override {
+    if (refuse) return fail(kOverloaded, "full");
+    held.emplace_back(std::move(request), std::move(done));
+    return {};
+  }
+  std::size_t clear_cache() override { return 0; }
+  const engines::TextSessionInfo& session_info() const override { return info_; }
+  RunnerStats stats() const override { return {}; }
+  std::vector<DeadLetter> dead_letters() const override { return {}; }
+
+  void answer(std::size_t index) {
+    EmbeddingAnswer answer;
+    ++runs;
+    for (const auto& text : held[index].first.texts) answer.vectors.push_back({static_cast<float>(text.size()), static_cast<float>(runs)});
+    held[index].second(std::move(answer));
+  }
+  void fail_one(std::size_t index) { held[index].second(fail(kDeadlinePassed, "too late")); }
+
+  std::vector<std::pair<EmbeddingRequest, Done>> held;
+  bool refuse = false;
+  int runs = 0;
+
+ private:
+  engines::TextSessionInfo info_;
+};
+
+class EmbeddingCache : public ::testing::Test {
+ protected:
+  void wrap(std::uint64_t bytes_max) {
+    auto held = std::make_unique<HeldRunner>();
+    inner_ = held.get();
+    runner_ = with_embedding_cache(std::move(held), bytes_max, &budget_).value();
+  }
+  // The answer once it is there.
+  std::shared_ptr<std::optional<Result<EmbeddingAnswer>>> ask(std::initializer_list<std::string_view> texts) {
+    EmbeddingRequest request;
+    for (const auto text : texts) request.texts.push_back(fake_tokens(text));
+    auto answer = std::make_shared<std::optional<Result<EmbeddingAnswer>>>();
+    const auto submitted = runner_->submit(std::move(request), [answer](Result<EmbeddingAnswer> got) { answer->emplace(std::move(got)); });
+    if (!submitted) answer->emplace(std::unexpected(submitted.error()));
+    return answer;
+  }
+  ByteBudget budget_{1 << 20};
+  std::unique_ptr<EmbeddingRunner> runner_;
+  HeldRunner* inner_ = nullptr;
+};
+
+TEST_F(EmbeddingCache, ATextThatWasEmbeddedIsNotComputedAgain) {
+  wrap(1 << 16);
+  auto first = ask({"one", "three"});
+  inner_->answer(0);
+  auto second = ask({"three", "seventh", "one"});
+  ASSERT_EQ(inner_->held.size(), 2U);
+  EXPECT_EQ(inner_->held[1].first.texts, (std::vector<std::vector<Token>>{fake_tokens("seventh")}));
+  inner_->answer(1);
+  ASSERT_TRUE(second->has_value());
+  EXPECT_EQ((**second)->vectors, (std::vector<std::vector<float>>{{5, 1}, {7, 2}, {3, 1}}));
+  EXPECT_EQ((**second)->tokens, 15U);
+  const auto third = ask({"one"});
+  EXPECT_TRUE(third->has_value());
+  const auto stats = runner_->stats().embedding_cache;
+  EXPECT_EQ(stats.hits, 3U);
+  EXPECT_EQ(stats.misses, 3U);
+  EXPECT_EQ(stats.entries, 3U);
+  EXPECT_GT(stats.bytes, 0U);
+}
+
+TEST_F(EmbeddingCache, TextsInFlightAreComputedOnceEvenWithoutACache) {
+  wrap(0);
+  std::vector<std::shared_ptr<std::optional<Result<EmbeddingAnswer>>>> answers;
+  for (int i = 0; i < 64; ++i) answers.push_back(ask({"same"}));
+  auto twice = ask({"same", "other", "other"});
+  ASSERT_EQ(inner_->held.size(), 2U);
+  EXPECT_EQ(inner_->held[1].first.texts.size(), 1U);
+  inner_->answer(0);
+  for (const auto& answer : answers) EXPECT_EQ((**answer)->vectors[0], (std::vector<float>{4, 1}));
+  EXPECT_FALSE(twice->has_value());
+  inner_->answer(1);
+  EXPECT_EQ((**twice)->vectors[2], (std::vector<float>{5, 2}));
+  EXPECT_EQ(runner_->stats().embedding_cache.entries, 0U);
+  (void)ask({"same"});
+  EXPECT_EQ(inner_->held.size(), 3U);
+}
+
+TEST_F(EmbeddingCache, TheFailureOfOneRequestIsNotThatOfTheOthersThatWaitForItsText) {
+  wrap(1 << 16);
+  auto leader = ask({"same"});
+  auto follower = ask({"same"});
+  inner_->fail_one(0);
+  EXPECT_FALSE((**leader).has_value());
+  EXPECT_FALSE(follower->has_value());
+  ASSERT_EQ(inner_->held.size(), 2U);
+  inner_->answer(1);
+  EXPECT_TRUE((**follower).has_value());
+}
+
+TEST_F(EmbeddingCache, ARefusalReachesItsRequestAndThoseWhoWait) {
+  wrap(1 << 16);
+  auto leader = ask({"same"});
+  auto follower = ask({"same", "new"});
+  inner_->refuse = true;
+  auto refused = ask({"third"});
+  EXPECT_EQ((**refused).error().code(), kOverloaded);
+  inner_->fail_one(0);
+  EXPECT_EQ((**follower).error().code(), kOverloaded);
+  inner_->answer(1);  // too late for its request: told once
+  EXPECT_EQ((**follower).error().code(), kOverloaded);
+}
+
+TEST_F(EmbeddingCache, ClearingForgetsAlsoWhatIsStillComputed) {
+  wrap(1 << 16);
+  auto first = ask({"one"});
+  EXPECT_EQ(runner_->clear_cache(), 0U);
+  inner_->answer(0);
+  EXPECT_TRUE(first->has_value());
+  EXPECT_EQ(runner_->stats().embedding_cache.entries, 0U);
+  (void)ask({"one"});
+  EXPECT_EQ(inner_->held.size(), 2U);
+}
+
+TEST_F(EmbeddingCache, HoldsItsBytesInTheBudgetAndKeepsToThem) {
+  wrap(1 << 10);
+  EXPECT_EQ(budget_.bytes_held(), 1U << 10);
+  for (int i = 0; i < 20; ++i) {
+    const std::string text(static_cast<std::size_t>(i) + 1, 'x');
+    (void)ask({text});
+    inner_->answer(static_cast<std::size_t>(i));
+  }
+  const auto stats = runner_->stats().embedding_cache;
+  EXPECT_LE(stats.bytes, 1U << 10);
+  EXPECT_GT(stats.evictions, 0U);
+  EXPECT_EQ(with_embedding_cache(std::make_unique<HeldRunner>(), 1 << 21, &budget_).error().code(), kBudgetExhausted);
+}
+
+TEST_F(EmbeddingCache, APairIsNotItsTextsAlone) {
+  wrap(1 << 16);
+  EmbeddingRequest pair;
+  pair.texts.push_back(fake_tokens("ab"));
+  pair.second_from.push_back(1);
+  ASSERT_TRUE(runner_->submit(std::move(pair), [](auto) {}));
+  (void)ask({"ab"});
+  ASSERT_EQ(inner_->held.size(), 2U);
+  EXPECT_EQ(inner_->held[0].first.second_from, (std::vector<std::uint32_t>{1}));
+  EXPECT_TRUE(inner_->held[1].first.second_from.empty());
+}
+
+}  // namespace
+}  // namespace forebay::scheduling
