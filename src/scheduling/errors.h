@@ -60,6 +60,12 @@ inline constexpr ErrorCode kStateFileRefused{4024, "state_file_refused", ErrorKi
                                              "A saved state is damaged, or was made by another model, version or setting.",
                                              "nothing to do: the file is removed and its text computed again"};
 
+inline constexpr ErrorCode kStepInputMissing{4030, "step_input_missing", ErrorKind::kInvalidArgument,
+                                             "An input of a pipeline is missing.", "GET /model/info shows the names, types and shapes"};
+inline constexpr ErrorCode kStepOutputMissing{4031, "step_output_missing", ErrorKind::kInternal,
+                                              "No step of a pipeline gave one of its outputs.",
+                                              "end branches in a first_of step whose last choice is always computed"};
+
 inline constexpr const ErrorCode* kSchedulingErrors[] = {&kOverloaded,          &kPromptTooLong,
                                                          &kPromptEmpty,         &kPromptTokenInvalid,
                                                          &kTokenLimitsInvalid,  &kStopInvalid,
@@ -69,6 +75,7 @@ inline constexpr const ErrorCode* kSchedulingErrors[] = {&kOverloaded,          
                                                          &kTextTooLongToEmbed,  &kSchedulingOptionInvalid,
                                                          &kModelHasNoTokenizer, &kAnswerShapeWrong,
                                                          &kStateFolderRefused,  &kStateFileRefused,
-                                                         &kStateFolderBusy};
+                                                         &kStateFolderBusy,
+                                                         &kStepInputMissing,    &kStepOutputMissing};
 
 }  // namespace forebay::scheduling
