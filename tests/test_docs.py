@@ -50,6 +50,20 @@ def test_the_readme_curl_commands_are_answered(example_server):
         assert run.returncode == 0, (command, run.stdout, run.stderr)
 
 
+def test_the_vision_guides_commands_are_answered(example_server, tmp_path):
+    guide = (ROOT / "docs/guides/serve_a_vision_model.md").read_text(encoding="utf-8")
+    commands = list(commands_of(guide))
+    asked = [command for command in commands if command.startswith("curl ")]
+    assert len(asked) == 2
+    for command in asked:
+        there = shlex.split(command.replace("http://127.0.0.1:8080", example_server.url))
+        run = subprocess.run([*there, "-sS", "--fail-with-body"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        assert run.returncode == 0 and '"classes"' in run.stdout, (command, run.stdout, run.stderr)
+    once = next(shlex.split(command)[2:] for command in commands if "digits.onnx" in command and command.startswith("./dev forebay run"))
+    run = subprocess.run([BINARY, *once], cwd=ROOT, env=environment(tmp_path), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
+    assert run.returncode == 0, run.stderr
+
+
 def test_the_readme_python_block_streams_text(example_server, tmp_path):
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     script = tmp_path / "readme.py"

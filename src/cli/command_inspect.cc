@@ -31,6 +31,11 @@ void add_row(Rows& rows, const char* name, std::string value) {
   if (!value.empty()) rows.push_back({name, std::move(value)});
 }
 
+void add_vision(Rows& rows, const tensors::VisionRecipe& recipe) {
+  add_row(rows, "pictures", fmt::format("{}, by {}", tensors::name_of(recipe.task), tensors::name_of(recipe.source)));
+  for (const auto& what : recipe.assumed) add_row(rows, "assumed", harmless(what));
+}
+
 Rows overview(const formats::ModelDescription& model) {
   Rows rows;
   add_row(rows, "format", fmt::format("{} (version {})", formats::name_of(model.format), model.format_version));
@@ -58,6 +63,7 @@ Rows overview(const formats::ModelDescription& model) {
     add_row(rows, "pooling", harmless(text->pooling));
     add_row(rows, "chat template", text->chat_templates.empty() ? "none" : "yes");
   }
+  if (model.vision) add_vision(rows, *model.vision);
   if (!model.labels.empty()) {
     const auto shown = std::min<std::size_t>(model.labels.size(), 10);
     add_row(rows, "labels",

@@ -106,7 +106,7 @@ Result<std::vector<Entry>> entries_of(const ServeFlags& flags) {
 Result<std::vector<models::ModelSource>> sources_of(const Configuration& configuration) {
   std::vector<models::ModelSource> sources;
   for (const auto& model : configuration.models_served) {
-    const std::string name = model.name.empty() ? std::filesystem::path(model.path).stem().string() : model.name;
+    const std::string name = model.name.empty() ? models::name_of_file(model.path) : model.name;
     TRY_ASSIGN(auto source, models::source_of(name + "=" + model.path));
     sources.push_back(std::move(source));
   }

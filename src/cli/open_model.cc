@@ -1,8 +1,13 @@
 #include "cli/open_model.h"
 
+#include <algorithm>
+
 #include "base/machine.h"
 #include "cli/load_progress.h"
+#include "models/errors.h"
 #include "models/model_loader.h"
+#include "models/pipeline_file.h"
+#include "models/repository.h"
 
 namespace forebay::cli {
 
@@ -27,14 +32,33 @@ Result<OpenModel> OpenModel::open(Console& console, const std::string& file, con
   opened.budget_ = std::make_unique<ByteBudget>(budget != 0 ? budget : usable_memory_bytes() / 10 * 8);
   opened.engines_ = engines::make_engines();
   LoadProgress progress(console, *opened.clock_, "loading " + harmless(std::filesystem::path(named).filename().string()));
-  auto loaded = models::load_model(
-      source, for_one_request(configuration.models),
-      {.engines = opened.engines_, .clock = opened.clock_.get(), .budget = opened.budget_.get(), .progress = [&progress](float share) {
-         return progress.step(share);
-       }});
+  const auto find_model = [&](const std::string& name) { return opened.sibling(source.path, name, configuration); };
+  auto loaded = models::load_model(source, for_one_request(configuration.models),
+                                   {.engines = opened.engines_,
+                                    .clock = opened.clock_.get(),
+                                    .budget = opened.budget_.get(),
+                                    .progress = [&progress](float share) { return progress.step(share); },
+                                    .find_model = find_model});
   progress.finish();
   TRY_ASSIGN(opened.model_, std::move(loaded));
   return opened;
+}
+
+// What a pipeline is made of lies beside it.
+Result<std::shared_ptr<models::ServedModel>> OpenModel::sibling(const std::filesystem::path& pipeline, const std::string& name,
+                                                                const Configuration& configuration) {
+  const auto known = std::ranges::find(siblings_, name, [](const auto& model) { return model->name; });
+  if (known != siblings_.end()) return *known;
+  const auto folder = pipeline.has_parent_path() ? pipeline.parent_path() : std::filesystem::path(".");
+  TRY_ASSIGN(const auto listing, models::list_repository(folder, configuration.models.models_max));
+  const auto source = std::ranges::find(listing.sources, name, &models::ModelSource::name);
+  if (source == listing.sources.end())
+    return fail(models::kModelNotFound, "no model named '" + harmless(name) + "' lies beside the pipeline");
+  if (models::is_pipeline(source->path)) return fail(models::kModelNotFound, "'" + harmless(name) + "' is a pipeline itself");
+  TRY_ASSIGN(auto model, models::load_model(*source, for_one_request(configuration.models),
+                                            {.engines = engines_, .clock = clock_.get(), .budget = budget_.get()}));
+  siblings_.push_back(model);
+  return model;
 }
 
 }  // namespace forebay::cli

@@ -2,6 +2,7 @@
 // Threads: confined to the main thread. Owner: the command.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,10 +28,13 @@ class OpenModel {
 
  private:
   OpenModel() = default;
+  Result<std::shared_ptr<models::ServedModel>> sibling(const std::filesystem::path& pipeline, const std::string& name,
+                                                       const Configuration& configuration);
   // Taken down from the last to the first: the model before what it borrows from.
   std::unique_ptr<SystemClock> clock_;
   std::unique_ptr<ByteBudget> budget_;
   std::vector<std::unique_ptr<engines::Engine>> engines_;
+  std::vector<std::shared_ptr<models::ServedModel>> siblings_;  // the models of a pipeline
   std::shared_ptr<models::ServedModel> model_;
 };
 

@@ -34,10 +34,17 @@ std::vector<std::uint8_t> as_bytes_of_picture(std::span<const double> values) {
 }
 }  // namespace
 
-Result<Tensor> tensor_from_image(std::span<const std::byte> file, const formats::ModelDescription& model, const formats::TensorSpec& spec) {
+Result<Tensor> tensor_from_image(std::span<const std::byte> file, const formats::ModelDescription& model, const formats::TensorSpec& spec,
+                                 std::optional<SeenPicture>& seen) {
   if (!tensors::takes_picture(spec.shape, spec.dtype))
     return fail(kInputShape,
                 fmt::format("the input '{}' of shape {} is not that of a picture", harmless(spec.name), tensors::to_string(spec.shape)));
+  if (model.vision && model.vision->input == spec.name) {
+    TRY_ASSIGN(auto picture, tensors::decode_image(file));
+    TRY_ASSIGN(auto input, tensors::vision_input(picture, model.vision->picture, spec.shape, spec.dtype));
+    seen = SeenPicture{.picture = std::move(picture), .seen = input.seen};
+    return std::move(input.tensor);
+  }
   return tensors::tensor_of_picture(file, spec.shape, spec.dtype, tensors::stated_pixel_range(model.metadata));
 }
 

@@ -15,7 +15,6 @@
 #include "cli/did_you_mean.h"
 #include "cli/errors.h"
 #include "cli/json_members.h"
-#include "cli/run_image.h"
 #include "tensors/array_json.h"
 #include "tensors/csv.h"
 #include "tensors/npy.h"
@@ -114,7 +113,8 @@ Result<Tensor> from_npy(const Value& value, const TensorSpec& spec, const InputL
   return fitted(converted, spec.shape);
 }
 
-Result<Tensor> tensor_of(const Value& value, const formats::ModelDescription& model, const TensorSpec& spec, const InputLimits& limits) {
+Result<Tensor> tensor_of(const Value& value, const formats::ModelDescription& model, const TensorSpec& spec, const InputLimits& limits,
+                         std::optional<SeenPicture>& picture) {
   switch (value.kind) {
     case ValueKind::kJson:
       return tensors::tensor_from_json(value.bytes, spec.dtype, spec.shape, tensors::NanPolicy::kRefuse, array_limits(limits));
@@ -123,7 +123,7 @@ Result<Tensor> tensor_of(const Value& value, const formats::ModelDescription& mo
     case ValueKind::kNpy:
       return from_npy(value, spec, limits);
     case ValueKind::kImage:
-      return tensor_from_image(std::as_bytes(std::span(value.bytes)), model, spec);
+      return tensor_from_image(std::as_bytes(std::span(value.bytes)), model, spec, picture);
     case ValueKind::kWords:
       return from_words(value, spec, limits);
   }
@@ -148,19 +148,19 @@ class Inputs {
     TRY_ASSIGN(const auto value, value_of(argument, standard_input_, limits_));
     if (value.kind == ValueKind::kJson && trimmed(value.bytes).starts_with('{')) return add_object(value);
     const auto next =
-        std::ranges::find_if(model_.inputs, [&](const TensorSpec& spec) { return find_tensor(inputs_, spec.name) == nullptr; });
+        std::ranges::find_if(model_.inputs, [&](const TensorSpec& spec) { return find_tensor(read_.tensors, spec.name) == nullptr; });
     if (next == model_.inputs.end())
       return fail(kInputUnknown, fmt::format("the model takes {} input{}, and there is one more: {}", model_.inputs.size(),
                                              model_.inputs.size() == 1 ? "" : "s", value.name));
     return add(next->name, value);
   }
-  Result<tensors::NamedTensors> finish() {
+  Result<ReadInputs> finish() {
     for (const auto& spec : model_.inputs) {
-      if (spec.is_optional || find_tensor(inputs_, spec.name) != nullptr) continue;
+      if (spec.is_optional || find_tensor(read_.tensors, spec.name) != nullptr) continue;
       return fail(kInputMissing, fmt::format("the input '{}' ({} {}) is missing", harmless(spec.name), tensors::name_of(spec.dtype),
                                              tensors::to_string(spec.shape)));
     }
-    return std::move(inputs_);
+    return std::move(read_);
   }
 
  private:
@@ -175,9 +175,10 @@ class Inputs {
       for (const auto& input : model_.inputs) names.push_back(input.name);
       return fail(kInputUnknown, fmt::format("the model has no input '{}'{}", harmless(name), did_you_mean(name, names)));
     }
-    if (find_tensor(inputs_, name) != nullptr) return fail(kInputUnknown, fmt::format("the input '{}' is given twice", harmless(name)));
-    TRY_ASSIGN(auto tensor, tensor_of(value, model_, *spec, limits_), "the input " + name);
-    inputs_.push_back({name, std::move(tensor)});
+    if (find_tensor(read_.tensors, name) != nullptr)
+      return fail(kInputUnknown, fmt::format("the input '{}' is given twice", harmless(name)));
+    TRY_ASSIGN(auto tensor, tensor_of(value, model_, *spec, limits_, read_.picture), "the input " + name);
+    read_.tensors.push_back({name, std::move(tensor)});
     return {};
   }
   Result<> add_object(const Value& value) {
@@ -197,7 +198,7 @@ class Inputs {
   const formats::ModelDescription& model_;
   std::istream& standard_input_;
   const InputLimits& limits_;
-  tensors::NamedTensors inputs_;
+  ReadInputs read_;
 };
 // The dimensions that are neither free nor 1.
 tensors::Shape sizes_beyond_one(tensors::Shape shape) {
@@ -250,8 +251,8 @@ Result<Tensor> fitted(const Tensor& tensor, const tensors::Shape& wanted) {
                                        tensors::to_string(wanted)));
 }
 
-Result<tensors::NamedTensors> read_inputs(const formats::ModelDescription& model, const std::vector<std::string>& positional,
-                                          const std::vector<std::string>& named, std::istream& standard_input, const InputLimits& limits) {
+Result<ReadInputs> read_inputs(const formats::ModelDescription& model, const std::vector<std::string>& positional,
+                               const std::vector<std::string>& named, std::istream& standard_input, const InputLimits& limits) {
   Inputs inputs(model, standard_input, limits);
   for (const auto& argument : named) TRY(inputs.add_named(argument));
   for (const auto& argument : positional) TRY(inputs.add_positional(argument));

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "cli/run_image.h"
 #include "formats/model_description.h"
 #include "tensors/tensor.h"
 
@@ -21,9 +23,12 @@ struct InputLimits {
 // A JSON object holds several inputs: {"inputs": {name: array}}, {"input": array} or {name: array}.
 // `positional` go to the inputs in the model's order; `named` are "NAME=VALUE". kInputUnknown, kInputMissing, kInputNotUnderstood,
 // kInputShape, and the errors of reading.
-Result<tensors::NamedTensors> read_inputs(const formats::ModelDescription& model, const std::vector<std::string>& positional,
-                                          const std::vector<std::string>& named, std::istream& standard_input,
-                                          const InputLimits& limits = {});
+struct ReadInputs {
+  tensors::NamedTensors tensors;
+  std::optional<SeenPicture> picture;  // when one was given to the input that the model's recipe is for
+};
+Result<ReadInputs> read_inputs(const formats::ModelDescription& model, const std::vector<std::string>& positional,
+                               const std::vector<std::string>& named, std::istream& standard_input, const InputLimits& limits = {});
 
 // The tensor as one of the wanted shape: as it is, with a batch dimension in front, or flat values laid out anew. A dimension of -1 is
 // free.

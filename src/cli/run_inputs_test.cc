@@ -30,7 +30,8 @@ formats::ModelDescription wine() { return model_with({{.name = "features", .shap
 Result<tensors::NamedTensors> read(const formats::ModelDescription& model, const std::vector<std::string>& positional,
                                    const std::vector<std::string>& named = {}, const std::string& standard_input = "") {
   std::istringstream stream(standard_input);
-  return read_inputs(model, positional, named, stream);
+  TRY_ASSIGN(auto given, read_inputs(model, positional, named, stream));
+  return std::move(given.tensors);
 }
 
 std::vector<float> floats(const Tensor& tensor) {

@@ -7,6 +7,7 @@
 #include "cli/run_inputs.h"
 #include "cli/run_outputs.h"
 #include "cli/run_tasks.h"
+#include "cli/run_vision.h"
 
 namespace forebay::cli {
 
@@ -29,14 +30,18 @@ Result<> run_tensors(Console& console, models::ServedModel& model, const RunOpti
     positional.emplace_back("-");
   scheduling::TensorRequest request;
   request.ticket.request_id = "run";
-  TRY_ASSIGN(request.inputs, read_inputs(model.description, positional, options.named_inputs, console.in));
+  TRY_ASSIGN(auto read, read_inputs(model.description, positional, options.named_inputs, console.in));
+  request.inputs = std::move(read.tensors);
   request.outputs = options.outputs;
   std::promise<Result<scheduling::TensorAnswer>> promise;
   auto future = promise.get_future();
   TRY(model.tensors->submit(std::move(request),
                             [&promise](Result<scheduling::TensorAnswer> answer) { promise.set_value(std::move(answer)); }));
   TRY_ASSIGN(const auto answer, future.get());
-  TRY_ASSIGN(const std::string rendered, render_outputs(answer.outputs, model.description, options.form));
+  // Who names outputs wants their numbers.
+  const bool sees = read.picture && options.outputs.empty() && model.description.vision->task != tensors::VisionTask::kTensors;
+  TRY_ASSIGN(const std::string rendered, sees ? render_vision(*read.picture, answer.outputs, model.description, options.form)
+                                              : render_outputs(answer.outputs, model.description, options.form));
   const bool binary = options.form == OutputForm::kNpy || options.form == OutputForm::kPng;
   return write_answer(console, options.out_file, rendered, binary ? AnswerKind::kBinary : AnswerKind::kText);
 }

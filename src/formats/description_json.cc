@@ -10,7 +10,7 @@
 template <>
 struct glz::meta<forebay::formats::Format> {
   using enum forebay::formats::Format;
-  static constexpr auto value = glz::enumerate("unknown", kUnknown, "gguf", kGguf, "onnx", kOnnx);
+  static constexpr auto value = glz::enumerate("unknown", kUnknown, "gguf", kGguf, "onnx", kOnnx, "pipeline", kPipeline);
 };
 
 template <>
@@ -26,6 +26,48 @@ struct glz::meta<forebay::tensors::DType> {
   static constexpr auto value = glz::enumerate("bool", kBool, "uint8", kUint8, "uint16", kUint16, "uint32", kUint32, "uint64", kUint64,
                                                "int8", kInt8, "int16", kInt16, "int32", kInt32, "int64", kInt64, "float16", kFloat16,
                                                "bfloat16", kBfloat16, "float32", kFloat32, "float64", kFloat64, "string", kString);
+};
+
+template <>
+struct glz::meta<forebay::tensors::VisionTask> {
+  using enum forebay::tensors::VisionTask;
+  static constexpr auto value = glz::enumerate("tensors", kTensors, "classification", kClassification, "detection", kDetection, "instances",
+                                               kInstances, "segmentation", kSegmentation, "anomaly", kAnomaly);
+};
+template <>
+struct glz::meta<forebay::tensors::BoxHead> {
+  using enum forebay::tensors::BoxHead;
+  static constexpr auto value = glz::enumerate("yolov8", kYoloV8, "yolov5", kYoloV5, "yolox", kYolox, "final", kFinal);
+};
+template <>
+struct glz::meta<forebay::tensors::ScoreKind> {
+  using enum forebay::tensors::ScoreKind;
+  static constexpr auto value = glz::enumerate("auto", kUnknown, "probabilities", kProbabilities, "logits", kLogits);
+};
+template <>
+struct glz::meta<forebay::tensors::RecipeSource> {
+  using enum forebay::tensors::RecipeSource;
+  static constexpr auto value = glz::enumerate("shapes", kShapes, "metadata", kMetadata, "sidecar", kSidecar);
+};
+template <>
+struct glz::meta<forebay::tensors::ImageResize> {
+  using enum forebay::tensors::ImageResize;
+  static constexpr auto value = glz::enumerate("stretch", kStretch, "letterbox", kLetterbox, "corner", kCorner, "crop", kCrop);
+};
+template <>
+struct glz::meta<forebay::tensors::ImageFilter> {
+  using enum forebay::tensors::ImageFilter;
+  static constexpr auto value = glz::enumerate("bilinear", kBilinear, "linear", kLinear, "bicubic", kBicubic, "nearest", kNearest);
+};
+template <>
+struct glz::meta<forebay::tensors::ImageChannels> {
+  using enum forebay::tensors::ImageChannels;
+  static constexpr auto value = glz::enumerate("grey", kGrey, "rgb", kRgb, "bgr", kBgr);
+};
+template <>
+struct glz::meta<forebay::tensors::ImageLayout> {
+  using enum forebay::tensors::ImageLayout;
+  static constexpr auto value = glz::enumerate("nchw", kNchw, "nhwc", kNhwc);
 };
 
 namespace forebay::formats {

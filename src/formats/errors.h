@@ -152,6 +152,11 @@ inline constexpr ErrorCode kOnnxLimitExceeded{1063, "onnx_limit_exceeded", Error
                                               "A count, length or constant in the model is beyond the limit set for it.",
                                               "raise the limit in the configuration if the file is what you meant"};
 
+// What lies beside a model.
+inline constexpr ErrorCode kSidecarInvalid{1070, "sidecar_invalid", ErrorKind::kUnprocessable,
+                                           "The file NAME.forebay.json beside the model is wrong or does not fit it.",
+                                           "correct the field that the message names; docs/guides/serve_a_vision_model.md has them all"};
+
 inline constexpr const ErrorCode* kFormatsErrors[] = {&kFileEmpty,
                                                       &kFormatNotRecognised,
                                                       &kFormatNotSupported,
@@ -200,6 +205,7 @@ inline constexpr const ErrorCode* kFormatsErrors[] = {&kFileEmpty,
                                                       &kOnnxValueUndefined,
                                                       &kOnnxDuplicateName,
                                                       &kOnnxOperatorUnknown,
-                                                      &kOnnxLimitExceeded};
+                                                      &kOnnxLimitExceeded,
+                                                      &kSidecarInvalid};
 
 }  // namespace forebay::formats

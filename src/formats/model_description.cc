@@ -10,6 +10,8 @@ std::string_view name_of(Format format) {
       return "gguf";
     case Format::kOnnx:
       return "onnx";
+    case Format::kPipeline:
+      return "pipeline";
   }
   return "unknown";
 }

@@ -10,11 +10,12 @@
 #include <vector>
 
 #include "tensors/tensor.h"
+#include "tensors/vision_recipe.h"
 
 namespace forebay::formats {
 
-enum class Format : std::uint8_t { kUnknown, kGguf, kOnnx };
-std::string_view name_of(Format format);  // "gguf", "onnx"
+enum class Format : std::uint8_t { kUnknown, kGguf, kOnnx, kPipeline };
+std::string_view name_of(Format format);  // "gguf", "onnx", "pipeline" (of several models)
 
 // What the model is for: decides the routes that answer for it.
 enum class Task : std::uint8_t { kTensors, kTextGeneration, kEmbedding, kReranking };
@@ -78,7 +79,8 @@ struct ModelDescription {
   std::vector<std::string> external_files;     // contained in the model's folder, relative
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
-  std::vector<std::string> labels;  // class names, when the metadata has them
+  std::vector<std::string> labels;              // class names, when the metadata has them
+  std::optional<tensors::VisionRecipe> vision;  // of a model with an input for pictures
   std::optional<TextSpec> text;
   std::map<std::string, std::string> metadata;  // shortened to 1,000 characters a value
   std::vector<Warning> warnings;

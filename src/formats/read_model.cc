@@ -15,6 +15,8 @@
 #include "formats/gguf_reader.h"
 #include "formats/onnx_reader.h"
 #include "formats/recognise.h"
+#include "formats/vision_reader.h"
+#include "formats/vision_sidecar.h"
 
 namespace forebay::formats {
 
@@ -79,9 +81,22 @@ Result<ModelDescription> read_bytes(std::span<const std::byte> bytes, const std:
     case Format::kOnnx:
       return read_onnx(bytes, limits, path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
     case Format::kUnknown:
+    case Format::kPipeline:
       break;
   }
   return refuse_unknown(bytes);
+}
+std::filesystem::path sidecar_path(std::filesystem::path model) { return model.replace_extension(".forebay.json"); }
+
+// NAME.forebay.json beside NAME.onnx, if there is one.
+Result<std::optional<VisionSidecar>> sidecar_of(const std::filesystem::path& model) {
+  const auto path = sidecar_path(model);
+  std::error_code problem;
+  if (!std::filesystem::exists(path, problem)) return std::nullopt;
+  TRY_ASSIGN(const auto file, MappedFile::open(path, kSidecarBytesMax));
+  const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  TRY_ASSIGN(auto sidecar, read_vision_sidecar(text), "reading " + path.filename().string());
+  return sidecar;
 }
 }  // namespace
 
@@ -93,7 +108,11 @@ Result<ModelDescription> read_model(const std::filesystem::path& path, const Rea
   }
   TRY_ASSIGN(const auto file, MappedFile::open(file_path, limits.file_bytes_max));
   TRY_ASSIGN(auto description, read_bytes(file.bytes(), file_path, limits), "reading " + file_path.filename().string());
-  if (description.format == Format::kOnnx) describe_encoder(description, file_path);
+  if (description.format == Format::kOnnx) {
+    describe_encoder(description, file_path);
+    TRY_ASSIGN(const auto sidecar, sidecar_of(file_path));
+    TRY(describe_vision(description, sidecar), "reading " + sidecar_path(file_path).filename().string());
+  }
   const auto extension = extension_of(file_path);
   if (!extension.empty() && extension != usual_extension(description.format)) {
     description.warnings.push_back(

@@ -49,6 +49,10 @@ inline constexpr ErrorCode kBinarySizes{7023, "binary_sizes", ErrorKind::kInvali
                                         "Inference-Header-Content-Length is the JSON's bytes; binary_data_size the bytes of one input"};
 inline constexpr ErrorCode kImageNotWanted{7024, "image_not_wanted", ErrorKind::kUnprocessable,
                                            "The model has no input that looks like an image.", "send the input as JSON"};
+inline constexpr ErrorCode kImageNotBase64{7025, "image_not_base64", ErrorKind::kInvalidArgument, "The image is not base64.",
+                                           "send standard base64 with padding, or a data URL"};
+inline constexpr ErrorCode kFormInvalid{7026, "form_invalid", ErrorKind::kInvalidArgument, "The form cannot be read.",
+                                        "send multipart/form-data with one file: curl -F image=@photo.jpg"};
 
 // The message.
 inline constexpr ErrorCode kBodyTooLarge{7040, "body_too_large", ErrorKind::kTooLarge, "The body is larger than http.body_bytes_max.",
@@ -90,10 +94,11 @@ inline constexpr ErrorCode kMemoryPressure{
     "try again after the time in Retry-After; give it more memory, or serve fewer or smaller models"};
 
 inline constexpr const ErrorCode* kHttpErrors[] = {
-    &kJsonSyntax,    &kJsonTooDeep,       &kJsonDuplicateKey, &kJsonNotUtf8,    &kFieldUnknown,    &kFieldMissing,      &kFieldType,
-    &kFieldRange,    &kFieldNotSupported, &kFieldConflict,    &kTooManyItems,   &kTokenOutOfRange, &kInputUnknown,      &kInputMissing,
-    &kInputMismatch, &kBinarySizes,       &kImageNotWanted,   &kBodyTooLarge,   &kBodyMissing,     &kContentType,       &kContentEncoding,
-    &kRouteNotFound, &kMethodNotAllowed,  &kHeaderTooLarge,   &kBadRequest,     &kAmbiguousLength, &kStreamNeedsHttp11, &kTooBusy,
-    &kSlowReader,    &kBadAddress,        &kPortInUse,        &kPortNotAllowed, &kMemoryPressure};
+    &kJsonSyntax,       &kJsonTooDeep,    &kJsonDuplicateKey,  &kJsonNotUtf8,     &kFieldUnknown,      &kFieldMissing,
+    &kFieldType,        &kFieldRange,     &kFieldNotSupported, &kFieldConflict,   &kTooManyItems,      &kTokenOutOfRange,
+    &kInputUnknown,     &kInputMissing,   &kInputMismatch,     &kBinarySizes,     &kImageNotWanted,    &kImageNotBase64,
+    &kFormInvalid,      &kBodyTooLarge,   &kBodyMissing,       &kContentType,     &kContentEncoding,   &kRouteNotFound,
+    &kMethodNotAllowed, &kHeaderTooLarge, &kBadRequest,        &kAmbiguousLength, &kStreamNeedsHttp11, &kTooBusy,
+    &kSlowReader,       &kBadAddress,     &kPortInUse,         &kPortNotAllowed,  &kMemoryPressure};
 
 }  // namespace forebay::http

@@ -52,7 +52,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::string_view header(const std::string& lower_case_name) const;
   std::string_view content_type() const;  // lower case, without parameters
   std::string_view body() const;
-  std::shared_ptr<const void> body_keeper() const;  // while it lives, body() stays
+  const Request& request() const { return request_; }  // for what the library parses: forms
+  std::shared_ptr<const void> body_keeper() const;     // while it lives, body() stays
   const std::string& id() const { return id_; }
   const accounts::Principal& principal() const { return principal_; }
   const CancelToken& cancel() const { return cancel_; }

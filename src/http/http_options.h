@@ -22,8 +22,11 @@ struct HttpOptions {
   std::chrono::milliseconds keep_alive_interval{15'000};  // comments on silent streams, also before their first event; 0: none
   std::uint64_t stream_unsent_bytes_max = 1 << 20;        // a reader this far behind is dropped
   std::uint32_t batch_items_max = 1024;                   // of /predict/batch, and prompts of one completion request
-  std::uint32_t choices_max = 16;                         // n
-  std::vector<std::string> cors_origins;                  // empty: none; "*": any
+  std::uint64_t image_bytes_max = 32ULL << 20;            // of one picture, as a file
+  std::uint64_t image_pixels_max = 32ULL << 20;           // width times height, seen before anything is decoded
+  std::uint32_t image_side_max = 16'384;
+  std::uint32_t choices_max = 16;         // n
+  std::vector<std::string> cors_origins;  // empty: none; "*": any
 };
 
 }  // namespace forebay::http

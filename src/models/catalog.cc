@@ -12,6 +12,7 @@
 #include "engines/engine.h"
 #include "models/errors.h"
 #include "models/model_loader.h"
+#include "models/pipeline_file.h"
 
 namespace forebay::models {
 
@@ -94,8 +95,13 @@ struct Catalog::State {
   Synchronized<Table> table;
   Gate loads;
   std::atomic<bool> stopping{false};
+  Synchronized<std::vector<ModelSource>> pipelines;  // that wait
 
   void load(const ModelSource& source);
+  // Pipelines are built of models that are loaded, so they wait until no other load is left.
+  void start_pipelines();
+  Result<> post_load(const ModelSource& source);
+  Result<std::shared_ptr<ServedModel>> find_model(const std::string& name);
   bool settled() const;
   void set(const ModelSource& source, const std::function<void(Entry&)>& change);
 };
@@ -136,7 +142,8 @@ void Catalog::State::load(const ModelSource& source) {
                             .budget = context.budget,
                             .pressure = context.pressure,
                             .metrics = context.metrics,
-                            .progress = [this](float) { return !stopping.load(); }});
+                            .progress = [this](float) { return !stopping.load(); },
+                            .find_model = [this](const std::string& name) { return find_model(name); }});
   if (!loaded) {
     log::error("model could not be loaded",
                {{"model", source.name}, {"version", source.version}, {"error", loaded.error().to_log_string()}});
@@ -177,22 +184,57 @@ Result<> Catalog::add(std::vector<ModelSource> sources) {
     for (const auto& source : sources)
       (*table)[source.name].emplace(source.version, Entry{.source = source, .since = state_->context.clock->wall()});
   }
+  {
+    auto waiting = state_->pipelines.lock();
+    std::ranges::copy_if(sources, std::back_inserter(*waiting), [](const auto& source) { return is_pipeline(source.path); });
+  }
   for (const auto& source : sources) {
-    TRY_ASSIGN(auto pass, state_->loads.enter());
-    // The task owns the pass: the destructor waits for it.
-    auto posted = state_->context.background->post([state = state_.get(), source, pass = std::move(pass)]() mutable {
-      state->load(source);
-      if (state->settled() && state->context.settled) state->context.settled();
-      pass = {};
+    if (!is_pipeline(source.path)) TRY(state_->post_load(source));
+  }
+  state_->start_pipelines();
+  return {};
+}
+
+Result<> Catalog::State::post_load(const ModelSource& source) {
+  TRY_ASSIGN(auto pass, loads.enter());
+  // The task owns the pass: the destructor waits for it.
+  auto posted = context.background->post([this, source, pass = std::move(pass)]() mutable {
+    load(source);
+    start_pipelines();
+    if (settled() && context.settled) context.settled();
+    pass = {};
+  });
+  if (!posted) {
+    set(source, [&](Entry& entry) {
+      entry.state = ModelState::kFailed;
+      entry.error = posted.error();
     });
-    if (!posted) {
-      state_->set(source, [&](Entry& entry) {
-        entry.state = ModelState::kFailed;
-        entry.error = posted.error();
-      });
-    }
   }
   return {};
+}
+
+void Catalog::State::start_pipelines() {
+  const bool others_settled = table.read([](const Table& entries) {
+    return all_of_entries(entries, [](const Entry& entry) {
+      return is_pipeline(entry.source.path) || entry.state == ModelState::kReady || entry.state == ModelState::kFailed;
+    });
+  });
+  if (!others_settled) return;
+  std::vector<ModelSource> ready;
+  {
+    auto waiting = pipelines.lock();
+    ready.swap(*waiting);
+  }
+  for (const auto& source : ready) {
+    if (!post_load(source)) return;  // the catalogue closes
+  }
+}
+
+Result<std::shared_ptr<ServedModel>> Catalog::State::find_model(const std::string& name) {
+  auto entries = table.lock();
+  const auto found = entries->find(name);
+  if (found == entries->end()) return unknown_model(*entries, name);
+  return latest(found->second);
 }
 
 Result<Lease> Catalog::lease(std::string_view name, std::string_view version, std::optional<formats::Task> task) {

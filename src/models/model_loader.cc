@@ -6,9 +6,13 @@
 
 #include "base/digest.h"
 #include "base/log.h"
+#include "base/mapped_file.h"
 #include "formats/read_model.h"
 #include "models/errors.h"
+#include "models/pipeline_builder.h"
+#include "models/pipeline_file.h"
 #include "scheduling/embedding_cache.h"
+#include "scheduling/pipeline_runner.h"
 #include "scheduling/session_layout.h"
 
 namespace forebay::models {
@@ -139,9 +143,35 @@ Result<> warm_up(ServedModel& model, const Clock& clock) {
   }
   return {};
 }
+Result<std::shared_ptr<ServedModel>> load_pipeline(const ModelSource& source, const ModelsOptions& options, const LoaderContext& context) {
+  const auto started = context.clock->now();
+  TRY_ASSIGN(const auto file, MappedFile::open(source.path, kPipelineBytesMax));
+  TRY_ASSIGN(const auto text, read_pipeline({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}),
+             "reading pipeline " + source.name);
+  const FindModel find = context.find_model ? context.find_model : [](const std::string& name) -> Result<std::shared_ptr<ServedModel>> {
+    return fail(kModelNotFound, fmt::format("no model named '{}'", name));
+  };
+  TRY_ASSIGN(auto built, build_pipeline(text, options.pipelines, find), "building pipeline " + source.name);
+  auto model = std::make_shared<ServedModel>();
+  model->name = source.name;
+  model->version = source.version;
+  model->description = std::move(built.description);
+  model->description.name = source.name;
+  model->backend = "pipeline";
+  model->tensors = scheduling::open_pipeline(std::move(built.plan), options.tensors,
+                                             {.clock = context.clock,
+                                              .metrics = &metrics_of(context, source.name),
+                                              .budget = context.budget,
+                                              .pressure = context.pressure,
+                                              .model = source.name});
+  model->loaded_at = context.clock->wall();
+  model->load_time = std::chrono::duration_cast<std::chrono::milliseconds>(context.clock->now() - started);
+  return model;
+}
 }  // namespace
 
 Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const ModelsOptions& options, const LoaderContext& context) {
+  if (is_pipeline(source.path)) return load_pipeline(source, options, context);
   const auto started = context.clock->now();
   auto model = std::make_shared<ServedModel>();
   model->name = source.name;

@@ -23,12 +23,13 @@ struct LoaderContext {
   const Clock* clock = nullptr;
   ByteBudget* budget = nullptr;
   const PressureGauge* pressure = nullptr;
-  telemetry::ServingMetrics* metrics = nullptr;  // null: nothing is counted
-  std::function<bool(float)> progress;           // 0..1; false stops the load
+  telemetry::ServingMetrics* metrics = nullptr;                                             // null: nothing is counted
+  std::function<bool(float)> progress;                                                      // 0..1; false stops the load
+  std::function<Result<std::shared_ptr<ServedModel>>(const std::string& name)> find_model;  // what a pipeline is made of; empty: nothing
 };
 
 // The reader's, the engine's or the runner's error with what was attempted; kNoEngine, kModelHasNoWeights, or kBudgetExhausted before
-// anything is loaded.
+// anything is loaded. A pipeline file is built of models that are loaded already: kPipelineInvalid, kPipelineTooLarge.
 Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const ModelsOptions& options, const LoaderContext& context);
 
 }  // namespace forebay::models

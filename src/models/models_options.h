@@ -9,6 +9,11 @@
 
 namespace forebay::models {
 
+struct PipelineOptions {
+  std::uint32_t steps_max = 64;
+  std::uint32_t depth_max = 16;  // steps that wait for each other in a row
+};
+
 struct ModelsOptions {
   std::string backend = "auto";  // for every model; a chain like "dnnl,cpu" is tried in order
   std::uint32_t models_max = 256;
@@ -19,6 +24,7 @@ struct ModelsOptions {
   scheduling::GenerationOptions generation;
   scheduling::TensorOptions tensors;
   scheduling::EmbeddingOptions embedding;
+  PipelineOptions pipelines;
 };
 
 }  // namespace forebay::models

@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "models/errors.h"
+#include "models/pipeline_file.h"
 
 namespace forebay::models {
 
@@ -46,8 +47,8 @@ class Lister {
   explicit Lister(std::size_t models_max) : models_max_(models_max) {}
 
   Result<> add_flat_file(const fs::path& path) {
-    if (!has_model_extension(path)) return ignore(path, "not a model file");
-    return add(path.stem().string(), "1", path);
+    if (!has_model_extension(path) && !is_pipeline(path)) return ignore(path, "not a model file");
+    return add(name_of_file(path), "1", path);
   }
 
   // NAME/model.ext, or NAME/VERSION/model.ext for every version folder.
@@ -98,6 +99,11 @@ class Lister {
 };
 }  // namespace
 
+std::string name_of_file(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return is_pipeline(path) ? name.substr(0, name.size() - kPipelineSuffix.size()) : path.stem().string();
+}
+
 bool is_model_name(std::string_view name) {
   const auto is_alphanumeric = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   return !name.empty() && name.size() <= 128 && is_alphanumeric(name.front()) &&
@@ -114,7 +120,7 @@ Result<ModelSource> source_of(std::string_view argument) {
     source.path = argument.substr(equals + 1);
   } else {
     source.path = argument;
-    source.name = source.path.stem().string();
+    source.name = name_of_file(source.path);
     if (source.name == "model" && source.path.has_parent_path())
       source.name = fs::absolute(source.path, error).parent_path().filename().string();
   }

@@ -24,9 +24,11 @@ struct RepositoryListing {
 
 // "FILE" or "NAME=FILE"; the default name is the file's stem. kBadModelName, kFileNotFound.
 Result<ModelSource> source_of(std::string_view argument);
-// A folder with NAME.ext, NAME/model.ext and NAME/VERSION/model.ext side by side. Hidden files, partial copies (.part, .tmp,
-// .crdownload) and files without a known extension are ignored. kRepositoryEmpty, kTooManyModels, kFileNotFound.
+// A folder with NAME.ext, NAME.pipeline.json, NAME/model.ext and NAME/VERSION/model.ext side by side. Hidden files, partial copies (.part,
+// .tmp, .crdownload) and files without a known extension are ignored. kRepositoryEmpty, kTooManyModels, kFileNotFound.
 Result<RepositoryListing> list_repository(const std::filesystem::path& folder, std::size_t models_max);
+// The name of a file without another: "digits" of digits.onnx and of digits.pipeline.json.
+std::string name_of_file(const std::filesystem::path& path);
 // 1 to 128 characters of [A-Za-z0-9._-], starting with a letter or digit: safe in URLs, labels and file names.
 bool is_model_name(std::string_view name);
 

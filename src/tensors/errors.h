@@ -52,12 +52,15 @@ inline constexpr ErrorCode kImageTooLarge{542, "image_too_large", ErrorKind::kTo
 inline constexpr ErrorCode kPreprocessingInvalid{543, "preprocessing_invalid", ErrorKind::kInvalidArgument,
                                                  "The declared preprocessing cannot be applied.",
                                                  "compare width, height, mean and deviation with the model's input"};
+inline constexpr ErrorCode kVisionOutput{
+    544, "vision_output", ErrorKind::kUnprocessable, "The model's outputs are not what its task and head say.",
+    "`forebay inspect FILE` shows what was assumed; a sidecar NAME.forebay.json beside the model corrects it"};
 
-inline constexpr const ErrorCode* kTensorErrors[] = {&kTensorSizeMismatch, &kTensorShapeInvalid,  &kTensorValueOutOfRange,
-                                                     &kTensorTypeMismatch, &kTensorShapeMismatch, &kTensorRowsOutOfRange,
-                                                     &kTensorTooLarge,     &kArrayJsonSyntax,     &kArrayRagged,
-                                                     &kArrayNotFinite,     &kNpyInvalid,          &kNpyUnsupported,
-                                                     &kCsvInvalid,         &kImageUnsupported,    &kImageInvalid,
-                                                     &kImageTooLarge,      &kPreprocessingInvalid};
+inline constexpr const ErrorCode* kTensorErrors[] = {&kTensorSizeMismatch, &kTensorShapeInvalid,   &kTensorValueOutOfRange,
+                                                     &kTensorTypeMismatch, &kTensorShapeMismatch,  &kTensorRowsOutOfRange,
+                                                     &kTensorTooLarge,     &kArrayJsonSyntax,      &kArrayRagged,
+                                                     &kArrayNotFinite,     &kNpyInvalid,           &kNpyUnsupported,
+                                                     &kCsvInvalid,         &kImageUnsupported,     &kImageInvalid,
+                                                     &kImageTooLarge,      &kPreprocessingInvalid, &kVisionOutput};
 
 }  // namespace forebay::tensors

@@ -42,6 +42,7 @@ Result<> check(const ImagePreprocessing& options) {
   const auto finite = [](float value) { return std::isfinite(value); };
   const bool usable = std::isfinite(options.scale) && std::isfinite(options.padding) && std::ranges::all_of(options.mean, finite) &&
                       std::ranges::all_of(options.deviation, [](float value) { return std::isfinite(value) && value > 0; });
+  if (!(options.crop_share > 0 && options.crop_share <= 1)) return fail(kPreprocessingInvalid, "crop_share is above 0 and at most 1");
   if (!usable) return fail(kPreprocessingInvalid, "scale, padding, mean and deviation must be finite, and deviation positive");
   return {};
 }
@@ -67,18 +68,20 @@ Plan plan_of(double width, double height, const ImagePreprocessing& options) {
             .height = static_cast<std::size_t>(options.height)};
   if (options.resize == ImageResize::kCrop) {
     const double scale = std::max(wide / width, high / height);
-    plan.part.width = std::min(width, wide / scale);
-    plan.part.height = std::min(height, high / scale);
+    plan.part.width = std::min(width, wide / scale * options.crop_share);
+    plan.part.height = std::min(height, high / scale * options.crop_share);
     plan.part.left = (width - plan.part.width) / 2;
     plan.part.top = (height - plan.part.height) / 2;
-  } else if (options.resize == ImageResize::kLetterbox) {
+  } else if (options.resize != ImageResize::kStretch) {
     const double scale = std::min(wide / width, high / height);
     const std::size_t whole_width = plan.width;
     const std::size_t whole_height = plan.height;
     plan.width = std::clamp<std::size_t>(static_cast<std::size_t>(std::round(width * scale)), 1, whole_width);
     plan.height = std::clamp<std::size_t>(static_cast<std::size_t>(std::round(height * scale)), 1, whole_height);
-    plan.left = (whole_width - plan.width) / 2;
-    plan.top = (whole_height - plan.height) / 2;
+    if (options.resize == ImageResize::kLetterbox) {
+      plan.left = (whole_width - plan.width) / 2;
+      plan.top = (whole_height - plan.height) / 2;
+    }
   }
   return plan;
 }
@@ -147,13 +150,13 @@ Result<Tensor> to_input(const Tensor& image, const ImagePreprocessing& options, 
   TRY_ASSIGN(const Picture picture, picture_of(image));
   TRY(check(options));
   const Plan plan = plan_of(static_cast<double>(picture.width), static_cast<double>(picture.height), options);
-  const auto pixels = resample(picture, plan.part, plan.width, plan.height);
+  const auto pixels = resample(picture, plan.part, plan.width, plan.height, options.filter);
   const auto channels = static_cast<std::int64_t>(count_of(options.channels));
   Tensor input = Tensor::zeros(DType::kFloat32, options.layout == ImageLayout::kNchw ? Shape{1, channels, options.height, options.width}
                                                                                      : Shape{1, options.height, options.width, channels});
   const auto bytes = input.mutable_bytes();
   InputWriter writer(options, !is_floating(dtype), {reinterpret_cast<float*>(bytes.data()), input.size()});
-  if (options.resize == ImageResize::kLetterbox) writer.fill(options.padding);
+  if (options.resize == ImageResize::kLetterbox || options.resize == ImageResize::kCorner) writer.fill(options.padding);
   for (std::size_t y = 0; y < plan.height; ++y) {
     for (std::size_t x = 0; x < plan.width; ++x) {
       const float* pixel = pixels.data() + (y * plan.width + x) * picture.channels;

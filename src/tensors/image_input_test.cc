@@ -91,6 +91,38 @@ TEST(ToInput, CutsTheMiddleOut) {
   EXPECT_EQ(floats_of(input), (std::vector<float>{2, 3, 6, 7}));
 }
 
+TEST(ToInput, PutsThePictureIntoTheCorner) {
+  auto options = plain(4, 4);
+  options.resize = ImageResize::kCorner;
+  options.padding = 9;
+  const auto input = to_input(grey({1, 2, 1}, {100, 100}), options, DType::kFloat32);
+  EXPECT_EQ(floats_of(input), (std::vector<float>{100, 100, 100, 100, 100, 100, 100, 100, 9, 9, 9, 9, 9, 9, 9, 9}));
+  EXPECT_DOUBLE_EQ(placement_of(2, 1, options).offset_y, 0);
+}
+
+TEST(ToInput, KeepsAShareOfTheMiddle) {
+  auto options = plain(2, 2);
+  options.resize = ImageResize::kCrop;
+  options.crop_share = 0.5F;
+  const auto input = to_input(grey({4, 4, 1}, {0, 0, 0, 0, 0, 1, 2, 0, 0, 3, 4, 0, 0, 0, 0, 0}), options, DType::kFloat32);
+  EXPECT_EQ(floats_of(input), (std::vector<float>{1, 2, 3, 4}));
+}
+
+TEST(ToInput, ReadsWithTheFilterThatIsAskedFor) {
+  const Tensor row = grey({1, 4, 1}, {0, 80, 160, 240});
+  auto options = plain(2, 1);
+  options.filter = ImageFilter::kNearest;
+  EXPECT_EQ(floats_of(to_input(row, options, DType::kFloat32)), (std::vector<float>{80, 240}));
+  options.filter = ImageFilter::kLinear;  // the middles of the output lie between two pixels
+  EXPECT_EQ(floats_of(to_input(row, options, DType::kFloat32)), (std::vector<float>{40, 200}));
+  options.width = 8;
+  options.filter = ImageFilter::kBicubic;
+  const auto wide = floats_of(to_input(row, options, DType::kFloat32));
+  // At 1.25 between 80 and 160: weights of Keys' cubic with a = -0.5 are -0.0703125, 0.8671875, 0.2265625, -0.0234375.
+  EXPECT_NEAR(wide[3], -0.0703125F * 0 + 0.8671875F * 80 + 0.2265625F * 160 - 0.0234375F * 240, 1e-3F);
+  EXPECT_GE(wide[0], 0);
+}
+
 TEST(ToInput, SaysWhereThePictureLies) {
   auto options = plain(640, 640);
   options.resize = ImageResize::kLetterbox;
@@ -144,6 +176,11 @@ TEST(ToInput, RefusesPreprocessingThatMakesNoSense) {
   options.deviation = {};
   options.scale = INFINITY;
   EXPECT_TRUE(refused(options));
+  options = plain(1, 1);
+  for (const float share : {0.0F, 1.01F, std::nanf("")}) {
+    options.crop_share = share;
+    EXPECT_TRUE(refused(options)) << share;
+  }
 }
 
 }  // namespace

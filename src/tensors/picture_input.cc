@@ -6,6 +6,7 @@
 #include "tensors/errors.h"
 #include "tensors/image.h"
 #include "tensors/image_input.h"
+#include "tensors/vision.h"
 
 namespace forebay::tensors {
 
@@ -55,24 +56,18 @@ PixelRange stated_pixel_range(const std::map<std::string, std::string>& metadata
   return {};
 }
 
-Result<Tensor> tensor_of_picture(std::span<const std::byte> file, const Shape& shape, DType dtype, const PixelRange& range) {
-  if (!takes_picture(shape, dtype)) return fail(kTensorShapeMismatch, "an input of shape " + to_string(shape) + " takes no picture");
-  const auto places = *picture_places(shape);
-  TRY_ASSIGN(const Tensor picture, decode_image(file));
-  const auto side = [&](std::size_t at, std::size_t own) { return shape[at] > 0 ? shape[at] : picture.shape()[own]; };
-  ImagePreprocessing steps;
-  steps.height = side(places.height, 0);
-  steps.width = side(places.width, 1);
-  steps.channels = places.channels && shape[*places.channels] == 3 ? ImageChannels::kRgb : ImageChannels::kGrey;
-  steps.layout = places.channels && *places.channels > places.height ? ImageLayout::kNhwc : ImageLayout::kNchw;
+ImagePreprocessing steps_for(const PixelRange& range) {
+  ImagePreprocessing steps{.width = 0, .height = 0};
   steps.scale = static_cast<float>((range.high - range.low) / 255);
   if (range.low != 0) steps.mean = {static_cast<float>(-range.low)};
-  TRY_ASSIGN(const Tensor prepared, to_input(picture, steps, dtype));
-  Shape filled = shape;
-  for (std::size_t i = 0; i < filled.size(); ++i) {
-    if (filled[i] < 0) filled[i] = i == places.height ? steps.height : i == places.width ? steps.width : 1;
-  }
-  return prepared.reshaped(std::move(filled));
+  return steps;
+}
+
+Result<Tensor> tensor_of_picture(std::span<const std::byte> file, const Shape& shape, DType dtype, const PixelRange& range) {
+  if (!takes_picture(shape, dtype)) return fail(kTensorShapeMismatch, "an input of shape " + to_string(shape) + " takes no picture");
+  TRY_ASSIGN(const Tensor picture, decode_image(file));
+  TRY_ASSIGN(auto input, vision_input(picture, steps_for(range), shape, dtype));
+  return std::move(input.tensor);
 }
 
 }  // namespace forebay::tensors

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "tensors/image_input.h"
 #include "tensors/tensor.h"
 
 namespace forebay::tensors {
@@ -30,6 +31,9 @@ struct PixelRange {
 };
 // What the model's metadata says under `input_range` or `value_range`, as "0,16"; 0 to 255 when it says nothing that makes sense.
 PixelRange stated_pixel_range(const std::map<std::string, std::string>& metadata);
+
+// Pixels spread over the range, with the picture stretched to the sides of the input and nothing else; free sides take the picture's own.
+ImagePreprocessing steps_for(const PixelRange& range);
 
 // Decodes JPEG, PNG or WebP, stretches it to the input's height and width (free sides take the picture's own, other free dimensions are 1)
 // and spreads 0..255 over the range. The codes of decode_image and to_input; kTensorShapeMismatch when the input takes no picture.

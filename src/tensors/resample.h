@@ -1,4 +1,4 @@
-// Bilinear resampling of a part of a picture.
+// Resampling of a part of a picture.
 // Threads: immutable. Owner: image_input; nobody above includes it.
 #pragma once
 
@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <span>
 #include <vector>
+
+#include "tensors/image_input.h"
 
 namespace forebay::tensors {
 
@@ -24,8 +26,7 @@ struct Region {
   double height = 0;
 };
 
-// `part` as width x height pixels, row-major, channels together. A triangle filter, as wide as one output pixel when it shrinks:
-// every pixel of the picture counts. The part must lie in the picture, and nothing may be empty.
-std::vector<float> resample(const Picture& picture, const Region& part, std::size_t width, std::size_t height);
+// `part` as width x height pixels, row-major, channels together. The part must lie in the picture, and nothing may be empty.
+std::vector<float> resample(const Picture& picture, const Region& part, std::size_t width, std::size_t height, ImageFilter filter);
 
 }  // namespace forebay::tensors

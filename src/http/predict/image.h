@@ -1,16 +1,23 @@
-// A picture in the body of POST /predict as the input of the model that looks like one.
+// A picture as the input of a model that looks at pictures.
 // Threads: immutable.
 #pragma once
 
 #include <span>
 
 #include "formats/model_description.h"
+#include "tensors/image.h"
 #include "tensors/tensor.h"
+#include "tensors/vision.h"
 
 namespace forebay::http::predict {
 
-// The first input of shape [batch, 1 | 3, height, width] or [batch, height, width, 1 | 3]; kImageNotWanted. Free sides take the picture's
-// own. Pixels are 0 to 255, or within the "input_range" ("0,16") of the model's metadata. Other inputs must be optional: kInputMissing.
-Result<tensors::NamedTensors> inputs_from_image(std::span<const std::byte> bytes, const formats::ModelDescription& description);
+struct PictureInputs {
+  tensors::NamedTensors inputs;
+  tensors::Seen seen;
+};
+// By the model's recipe; kImageNotWanted when it has none. Other inputs must be optional: kInputMissing. The codes of decode_image and
+// to_input.
+Result<PictureInputs> inputs_from_image(std::span<const std::byte> bytes, const formats::ModelDescription& description,
+                                        const tensors::ImageLimits& limits);
 
 }  // namespace forebay::http::predict

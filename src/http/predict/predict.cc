@@ -4,7 +4,7 @@
 #include "http/exchange.h"
 #include "http/generation.h"
 #include "http/predict/handlers.h"
-#include "http/predict/image.h"
+#include "http/predict/picture.h"
 #include "http/predict/predict_answer.h"
 #include "http/predict/predict_request.h"
 #include "http/tensor_run.h"
@@ -34,6 +34,7 @@ void answer(Exchange& exchange, const models::ServedModel& model, const scheduli
 
 Result<> predict_json(const ExchangePtr& exchange) {
   TRY_ASSIGN(const auto body, read_predict_body(exchange->body(), exchange->parts().json_limits()));
+  if (body.object.find("image")) return predict_image_json(exchange), Result<>();
   TRY(exchange->set_urgency(body.urgency));
   TRY_ASSIGN(auto model, lease_tensors(*exchange, body.model, body.version));
   scheduling::TensorRequest request;
@@ -44,28 +45,15 @@ Result<> predict_json(const ExchangePtr& exchange) {
   return {};
 }
 
-// What JSON would say is in the query here, because the body is the picture.
-Result<> predict_image(const ExchangePtr& exchange) {
-  TRY_ASSIGN(const auto urgency, read_urgency(exchange->query(std::string(kPriorityField)), exchange->query(std::string(kTimeoutField))));
-  TRY(exchange->set_urgency(urgency));
-  TRY_ASSIGN(auto model, lease_tensors(*exchange, exchange->query("model"), exchange->query("version")));
-  scheduling::TensorRequest request;
-  const auto body = exchange->body();
-  TRY_ASSIGN(request.inputs, inputs_from_image(std::as_bytes(std::span(body.data(), body.size())), model->description));
-  run_tensors(exchange, model, std::move(request),
-              [exchange](const models::ServedModel& served, const scheduling::TensorAnswer& result) { answer(*exchange, served, result); });
-  return {};
-}
-
 }  // namespace
 
 void predict(const ExchangePtr& exchange) {
   const auto type = exchange->content_type();
-  if (type == "image/png" || type == "image/jpeg" || type == "image/webp") {
-    return prepare_on_pool(exchange, [exchange] { return predict_image(exchange); });
-  }
+  if (type == "image/png" || type == "image/jpeg" || type == "image/webp") return predict_image(exchange);
+  if (type == "multipart/form-data") return predict_form(exchange);
   if (!type.empty() && type != "application/json") {
-    return exchange->refuse(Error(kContentType, "this route takes application/json, image/png, image/jpeg and image/webp"));
+    return exchange->refuse(
+        Error(kContentType, "this route takes application/json, multipart/form-data, image/png, image/jpeg and image/webp"));
   }
   // Small bodies are read right here: two hops to the pool and back cost more than they do.
   if (auto done = predict_json(exchange); !done) exchange->refuse(done.error());

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "http/predict/picture_request.h"
 #include "http/predict/predict_request.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
@@ -21,5 +22,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       if (!http::predict::read_item(item, description)) break;
     }
   }
+  (void)http::predict::read_picture_body(body, limits);
   return 0;
 }

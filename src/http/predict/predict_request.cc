@@ -28,7 +28,8 @@ Result<tensors::NamedTensors> only_input(const JsonValue& value, const formats::
 Result<PredictBody> read_predict_body(std::string_view text, const JsonLimits& limits) {
   PredictBody body;
   TRY_ASSIGN(body.object, JsonObject::parse(text, limits));
-  TRY(body.object.only({"input", "inputs", "model", "version", "outputs", kPriorityField, kTimeoutField}));
+  // A picture has other fields beside it: read_picture_body.
+  if (!body.object.find("image")) TRY(body.object.only({"input", "inputs", "model", "version", "outputs", kPriorityField, kTimeoutField}));
   TRY_ASSIGN(body.model, body.object.string_or("model", ""));
   TRY_ASSIGN(body.version, body.object.string_or("version", ""));
   TRY_ASSIGN(body.urgency, read_urgency(body.object));

@@ -1,0 +1,257 @@
+"""Pictures in, what a model sees out: by HTTP in every form, and by `forebay run`."""
+
+import base64
+import json
+import re
+import struct
+import zlib
+
+import numpy
+import pytest
+import requests
+
+from conftest import EXAMPLES, REFERENCE, ROOT, start_server
+from onnx_writer import constant_model
+
+SEVEN = (EXAMPLES / "seven.png").read_bytes()
+NAMES = "{0: 'cat', 1: 'dog'}"
+
+
+def png(pixels):
+    """A PNG file of an array [height, width, 3] or [height, width]."""
+    height, width = pixels.shape[:2]
+    rows = b"".join(b"\0" + row.tobytes() for row in numpy.ascontiguousarray(pixels, dtype=numpy.uint8))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks)
+
+
+def grey_of(file):
+    """The pixels of a grey PNG whose rows may be filtered."""
+    at, body, shape = 8, b"", None
+    while at < len(file):
+        (size,), kind = struct.unpack(">I", file[at:at + 4]), file[at + 4:at + 8]
+        if kind == b"IHDR":
+            shape = struct.unpack(">II", file[at + 8:at + 16])
+        body += file[at + 8:at + 8 + size] if kind == b"IDAT" else b""
+        at += size + 12
+    width, height = shape
+    raw, rows = zlib.decompress(body), []
+    for y in range(height):
+        kind, row = raw[y * (width + 1)], bytearray(raw[y * (width + 1) + 1:(y + 1) * (width + 1)])
+        above = rows[-1] if rows else bytes(width)
+        for x in range(width):
+            left, up, corner = (row[x - 1] if x else 0), above[x], (above[x - 1] if x else 0)
+            guess = left + up - corner
+            nearest = min((abs(guess - left), 0, left), (abs(guess - up), 1, up), (abs(guess - corner), 2, corner))[2]
+            row[x] = (row[x] + (0, left, up, (left + up) // 2, nearest)[kind]) & 255
+        rows.append(bytes(row))
+    return numpy.frombuffer(b"".join(rows), dtype=numpy.uint8).reshape(height, width)
+
+
+def yolo_v8():
+    """64x64 pixels: a cat around (32, 32), the same once more, and a dog."""
+    boxes = numpy.zeros((1, 6, 84), numpy.float32)
+    boxes[0, :, 3] = [32, 32, 16, 8, 0.9, 0.1]
+    boxes[0, :, 4] = [33, 32, 16, 8, 0.8, 0.1]
+    boxes[0, :, 50] = [10, 20, 4, 8, 0.0, 0.6]
+    return boxes
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("vision")
+    ultralytics = {"names": NAMES, "stride": "32", "imgsz": "[64, 64]", "task": "detect"}
+    (made / "v8.onnx").write_bytes(constant_model([1, 3, 64, 64], {"output0": yolo_v8()}, ultralytics))
+    v5 = numpy.zeros((1, 3 * 84, 7), numpy.float32)
+    v5[0, 7] = [32, 32, 16, 8, 0.5, 0.9, 0.1]
+    (made / "v5.onnx").write_bytes(constant_model([1, 3, 64, 64], {"output0": v5}, {"names": NAMES, "stride": "32"}))
+    final = numpy.zeros((1, 300, 6), numpy.float32)
+    final[0, 0] = [24, 28, 40, 36, 0.7, 1]
+    (made / "final.onnx").write_bytes(constant_model([1, 3, 64, 64], {"output0": final}, ultralytics))
+    instances = numpy.zeros((1, 7, 84), numpy.float32)
+    instances[0, :, 3] = [32, 32, 16, 8, 0.9, 0.1, 1]
+    planes = numpy.ones((1, 1, 16, 16), numpy.float32)
+    (made / "masks.onnx").write_bytes(constant_model([1, 3, 64, 64], {"output0": instances, "output1": planes}, ultralytics | {"task": "segment"}))
+    sky = numpy.zeros((1, 2, 8, 8), numpy.float32)
+    sky[0, 1, :4] = 1
+    (made / "sky.onnx").write_bytes(constant_model([1, 3, 64, 64], {"map": sky}, {"names": '["ground", "sky"]'}))
+    heat = numpy.zeros((1, 1, 8, 8), numpy.float32)
+    heat[0, 0, 2, 2] = 0.8
+    (made / "screws.onnx").write_bytes(constant_model([1, 3, 64, 64], {"map": heat}))
+    (made / "screws.forebay.json").write_text(json.dumps({"task": "anomaly", "preprocessing": {"scale": 0.00392}, "postprocessing": {"score_min": 0.5}}))
+    return made
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, folder):
+    running = start_server(tmp_path_factory.mktemp("vision-server"), ["--models", folder, "--model", EXAMPLES / "digits.onnx", "--set", "http.image_pixels_max=1000000"])
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.stop()
+
+
+def sees(server, model, picture, query=""):
+    answer = server.post(f"/predict?model={model}{query}", data=picture, headers={"Content-Type": "image/png"})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+PHOTO = png(numpy.full((64, 128, 3), 90))  # twice as wide as high: half its size, with bars of 16 above and below
+
+
+def test_a_classifier_answers_with_labels(server):
+    body = sees(server, "digits", SEVEN)
+    assert body["task"] == "classification"
+    assert body["classes"][0]["label"] == "7" and body["classes"][0]["score"] > 0.9
+    assert len(body["classes"]) == 5 and len(sees(server, "digits", SEVEN, "&top_k=2")["classes"]) == 2
+    assert body["outputs"]["label"] == [7]
+    assert "outputs" not in sees(server, "digits", SEVEN, "&raw=false")
+
+
+def test_body_form_and_base64_mean_the_same(server):
+    body = sees(server, "digits", SEVEN)["classes"]
+    form = requests.post(server.url + "/predict", files={"image": ("seven.png", SEVEN, "image/png")}, data={"model": "digits"}, timeout=20)
+    assert form.status_code == 200, form.text
+    assert form.json()["classes"] == body
+    text = base64.b64encode(SEVEN).decode()
+    for image in (text, "data:image/png;base64," + text):
+        answer = server.post("/predict", {"model": "digits", "image": image})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["classes"] == body
+
+
+@pytest.mark.parametrize("model", ["v8", "v5", "final"])
+def test_boxes_come_back_in_the_pictures_pixels(server, model):
+    body = sees(server, model, PHOTO)
+    assert body["task"] == "detection" and body["image"] == {"width": 128, "height": 64}
+    first = body["detections"][0]
+    assert first["label"] == ("dog" if model == "final" else "cat")
+    assert first["score"] == pytest.approx({"v8": 0.9, "v5": 0.45, "final": 0.7}[model], abs=1e-5)
+    assert first["box"] == pytest.approx([48, 24, 80, 40])
+    assert "outputs" not in body and "outputs" in sees(server, model, PHOTO, "&raw=true")
+
+
+def test_overlapping_boxes_of_one_class_are_one(server):
+    assert [one["label"] for one in sees(server, "v8", PHOTO)["detections"]] == ["cat", "dog"]
+    assert len(sees(server, "v8", PHOTO, "&overlap_max=0.99")["detections"]) == 3
+    assert len(sees(server, "v8", PHOTO, "&score_min=0.7")["detections"]) == 1
+    assert len(sees(server, "v8", PHOTO, "&detections_max=1")["detections"]) == 1
+    assert sees(server, "v8", PHOTO, "&score_min=0.95")["detections"] == []
+
+
+def test_instances_have_masks(server):
+    body = sees(server, "masks", PHOTO)
+    assert body["task"] == "instances"
+    mask = body["detections"][0]["mask"]
+    assert mask["size"] == [64, 128] and sum(mask["counts"]) == 64 * 128
+    assert sum(mask["counts"][1::2]) == 32 * 16
+
+
+def test_segmentation_gives_a_class_for_each_pixel(server):
+    body = sees(server, "sky", png(numpy.zeros((32, 32, 3))))
+    assert [one["label"] for one in body["segmentation"]["classes"]] in (["ground", "sky"], ["sky", "ground"])
+    classes = grey_of(base64.b64decode(body["segmentation"]["png"]))
+    assert classes.shape == (32, 32) and classes[0, 0] == 1 and classes[31, 31] == 0
+
+
+def test_anomalies_have_a_score_and_a_heat_map(server):
+    body = sees(server, "screws", png(numpy.zeros((32, 32, 3))))
+    assert body["anomaly"]["score"] > 0.5 and body["anomaly"]["is_anomaly"]
+    heat = grey_of(base64.b64decode(body["anomaly"]["heat_map"]["png"]))
+    assert numpy.unravel_index(heat.argmax(), heat.shape)[0] in range(8, 12)
+    assert not sees(server, "screws", png(numpy.zeros((32, 32, 3))), "&score_min=0.9")["anomaly"]["is_anomaly"]
+
+
+def test_what_was_assumed_is_shown(server, forebay, folder):
+    vision = server.get("/model/info?model=digits").json()["description"]["vision"]
+    assert vision["source"] == "shapes" and vision["task"] == "classification" and vision["assumed"]
+    assert server.get("/model/info?model=v8").json()["description"]["vision"]["source"] == "metadata"
+    table = forebay("inspect", folder / "screws.onnx").stdout
+    assert "anomaly, by sidecar" in table
+
+
+@pytest.mark.parametrize("change,status,name", [
+    ({"image": "no base64!"}, 400, "image_not_base64"),
+    ({"image": base64.b64encode(b"GIF89a").decode()}, 415, "image_unsupported"),
+    ({"image": base64.b64encode(SEVEN[:40]).decode()}, 400, "image_invalid"),
+    ({"image": base64.b64encode(png(numpy.zeros((1000, 1001)))).decode()}, 413, "image_too_large"),
+    ({"image": "AAAA", "input": [1]}, 400, "field_unknown"),
+    ({"image": "AAAA", "top_k": 0}, 400, "field_range"),
+])
+def test_bad_pictures_are_told_what_is_wrong(server, change, status, name):
+    answer = server.post("/predict", {"model": "digits"} | change)
+    assert (answer.status_code, answer.json()["name"]) == (status, name)
+
+
+def test_a_picture_of_exactly_the_limit_is_taken(server):
+    assert sees(server, "digits", png(numpy.zeros((1000, 1000))))["image"] == {"width": 1000, "height": 1000}
+
+
+def test_bad_forms_are_told_what_is_wrong(server):
+    def post(files, data):
+        return requests.post(server.url + "/predict", files=files, data=data, timeout=20).json()["name"]
+
+    assert post({"a": b"x", "b": b"y"}, {"model": "digits"}) == "form_invalid"
+    assert post({"image": SEVEN}, {"model": "digits", "topk": "1"}) == "field_unknown"
+    assert post({"image": SEVEN}, {"model": "digits", "top_k": "x"}) == "field_range"
+    broken = server.post("/predict", data=b"--x\r\nnothing", headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert broken.status_code == 400 and broken.json()["name"] == "form_invalid"
+
+
+def test_a_wrong_sidecar_keeps_the_model_from_loading_and_names_its_field(forebay, folder, tmp_path):
+    (tmp_path / "m.onnx").write_bytes((folder / "sky.onnx").read_bytes())
+    (tmp_path / "m.forebay.json").write_text('{"preprocessing": {"chanels": "bgr"}}')
+    done = forebay("inspect", tmp_path / "m.onnx")
+    assert done.returncode != 0 and "FB1070" in done.stderr and "channels" in done.stderr
+
+
+def test_the_guides_sidecar_fits_a_detector(forebay, folder, tmp_path):
+    guide = (ROOT / "docs/guides/serve_a_vision_model.md").read_text(encoding="utf-8")
+    (sidecar,) = [block for block in re.findall(r"```json\n(.*?)```", guide, re.DOTALL) if "preprocessing" in block]
+    (tmp_path / "m.onnx").write_bytes((folder / "v8.onnx").read_bytes())
+    (tmp_path / "m.forebay.json").write_text(sidecar)
+    done = forebay("inspect", tmp_path / "m.onnx")
+    assert done.returncode == 0, done.stderr
+    assert "detection, by sidecar" in done.stdout
+
+
+def test_run_draws_what_it_sees(forebay, folder, tmp_path):
+    (tmp_path / "photo.png").write_bytes(PHOTO)
+    for model in ("v8", "masks", "sky", "screws"):
+        done = forebay("run", folder / f"{model}.onnx", tmp_path / "photo.png", "--output", "png", "-o", tmp_path / "out.png")
+        assert done.returncode == 0, done.stderr
+        drawn = (tmp_path / "out.png").read_bytes()
+        assert drawn.startswith(b"\x89PNG") and struct.unpack(">II", drawn[16:24]) == (128, 64)
+        assert drawn != PHOTO
+    text = forebay("run", folder / "v8.onnx", tmp_path / "photo.png").stdout
+    assert "cat" in text and "48,24 to 80,40" in text
+    answer = json.loads(forebay("run", folder / "v8.onnx", tmp_path / "photo.png", "--output", "json").stdout)
+    assert answer["detections"][0]["box"] == pytest.approx([48, 24, 80, 40])
+    assert forebay("run", folder / "v8.onnx", tmp_path / "photo.png", "--output", "csv").stdout.splitlines()[0].startswith("label,index,score")
+
+
+if REFERENCE:
+    @pytest.fixture(scope="module")
+    def trained(tmp_path_factory):
+        models = {"yolox": "onnx/yolox_nano.onnx", "sinet": "onnx/segmentation/SINet.onnx", "mnist": "onnx/burn/mnist.onnx"}
+        arguments = [part for name, path in models.items() for part in ("--model", f"{name}={REFERENCE / path}")]
+        running = start_server(tmp_path_factory.mktemp("trained"), arguments)
+        try:
+            running.wait_until_ready()
+            yield running
+        finally:
+            running.stop()
+
+    # COCO's numbers: 0 person, 21 bear, 38 tennis racket; 34 to 39 are things of baseball and tennis; 77 is a teddy bear.
+    @pytest.mark.parametrize("file,wanted", [("coco/000000000285.jpg", 21), ("coco/000000001000.jpg", 0), ("burn/cat.jpg", 15), ("torchserve/dog.jpg", 16), ("ovms/road1.jpg", 2)])
+    def test_a_trained_detector_finds_what_is_on_the_photo(trained, file, wanted):
+        answer = trained.post("/predict?model=yolox", data=(REFERENCE / "images" / file).read_bytes(), headers={"Content-Type": "image/jpeg"})
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        assert wanted in [one["index"] for one in body["detections"][:3]], body["detections"][:5]
+        for one in body["detections"]:
+            left, top, right, bottom = one["box"]
+            assert 0 <= left <= right <= body["image"]["width"] and 0 <= top <= bottom <= body["image"]["height"]
