@@ -42,7 +42,8 @@ inline constexpr ErrorCode kAdapterSettingInvalid{5012, "adapter_setting_invalid
                                                   "An entry of models.adapters cannot be read.", "write MODEL/ADAPTER=FILE"};
 
 inline constexpr const ErrorCode* kModelsErrors[] = {
-    &kModelNotFound, &kVersionNotFound, &kModelNotReady, &kModelLoadFailed, &kModelNameNeeded,   &kWrongTask,       &kDuplicateModel,
-    &kBadModelName,  &kRepositoryEmpty, &kTooManyModels, &kNoEngine,        &kModelHasNoWeights, &kPipelineInvalid, &kPipelineTooLarge, &kAdapterSettingInvalid};
+    &kModelNotFound, &kVersionNotFound,   &kModelNotReady,   &kModelLoadFailed,  &kModelNameNeeded,
+    &kWrongTask,     &kDuplicateModel,    &kBadModelName,    &kRepositoryEmpty,  &kTooManyModels,
+    &kNoEngine,      &kModelHasNoWeights, &kPipelineInvalid, &kPipelineTooLarge, &kAdapterSettingInvalid};
 
 }  // namespace forebay::models

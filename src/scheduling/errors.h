@@ -63,8 +63,8 @@ inline constexpr ErrorCode kStateFileRefused{4024, "state_file_refused", ErrorKi
 inline constexpr ErrorCode kAdapterUnknown{4026, "adapter_unknown", ErrorKind::kNotFound,
                                            "The model is served without an adapter of that name.",
                                            "name one of the adapters the server was started with, or leave it out"};
-inline constexpr ErrorCode kStepInputMissing{4030, "step_input_missing", ErrorKind::kInvalidArgument,
-                                             "An input of a pipeline is missing.", "GET /model/info shows the names, types and shapes"};
+inline constexpr ErrorCode kStepInputMissing{4030, "step_input_missing", ErrorKind::kInvalidArgument, "An input of a pipeline is missing.",
+                                             "GET /model/info shows the names, types and shapes"};
 inline constexpr ErrorCode kStepOutputMissing{4031, "step_output_missing", ErrorKind::kInternal,
                                               "No step of a pipeline gave one of its outputs.",
                                               "end branches in a first_of step whose last choice is always computed"};

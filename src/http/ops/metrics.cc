@@ -25,7 +25,8 @@ void note_runner(telemetry::Metrics& metrics, const std::string& model, const sc
       .advance_to(number(stats.restarts));
   metrics.counter("forebay_retries_total", "Requests that went on with another worker after a failure", labels)
       .advance_to(number(stats.retries));
-  metrics.counter("forebay_preemptions_total", "Times a text gave its cells to others for a while", labels).advance_to(number(stats.preempted));
+  metrics.counter("forebay_preemptions_total", "Times a text gave its cells to others for a while", labels)
+      .advance_to(number(stats.preempted));
   constexpr std::array kStates = {"healthy", "suspect", "removed", "probation", "draining"};
   if (stats.worker_list.empty()) return;
   for (const char* state : kStates) {

@@ -64,7 +64,10 @@ void write_runner(JsonWriter& json, const scheduling::RunnerStats& stats) {
   json.field("rows_per_step", stats.steps == 0 ? 0.0 : static_cast<double>(stats.rows) / static_cast<double>(stats.steps));
   json.field("cells_used", stats.cells_used).field("cells_max", stats.cells_max);
   json.key("breaker").object().field("state", stats.breaker).field("openings", stats.breaker_openings).end();
-  json.field("dead_letters", stats.dead_letters).field("restarts", stats.restarts).field("retries", stats.retries).field("preempted", stats.preempted);
+  json.field("dead_letters", stats.dead_letters)
+      .field("restarts", stats.restarts)
+      .field("retries", stats.retries)
+      .field("preempted", stats.preempted);
   json.key("worker_list").array();
   for (const auto& worker : stats.worker_list) write_worker(json, worker);
   json.end().end();
