@@ -134,7 +134,7 @@ TEST_F(PipelineRunnerTest, NamesTheStepThatFailsAndCancelsTheOthers) {
   ASSERT_EQ(answers_.size(), 1U);
   EXPECT_EQ(answers_[0].error().code(), engines::kRunFailed);
   EXPECT_TRUE(answers_[0].error().message().starts_with("step 'one': "));
-  EXPECT_EQ(two_.waiting[0]->done, nullptr) << "it was cancelled";
+  EXPECT_FALSE(static_cast<bool>(two_.waiting[0]->done)) << "it was cancelled";
   EXPECT_EQ(runner_->stats().failed, 1U);
 }
 
