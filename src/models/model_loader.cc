@@ -140,10 +140,10 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
 
   // What the file declares is held before it is loaded, so that a model which does not fit is refused and not half loaded.
   TRY_ASSIGN(model->memory, context.budget->reserve(description.weight_bytes, fmt::format("model '{}'", source.name)));
-  TRY_ASSIGN(
-      model->loaded,
-      (*engine)->load(source.path, description, {.backend = options.backend, .threads = options.threads, .progress = context.progress}),
-      "loading model " + source.name);
+  TRY_ASSIGN(model->loaded,
+             (*engine)->load(source.path, description,
+                             {.backend = options.backend, .threads = options.threads, .tune = options.tune, .progress = context.progress}),
+             "loading model " + source.name);
   const auto session = session_options(*model->loaded, options, context.budget);
   const auto need = model->loaded->memory_need(session);
   model->memory = {};
@@ -152,6 +152,8 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
 
   model->backend = model->loaded->backend().chosen;
   model->backend_passed_over = model->loaded->backend().passed_over;
+  if (const auto& finding = model->loaded->backend().threads; !finding.empty())
+    log::info("threads tried out", {{"model", source.name}, {"finding", finding}});
   model->tokenizer = model->loaded->tokenizer();
   if (description.text) compile_template(*model);
 
