@@ -64,6 +64,16 @@ def test_the_vision_guides_commands_are_answered(example_server, tmp_path):
     assert run.returncode == 0, run.stderr
 
 
+def test_the_tuning_guides_commands_are_answered(example_server):
+    commands = [command for command in commands_of((ROOT / "docs" / "guides" / "tune_tensor_models.md").read_text(encoding="utf-8"))
+                if command.startswith("curl ")]
+    assert len(commands) == 2
+    for command in commands:
+        there = command.replace("http://127.0.0.1:8080", example_server.url)
+        run = subprocess.run([*shlex.split(there), "-sS", "--fail-with-body"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        assert run.returncode == 0, (command, run.stdout, run.stderr)
+
+
 def test_the_readme_python_block_streams_text(example_server, tmp_path):
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     script = tmp_path / "readme.py"

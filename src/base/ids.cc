@@ -1,6 +1,7 @@
 #include "base/ids.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <random>
 
 namespace forebay {
@@ -13,11 +14,14 @@ std::string make_id(std::string_view prefix) {
     return std::mt19937_64(seed);
   }()};
   constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
-  std::uniform_int_distribution<std::size_t> pick(0, kAlphabet.size() - 1);
   std::string id(prefix);
   id.reserve(prefix.size() + 25);
   id += '-';
-  for (int i = 0; i < 24; ++i) id += kAlphabet[pick(engine)];
+  // A number of 64 bits has room for twelve of 36 characters.
+  for (int half = 0; half < 2; ++half) {
+    std::uint64_t number = engine();
+    for (int i = 0; i < 12; ++i, number /= kAlphabet.size()) id += kAlphabet[number % kAlphabet.size()];
+  }
   return id;
 }
 

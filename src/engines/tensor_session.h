@@ -1,5 +1,5 @@
 // Runs a tensor model: named tensors in, named tensors out.
-// Threads: confined to its worker. Owner: scheduling's worker.
+// Threads: one at a time, not always the same. Owner: scheduling.
 #pragma once
 
 #include <span>

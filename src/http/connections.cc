@@ -62,8 +62,13 @@ std::optional<Error> unknown_demand(std::string_view head) {
 
 }  // namespace
 
-Connection::Connection(ServerParts& parts, const std::shared_ptr<trantor::TcpConnection>& wire)
-    : parts_(parts), wire_(wire), loop_(wire->getLoop()), peer_(wire->peerAddr().toIp()), phase_since_(parts.context.clock->now()) {}
+Connection::Connection(ServerParts& parts, const std::shared_ptr<trantor::TcpConnection>& wire, std::shared_ptr<LoopMail> mail)
+    : parts_(parts),
+      wire_(wire),
+      loop_(wire->getLoop()),
+      mail_(std::move(mail)),
+      peer_(wire->peerAddr().toIp()),
+      phase_since_(parts.context.clock->now()) {}
 
 bool Connection::take(trantor::MsgBuffer& bytes) {
   const auto wire = wire_.lock();
@@ -194,23 +199,23 @@ std::uint64_t Connection::bytes_sent() const {
 }
 
 void Connections::begin(const std::vector<trantor::EventLoop*>& loops) {
-  for (auto* loop : loops) parts_of_loops_[loop];
+  for (auto* loop : loops) parts_of_loops_[loop].mail = std::make_shared<LoopMail>(loop);
   for (auto* loop : loops) loop->runEvery(std::chrono::duration<double>(kTick), [this, loop] { tick(loop); });
 }
 
 void Connections::changed(const std::shared_ptr<trantor::TcpConnection>& wire) {
   auto& part = parts_of_loops_.at(wire->getLoop());
   if (!wire->connected()) {
-    const auto found = part.find(wire.get());
-    if (found == part.end()) return;
+    const auto found = part.connections.find(wire.get());
+    if (found == part.connections.end()) return;
     const auto connection = found->second;
-    part.erase(found);
+    part.connections.erase(found);
     connection->gone();
     return;
   }
   wire->setTcpNoDelay(true);
-  auto connection = std::make_shared<Connection>(parts_, wire);
-  part[wire.get()] = connection;
+  auto connection = std::make_shared<Connection>(parts_, wire, part.mail);
+  part.connections[wire.get()] = connection;
   wire->setRecvMsgCallback([connection, parse = Receiver::of(*wire)](const trantor::TcpConnectionPtr& from, trantor::MsgBuffer* bytes) {
     if (!connection->take(*bytes)) return;
     parse(from, bytes);
@@ -220,15 +225,19 @@ void Connections::changed(const std::shared_ptr<trantor::TcpConnection>& wire) {
 
 std::shared_ptr<Connection> Connections::of(const std::shared_ptr<trantor::TcpConnection>& wire) const {
   if (wire == nullptr) return nullptr;
-  const auto& part = parts_of_loops_.at(wire->getLoop());
-  const auto found = part.find(wire.get());
-  return found == part.end() ? nullptr : found->second;
+  const auto& connections = parts_of_loops_.at(wire->getLoop()).connections;
+  const auto found = connections.find(wire.get());
+  return found == connections.end() ? nullptr : found->second;
+}
+
+void Connections::close() {
+  for (const auto& [loop, part] : parts_of_loops_) part.mail->close();
 }
 
 void Connections::cancel_all(CancelReason reason) {
   for (auto& [loop, part] : parts_of_loops_) {
     loop->queueInLoop([&part, reason] {
-      const auto all = part;
+      const auto all = part.connections;
       for (const auto& [wire, connection] : all) connection->cancel(reason);
     });
   }
@@ -237,7 +246,7 @@ void Connections::cancel_all(CancelReason reason) {
 void Connections::tick(trantor::EventLoop* loop) {
   const Instant now = parts_.context.clock->now();
   std::vector<std::shared_ptr<Connection>> all;
-  for (const auto& [wire, connection] : parts_of_loops_.at(loop)) all.push_back(connection);
+  for (const auto& [wire, connection] : parts_of_loops_.at(loop).connections) all.push_back(connection);
   for (const auto& connection : all) connection->tick(now);
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "http/exchange.h"
+#include "http/loop_mail.h"
 
 namespace trantor {
 class EventLoop;
@@ -22,7 +23,7 @@ namespace forebay::http {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(ServerParts& parts, const std::shared_ptr<trantor::TcpConnection>& wire);
+  Connection(ServerParts& parts, const std::shared_ptr<trantor::TcpConnection>& wire, std::shared_ptr<LoopMail> mail);
 
   // --- messages, in this order for each
   // False: the bytes are not for the HTTP parser any more. Looks at the start of a message only.
@@ -50,6 +51,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   std::uint64_t bytes_sent() const;
   trantor::EventLoop* loop() const { return loop_; }
+  const std::shared_ptr<LoopMail>& mail() const { return mail_; }
   const std::string& peer() const { return peer_; }
 
  private:
@@ -59,6 +61,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ServerParts& parts_;
   std::weak_ptr<trantor::TcpConnection> wire_;
   trantor::EventLoop* loop_;
+  std::shared_ptr<LoopMail> mail_;
   std::string peer_;
   Phase phase_ = Phase::kBetween;
   std::uint64_t phase_bytes_from_ = 0;  // received when the phase began
@@ -76,9 +79,14 @@ class Connections {
   std::shared_ptr<Connection> of(const std::shared_ptr<trantor::TcpConnection>& wire) const;
   // From any thread: every running request is cancelled.
   void cancel_all(CancelReason reason);
+  // From any thread, when the loops are about to end: nothing is queued on them any more.
+  void close();
 
  private:
-  using Part = std::unordered_map<const trantor::TcpConnection*, std::shared_ptr<Connection>>;
+  struct Part {
+    std::shared_ptr<LoopMail> mail;
+    std::unordered_map<const trantor::TcpConnection*, std::shared_ptr<Connection>> connections;
+  };
   void tick(trantor::EventLoop* loop);
   ServerParts& parts_;
   std::unordered_map<trantor::EventLoop*, Part> parts_of_loops_;  // the keys are fixed before the first connection

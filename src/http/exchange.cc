@@ -3,7 +3,6 @@
 #include <drogon/HttpRequest.h>
 #include <drogon/HttpResponse.h>
 #include <fmt/format.h>
-#include <trantor/net/EventLoop.h>
 
 #include <algorithm>
 #include <cctype>
@@ -14,6 +13,7 @@
 #include "base/log.h"
 #include "http/connections.h"
 #include "http/errors.h"
+#include "http/loop_mail.h"
 
 namespace forebay::http {
 
@@ -75,13 +75,29 @@ MediaType media_type(std::string_view header) {
   return media;
 }
 
+// By names that are made once: HttpRequest::getHeader makes one for every call.
+const std::string& header_of(const drogon::HttpRequest& request, const std::string& lower_case_name) {
+  static const std::string none;
+  const auto found = request.headers().find(lower_case_name);
+  return found == request.headers().end() ? none : found->second;
+}
+const std::string kAuthorization = "authorization";
+const std::string kApiKey = "x-api-key";
+const std::string kContentEncodingName = "content-encoding";
+const std::string kContentLength = "content-length";
+const std::string kContentTypeName = "content-type";
+const std::string kOrigin = "origin";
+const std::string kRequestId = "x-request-id";
+const std::string kTraceParent = "traceparent";
+const std::string kTransferEncoding = "transfer-encoding";
+
 Result<std::uint64_t> content_length(const drogon::HttpRequest& request) {
-  const std::string& length = request.getHeader("content-length");
+  const std::string& length = header_of(request, kContentLength);
   if (length.empty()) return 0;
   std::uint64_t bytes = 0;
   const auto read = std::from_chars(length.data(), length.data() + length.size(), bytes);
   if (read.ec != std::errc() || read.ptr != length.data() + length.size()) return fail(kAmbiguousLength, "Content-Length is not a number");
-  if (!request.getHeader("transfer-encoding").empty()) return fail(kAmbiguousLength, "both Content-Length and Transfer-Encoding are there");
+  if (!header_of(request, kTransferEncoding).empty()) return fail(kAmbiguousLength, "both Content-Length and Transfer-Encoding are there");
   return bytes;
 }
 
@@ -90,7 +106,7 @@ Result<std::uint64_t> content_length(const drogon::HttpRequest& request) {
 Exchange::Exchange(std::shared_ptr<ServerParts> parts, const std::shared_ptr<Connection>& connection, const Request& request)
     : parts_(std::move(parts)),
       connection_(connection),
-      loop_(connection->loop()),
+      mail_(connection->mail()),
       peer_(connection->peer()),
       began_(parts_->context.clock->now()),
       deadline_(began_ + parts_->options.request_timeout),
@@ -103,11 +119,13 @@ Exchange::~Exchange() {
 }
 
 void Exchange::read_head(const drogon::HttpRequest& request) {
-  const std::string& wanted_id = request.getHeader("x-request-id");
+  const std::string& wanted_id = header_of(request, kRequestId);
   id_ = is_harmless_id(wanted_id) ? wanted_id : make_id("req");
-  trace_id_ = trace_id_of(request.getHeader("traceparent"));
-  origin_ = request.getHeader("origin");
-  content_type_ = media_type(request.getHeader("content-type")).type;
+  trace_id_ = trace_id_of(header_of(request, kTraceParent));
+  origin_ = header_of(request, kOrigin);
+  auto media = media_type(header_of(request, kContentTypeName));
+  content_type_ = std::move(media.type);
+  charset_ = std::move(media.charset);
   old_http_ = request.version() == drogon::Version::kHttp10;
   const std::string& path = request.getOriginalPath();
   dialect_ = dialect_of(path);
@@ -126,9 +144,9 @@ Result<> Exchange::admit(const Request& request) {
   if (route->access != Access::kPublic) {
     const bool is_admin = route->access == Access::kAdmin;
     if (is_admin) TRY(parts_->context.gatekeeper->check_keyed());
-    TRY_ASSIGN(principal_, parts_->context.gatekeeper->admit({.authorization = request->getHeader("authorization"),
-                                                              .api_key = request->getHeader("x-api-key"),
-                                                              .peer_address = peer_}));
+    TRY_ASSIGN(principal_,
+               parts_->context.gatekeeper->admit(
+                   {.authorization = header_of(*request, kAuthorization), .api_key = header_of(*request, kApiKey), .peer_address = peer_}));
     if (parts_->draining.load()) return fail(Error(kShuttingDown, "the server is draining").with_retry_after(std::chrono::seconds(5)));
     TRY_ASSIGN(pass_, parts_->gate.enter());
     // Looking at the server is always allowed.
@@ -145,15 +163,14 @@ Result<> Exchange::admit(const Request& request) {
     return fail(kBodyTooLarge, fmt::format("the body has {} bytes, and {} are allowed", length, parts_->options.body_bytes_max));
   }
   if (route->body == Body::kNone) return {};
-  const std::string encoding = lower(request->getHeader("content-encoding"));
+  const std::string encoding = lower(header_of(*request, kContentEncodingName));
   if (!encoding.empty() && encoding != "identity")
     return fail(kContentEncoding, fmt::format("Content-Encoding {} is not taken", encoding.substr(0, 40)));
-  const MediaType media = media_type(request->getHeader("content-type"));
-  if (!media.charset.empty() && media.charset != "utf-8" && media.charset != "utf8") {
-    return fail(kContentType, fmt::format("charset {} is not taken, only utf-8", media.charset.substr(0, 40)));
+  if (!charset_.empty() && charset_ != "utf-8" && charset_ != "utf8") {
+    return fail(kContentType, fmt::format("charset {} is not taken, only utf-8", charset_.substr(0, 40)));
   }
-  if (route->body == Body::kJson && !media.type.empty() && media.type != "application/json" && !media.type.ends_with("+json")) {
-    return fail(kContentType, fmt::format("Content-Type {} is not taken here", media.type.substr(0, 80)));
+  if (route->body == Body::kJson && !content_type_.empty() && content_type_ != "application/json" && !content_type_.ends_with("+json")) {
+    return fail(kContentType, fmt::format("Content-Type {} is not taken here", content_type_.substr(0, 80)));
   }
   return {};
 }
@@ -298,11 +315,8 @@ void Exchange::fail_stream(const Error& error) {
 void Exchange::end_stream() { end(); }
 
 void Exchange::on_loop(std::move_only_function<void()> work) {
-  if (trantor::EventLoop::getEventLoopOfCurrentThread() == loop_) return work();
-  auto stopped = parts_->stopped.lock();
-  if (*stopped) return;
-  auto shared = std::make_shared<std::move_only_function<void()>>(std::move(work));  // queueInLoop copies what it is given
-  loop_->queueInLoop([shared] { (*shared)(); });
+  if (mail_->is_here()) return work();
+  mail_->post(std::move(work));
 }
 
 void Exchange::on_pool(std::move_only_function<void()> work) {
@@ -346,10 +360,11 @@ void Exchange::end() {
   std::shared_ptr<void> work;
   const std::chrono::duration<double> took = parts_->context.clock->now() - began_;
   parts_->context.serving_metrics->count_request(match_.route == nullptr ? "none" : std::string(match_.route->name), status_, took.count());
-  log::debug("request", {{"request_id", id_},
-                         {"trace_id", trace_id_},
-                         {"route", match_.route == nullptr ? "none" : std::string(match_.route->name)},
-                         {"status", std::to_string(status_)}});
+  if (log::level() == log::Level::kDebug)
+    log::debug("request", {{"request_id", id_},
+                           {"trace_id", trace_id_},
+                           {"route", match_.route == nullptr ? "none" : std::string(match_.route->name)},
+                           {"status", std::to_string(status_)}});
   if (std::exchange(counted_, false)) parts_->context.serving_metrics->in_flight.set(--parts_->in_flight);
   pass_ = {};
   {

@@ -28,13 +28,10 @@ namespace drogon {
 class HttpRequest;
 class HttpResponse;
 }  // namespace drogon
-namespace trantor {
-class EventLoop;
-}
-
 namespace forebay::http {
 
 class Connection;
+class LoopMail;
 
 class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
@@ -87,7 +84,9 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void when_silent(std::function<void()> then) { silent_ = std::move(then); }
 
   // --- threads
-  // Runs on the request's loop thread; dropped once the server has stopped.
+  // The loop, for what is posted there.
+  LoopMail& mail() const { return *mail_; }
+  // Runs on the request's loop thread, at once when called there; dropped once the server has stopped.
   void on_loop(std::move_only_function<void()> work);
   // Runs on the request pool; refuses the request when the pool is full. Nothing may escape `work`.
   void on_pool(std::move_only_function<void()> work);
@@ -110,7 +109,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   std::shared_ptr<ServerParts> parts_;
   std::weak_ptr<Connection> connection_;
-  trantor::EventLoop* loop_;
+  std::shared_ptr<LoopMail> mail_;
   Request request_;
   Respond respond_;
   RouteMatch match_;
@@ -120,6 +119,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::string origin_;
   std::string peer_;
   std::string content_type_;
+  std::string charset_;
   accounts::Principal principal_;
   CancelToken cancel_;
   Instant began_;

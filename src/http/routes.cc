@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <unordered_map>
 
 #include "http/admin/handlers.h"
 #include "http/cohere/handlers.h"
@@ -107,7 +108,8 @@ std::vector<std::string> parameters_of(std::string_view pattern, const std::vect
 
 std::span<const Route> routes() { return kRoutes; }
 
-RouteMatch find_route(std::string_view method, std::string_view path) {
+namespace {
+RouteMatch search_route(std::string_view method, std::string_view path) {
   RouteMatch match;
   std::vector<std::string_view> segments;
   if (!split(path, segments)) return match;
@@ -121,6 +123,26 @@ RouteMatch find_route(std::string_view method, std::string_view path) {
   }
   if (!match.allow.empty()) match.allow += ", OPTIONS";
   return match;
+}
+
+// The URLs without parameters are looked up: "POST /predict".
+std::unordered_map<std::string, RouteMatch> plain_routes() {
+  std::unordered_map<std::string, RouteMatch> matches;
+  for (const Route& route : kRoutes) {
+    if (!route.pattern.contains('{'))
+      matches.emplace(std::string(route.method) + ' ' + std::string(route.pattern), search_route(route.method, route.pattern));
+  }
+  return matches;
+}
+}  // namespace
+
+RouteMatch find_route(std::string_view method, std::string_view path) {
+  static const auto plain = plain_routes();
+  std::string key;
+  key.reserve(method.size() + 1 + path.size());
+  key.append(method).append(1, ' ').append(path);
+  const auto found = plain.find(key);
+  return found != plain.end() ? found->second : search_route(method, path);
 }
 
 Dialect dialect_of(std::string_view path) {

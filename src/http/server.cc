@@ -229,6 +229,7 @@ Result<> Server::run(const std::function<void(std::uint16_t)>& listening) {
     started.getLoop()->queueInLoop([this, listening] { state_->listening(listening); });
   });
   app.run();
+  state_->connections.close();
   auto stopped = state_->parts->stopped.lock();
   *stopped = true;
   return {};
@@ -248,6 +249,7 @@ void Server::stop() {
     auto stopped = state_->parts->stopped.lock();
     if (std::exchange(*stopped, true)) return;
   }
+  state_->connections.close();
   drogon::app().quit();
 }
 

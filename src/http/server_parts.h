@@ -23,7 +23,7 @@ struct ServerParts {
   std::atomic<std::uint64_t> requests{0};
   std::atomic<bool> draining{false};
   Synchronized<bool> scraping{false};  // whoever renders the metrics holds it
-  Synchronized<bool> stopped{false};   // once true, nothing is queued on the loops any more
+  Synchronized<bool> stopped{false};   // the library has been told to quit, or has
 
   // Every error that is answered, however.
   void count(const Error& error) const {

@@ -190,6 +190,7 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
              (*engine)->load(source.path, description,
                              {.backend = options.backend,
                               .threads = options.threads,
+                              .tune = options.tune,
                               .translate_encoders = options.embedding.translate,
                               .encoder_int8 = options.embedding.int8,
                               .progress = context.progress}),
@@ -202,6 +203,8 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
 
   model->backend = model->loaded->backend().chosen;
   model->backend_passed_over = model->loaded->backend().passed_over;
+  if (const auto& finding = model->loaded->backend().threads; !finding.empty())
+    log::info("threads tried out", {{"model", source.name}, {"finding", finding}});
   model->tokenizer = model->loaded->tokenizer();
   if (description.text) compile_template(*model);
 

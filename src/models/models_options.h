@@ -19,6 +19,7 @@ struct ModelsOptions {
   std::uint32_t models_max = 256;
   std::uint64_t file_bytes_max = std::uint64_t{64} << 30;
   std::uint32_t threads = 0;          // of one engine session; 0: every usable core
+  bool tune = true;                   // try out at load how many threads pay
   bool warm = true;                   // one synthetic request before a model counts as ready
   std::vector<std::string> adapters;  // low-rank adapters that requests may name: "MODEL/ADAPTER=FILE"
   scheduling::GenerationOptions generation;

@@ -94,6 +94,7 @@ struct TensorRequest {
   Ticket ticket;
   tensors::NamedTensors inputs;
   std::vector<std::string> outputs;  // empty: all
+  bool will_help = false;            // the submitter calls TensorRunner::help() right after: no worker is woken for it
 };
 // Where an answer comes from: a run of its own, the run of an identical request, or an earlier one.
 enum class AnswerSource : std::uint8_t { kRun, kShared, kCache };

@@ -50,8 +50,8 @@ class RunnerCore {
 
   // The breaker's word; then enqueue() with the pass, or nothing more than an error to the client.
   Result<RequestLedger::Pass> admit() { return counted(ledger_.admit()); }
-  Result<> enqueue(RequestLedger::Pass pass, Ticket ticket, Work&& work) {
-    auto queued = queue_.push(std::move(ticket), std::move(work), context_.clock->now());
+  Result<> enqueue(RequestLedger::Pass pass, Ticket ticket, Work&& work, bool wakes = true) {
+    auto queued = queue_.push(std::move(ticket), std::move(work), context_.clock->now(), wakes);
     if (queued)
       ++ledger_.counters.accepted;
     else

@@ -114,6 +114,9 @@ class TensorRunner {
   virtual Result<> submit(TensorRequest request, Done done) = 0;
   virtual RunnerStats stats() const = 0;
   virtual std::vector<DeadLetter> dead_letters() const = 0;
+  // For a thread that has just submitted with will_help: runs what waits, right here, as far as that takes no longer than
+  // TensorOptions::helping_max, which saves two changes of threads; wakes workers for the rest.
+  virtual void help() = 0;
   // Forgets every kept answer; returns how many there were.
   virtual std::size_t clear_cache() = 0;
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <future>
 #include <latch>
 #include <thread>
 
@@ -317,6 +318,75 @@ TEST_F(Runners, CancelTheTensorRunThatIsRunningWhenDestroyed) {
   runner.reset();
   EXPECT_EQ(running->error().code(), kShuttingDown);
   EXPECT_EQ(queued->error().code(), kShuttingDown);
+}
+
+// Where a request was run.
+class Helping : public RunnerFixture {
+ protected:
+  std::thread::id run_with_help(TensorRunner& runner) {
+    std::promise<std::thread::id> ran;
+    auto where = ran.get_future();
+    auto request = one_row();
+    request.will_help = true;
+    EXPECT_TRUE(runner.submit(std::move(request), [&ran](Result<TensorAnswer> answer) {
+      EXPECT_TRUE(answer.has_value());
+      ran.set_value(std::this_thread::get_id());
+    }));
+    runner.help();
+    return where.get();
+  }
+};
+
+TEST_F(Helping, RunsOnTheSubmittersThreadWhatIsKnownToBeShort) {
+  auto runner = tensor({.workers = 1, .helping_max = std::chrono::seconds(1)});
+  EXPECT_NE(run_with_help(*runner), std::this_thread::get_id()) << "nothing was known yet: a worker was woken";
+  EXPECT_EQ(run_with_help(*runner), std::this_thread::get_id());
+  EXPECT_EQ(runner->stats().steps, 2U);
+  EXPECT_EQ(engine_.control().counters.sessions_opened, 2U) << "a worker's, and one for whoever helps";
+  runner->help();
+  EXPECT_EQ(runner->stats().steps, 2U) << "there was nothing to help with";
+}
+
+TEST_F(Helping, IsLeftToTheWorkersWhenItIsOffOrTakesLonger) {
+  auto off = tensor({.workers = 1, .helping_max = std::chrono::microseconds(0)});
+  run_with_help(*off);
+  EXPECT_NE(run_with_help(*off), std::this_thread::get_id());
+  engines::FakeEngine slow({.run = [this](const tensors::NamedTensors& inputs) -> Result<tensors::NamedTensors> {
+    const Instant until = clock_.now() + std::chrono::milliseconds(2);
+    EXPECT_TRUE(eventually([&] { return clock_.now() > until; }));
+    return tensors::NamedTensors{{"y", inputs.front().tensor}};
+  }});
+  auto runner =
+      TensorRunner::open(load_fake(slow, formats::Task::kTensors), {.workers = 1}, {.clock = &clock_, .budget = &budget_}).value();
+  run_with_help(*runner);
+  EXPECT_NE(run_with_help(*runner), std::this_thread::get_id());
+}
+
+TEST_F(Helping, WaitsForNobodyWhoHoldsABatchOpen) {
+  auto runner = tensor({.workers = 1, .queue_delay_max = std::chrono::microseconds(100), .helping_max = std::chrono::seconds(1)});
+  run_with_help(*runner);
+  EXPECT_NE(run_with_help(*runner), std::this_thread::get_id());
+}
+
+TEST_F(Helping, AnswersEverybodyWhateverManyThreadsSubmitAndHelp) {
+  auto runner = tensor({.single_flight = false, .workers = 2, .batch_rows_max = 4, .helping_max = std::chrono::seconds(1)});
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> clients;
+  for (int client = 0; client < 4; ++client) {
+    clients.emplace_back([&] {
+      for (int i = 0; i < 300; ++i) {
+        for (int j = 0; j <= i % 5; ++j) {
+          auto request = one_row();
+          request.will_help = true;
+          if (!runner->submit(std::move(request), [&answered](Result<TensorAnswer>) { ++answered; })) ++answered;
+        }
+        runner->help();
+      }
+    });
+  }
+  for (auto& client : clients) client.join();
+  EXPECT_TRUE(eventually([&] { return answered == 4 * 900; }));
+  EXPECT_EQ(engine_.control().counters.used_on_another_thread, 0U);
 }
 
 TEST_F(Runners, EmbedForManyClientsAtOnceAndAnswerEachOnce) {

@@ -112,7 +112,8 @@ Result<> check(const TensorOptions& options) {
                        {"batch_rows_max", static_cast<double>(options.batch_rows_max), 1, kRowsMost},
                        {"cache.entries_max", static_cast<double>(options.cache.entries_max), 1, kEntriesMost},
                        {"cache.ttl", count(options.cache.ttl), 0, kDayMilliseconds},
-                       {"queue_delay_max", static_cast<double>(options.queue_delay_max.count()) / 1000, 0, 60'000}});
+                       {"queue_delay_max", static_cast<double>(options.queue_delay_max.count()) / 1000, 0, 60'000},
+                       {"helping_max", static_cast<double>(options.helping_max.count()), 0, 1'000'000}});
 }
 
 Result<> check(const EmbeddingOptions& options) {

@@ -24,8 +24,8 @@ class SharedQueue {
   explicit SharedQueue(const AdmissionOptions& options, WorkerWaking waking = WorkerWaking::kOne)
       : waking_(waking), state_(State(options)) {}
 
-  // As AdmissionQueue::push; kShuttingDown once closed.
-  Result<> push(Ticket ticket, Work&& work, Instant now) {
+  // As AdmissionQueue::push; kShuttingDown once closed. With `wakes` false no worker is woken: whoever pushes will look after it.
+  Result<> push(Ticket ticket, Work&& work, Instant now, bool wakes = true) {
     bool watch_sleeps_too_long = false;
     {
       auto state = state_.lock();
@@ -36,13 +36,12 @@ class SharedQueue {
       watch_sleeps_too_long = state->watch_waits && (!state->watched_until || *deadline < *state->watched_until);
       size_ = state->queue.size();
     }
-    if (waking_ == WorkerWaking::kAll)
-      changed_.notify_all();
-    else
-      changed_.notify_one();
+    if (wakes) wake();
     if (watch_sleeps_too_long) watch_.notify_all();
     return {};
   }
+
+  void wake() { waking_ == WorkerWaking::kAll ? changed_.notify_all() : changed_.notify_one(); }
 
   // `look(queue)` under the lock: decide there, act outside.
   template <class Look>

@@ -68,7 +68,7 @@ Result<> SharingTensorRunner::submit(TensorRequest request, Done done) {
   flight->priority = request.ticket.priority;
   auto member = std::make_shared<Member>(std::move(request.ticket), std::move(done));
   if (shares_ && join_or_list(flight, member)) return {};
-  auto sent = send(flight, member);
+  auto sent = send(flight, member, request.will_help);
   if (!sent) hand_on(flight);
   return sent;
 }
@@ -94,8 +94,9 @@ bool SharingTensorRunner::join_or_list(const FlightPtr& flight, const MemberPtr&
   return true;
 }
 
-Result<> SharingTensorRunner::send(const FlightPtr& flight, const MemberPtr& leader) {
-  TensorRequest request{.ticket = leader->ticket, .inputs = flight->question.inputs, .outputs = flight->question.outputs};
+Result<> SharingTensorRunner::send(const FlightPtr& flight, const MemberPtr& leader, bool will_help) {
+  TensorRequest request{
+      .ticket = leader->ticket, .inputs = flight->question.inputs, .outputs = flight->question.outputs, .will_help = will_help};
   return runner_->submit(std::move(request),
                          [this, flight, leader](Result<TensorAnswer> answer) { landed(flight, *leader, std::move(answer)); });
 }

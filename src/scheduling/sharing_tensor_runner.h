@@ -26,6 +26,7 @@ class SharingTensorRunner final : public TensorRunner {
   Result<> submit(TensorRequest request, Done done) override;
   RunnerStats stats() const override;
   std::vector<DeadLetter> dead_letters() const override { return runner_->dead_letters(); }
+  void help() override { runner_->help(); }
   std::size_t clear_cache() override { return cache_ ? cache_->clear() : 0; }
 
  private:
@@ -35,7 +36,7 @@ class SharingTensorRunner final : public TensorRunner {
   using FlightPtr = std::shared_ptr<Flight>;
 
   bool join_or_list(const FlightPtr& flight, const MemberPtr& member);
-  Result<> send(const FlightPtr& flight, const MemberPtr& leader);
+  Result<> send(const FlightPtr& flight, const MemberPtr& leader, bool will_help = false);
   void landed(const FlightPtr& flight, Member& leader, Result<TensorAnswer> answer);
   void hand_on(const FlightPtr& flight);
   MemberPtr next_leader(const FlightPtr& flight);

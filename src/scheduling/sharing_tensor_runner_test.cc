@@ -206,7 +206,9 @@ TEST_F(SharingTensorRunnerTest, AnswersEverybodyOnceAndRightThoughManyComeAndGoA
         accepted += runner
                         ->submit(std::move(request),
                                  [&answered, value](Result<TensorAnswer> answer) {
-                                   if (answer) EXPECT_EQ(first_of(answer), 2 * value + 1);
+                                   if (answer) {
+                                      EXPECT_EQ(first_of(answer), 2 * value + 1);
+                                    }
                                    ++answered;
                                  })
                         .has_value();

@@ -22,12 +22,12 @@ bool same_rows(const Tensor& one, const Tensor& other) {
 }
 
 // The inputs of all, joined by name in the order of the first.
-Result<NamedTensors> join(std::span<const NamedTensors* const> parts) {
+Result<NamedTensors> join_rows(const std::vector<NamedTensors>& parts) {
   NamedTensors joined;
   std::vector<Tensor> column;
-  for (const NamedTensor& input : *parts.front()) {
+  for (const NamedTensor& input : parts.front()) {
     column.clear();
-    for (const NamedTensors* part : parts) column.push_back(*find_tensor(*part, input.name));
+    for (const NamedTensors& part : parts) column.push_back(*find_tensor(part, input.name));
     TRY_ASSIGN(auto tensor, Tensor::concatenate(column), "joining input '" + input.name + "'");
     joined.push_back({input.name, std::move(tensor)});
   }
@@ -61,10 +61,13 @@ std::size_t common_rows(const NamedTensors& inputs) {
   return static_cast<std::size_t>(rows);
 }
 
-bool can_join(const TensorWork& one, const TensorWork& other) {
+bool can_join(const TensorWork& one, const TensorWork& other, const LengthRule* lengths) {
   const NamedTensors& inputs = one.request.inputs;
   if (one.rows == 0 || other.rows == 0 || inputs.size() != other.request.inputs.size() || one.request.outputs != other.request.outputs)
     return false;
+  if (lengths != nullptr && one.length > 0 && other.length > 0 && one.length != other.length) {
+    return LengthRule::bucket_of(one.length) == LengthRule::bucket_of(other.length) && lengths->agree(inputs, other.request.inputs);
+  }
   return std::ranges::all_of(inputs, [&](const NamedTensor& input) {
     const Tensor* counterpart = find_tensor(other.request.inputs, input.name);
     return counterpart != nullptr && same_rows(input.tensor, *counterpart);
@@ -75,11 +78,12 @@ TensorBatcher::TensorBatcher(std::unique_ptr<engines::TensorSession> session, co
                              const TensorSurroundings& surroundings)
     : session_(std::move(session)), options_(options), surroundings_(surroundings), clock_(*surroundings.context.clock) {}
 
-bool TensorBatcher::run_once() {
+bool TensorBatcher::run_once(std::size_t rows_max) {
   look_again_.reset();
   const Instant now = clock_.now();
-  auto batch = surroundings_.queue->with([&](Queue& queue) { return take_batch(queue, now); });
+  auto batch = surroundings_.queue->with([&](Queue& queue) { return take_batch(queue, now, rows_max); });
   if (batch.empty()) return false;
+  if (surroundings_.queue->size() > 0 && *surroundings_.idle > 0) surroundings_.queue->wake();
   surroundings_.context.metrics->queued.set(static_cast<double>(surroundings_.queue->size()));
   run(batch);
   return true;
@@ -88,15 +92,17 @@ bool TensorBatcher::run_once() {
 // --- taking -----------------------------------------------------------------------------------------------------------
 
 // Dead ones come out with their error beside the batch, and are answered in the same go.
-std::vector<TensorBatcher::Taken> TensorBatcher::take_batch(Queue& queue, Instant now) {
+std::vector<TensorBatcher::Taken> TensorBatcher::take_batch(Queue& queue, Instant now, std::size_t rows_most) {
   std::vector<Taken> batch;
   while (auto dead = queue.take_dead(now)) batch.push_back(*std::move(dead));
   if (queue.size() == 0 || should_wait(queue, now)) return batch;
 
   const TensorWork* first = nullptr;
   std::size_t rows = 0;
-  const std::size_t rows_max = rows_allowed();
-  const auto matches = [&](const TensorWork& work) { return first == nullptr || (can_join(*first, work) && rows + work.rows <= rows_max); };
+  const std::size_t rows_max = joins_ ? rows_wanted(queue, rows_most) : 1;
+  const auto matches = [&](const TensorWork& work) {
+    return first == nullptr || (can_join(*first, work, lengths()) && rows + work.rows <= rows_max);
+  };
   const std::size_t dead_count = batch.size();
   batch.reserve(dead_count + queue.size());  // so that `first` stays where it is
   while (auto taken = queue.take_first(now, matches, kLookedAtMax)) {
@@ -105,7 +111,7 @@ std::vector<TensorBatcher::Taken> TensorBatcher::take_batch(Queue& queue, Instan
     if (added.error) continue;
     if (first == nullptr) first = &added.work;
     rows += added.work.rows;
-    if (added.work.rows == 0 || !joins_ || rows >= rows_max) break;
+    if (added.work.rows == 0 || rows >= rows_max) break;
   }
   return batch;
 }
@@ -116,6 +122,16 @@ std::size_t TensorBatcher::rows_allowed() const {
   const PressureLevel level = gauge == nullptr ? PressureLevel::kNormal : gauge->level();
   if (level == PressureLevel::kNormal) return options_.batch_rows_max;
   return level == PressureLevel::kElevated ? std::max<std::size_t>(1, options_.batch_rows_max / 4) : 1;
+}
+
+std::size_t TensorBatcher::rows_wanted(const Queue& queue, std::size_t rows_max) {
+  const std::size_t most = std::min(rows_max, rows_allowed());
+  std::size_t waiting = queue.size();  // a row each, or more: of a long queue it does not matter
+  if (waiting <= kLookedAtMax) {
+    waiting = 0;
+    queue.look_at_all([&waiting](const TensorWork& work) { waiting += std::max<std::size_t>(1, work.rows); });
+  }
+  return surroundings_.cost->batch_rows(waiting, *surroundings_.idle, most);
 }
 
 bool TensorBatcher::should_wait(const Queue& queue, Instant now) {
@@ -162,16 +178,52 @@ void TensorBatcher::run_alone(Taken& taken) {
   answer(taken, TensorAnswer{*std::move(outputs), static_cast<std::uint32_t>(rows), microseconds(taken.waited), last_run_});
 }
 
+Result<NamedTensors> TensorBatcher::join(std::span<const Taken> batch) const {
+  std::size_t longest = 0;
+  for (const Taken& taken : batch) longest = std::max(longest, taken.work.length);
+  std::vector<NamedTensors> parts;
+  for (const Taken& taken : batch) {
+    parts.push_back(taken.work.request.inputs);
+    if (taken.work.length == 0 || taken.work.length == longest) continue;
+    TRY_ASSIGN(parts.back(), surroundings_.lengths->padded(parts.back(), longest));
+  }
+  return join_rows(parts);
+}
+
+Result<NamedTensors> TensorBatcher::part_of(const NamedTensors& outputs, std::size_t first_row, const TensorWork& work) const {
+  TRY_ASSIGN(auto part, rows_of(outputs, first_row, work.rows));
+  if (work.length == 0) return part;
+  return surroundings_.lengths->cut(part, work.length);
+}
+
+// The first batch with padding in it is compared with what its first shorter request gives alone: a mask may be called so and do something
+// else.
+bool TensorBatcher::proves_padding(std::span<Taken> batch, const NamedTensors& outputs) {
+  constexpr double kTolerance = 1e-3;
+  std::size_t row = 0;
+  for (const Taken& taken : batch) {
+    const bool padded = std::ranges::any_of(batch, [&](const Taken& other) { return other.work.length > taken.work.length; });
+    if (padded) {
+      const auto alone = session_->run(taken.work.request.inputs, taken.work.request.outputs, taken.ticket.cancel);
+      const auto joined = part_of(outputs, row, taken.work);
+      if (!alone || !joined) return true;  // says nothing about padding; asked again with the next one
+      padding_proved_ = nearly_same(*alone, *joined, kTolerance);
+      if (!padding_proved_) *surroundings_.pads = false;
+      return padding_proved_;
+    }
+    row += taken.work.rows;
+  }
+  return true;
+}
+
 bool TensorBatcher::run_joined(std::span<Taken> batch) {
-  std::vector<const NamedTensors*> parts;
   CancelGroup everybody;
   std::size_t rows = 0;
   for (const Taken& taken : batch) {
-    parts.push_back(&taken.work.request.inputs);
     everybody.add(taken.ticket.cancel);
     rows += taken.work.rows;
   }
-  const auto inputs = join(parts);
+  const auto inputs = join(batch);
   if (!inputs) return false;
   const auto outputs = run_measured(*inputs, batch.front(), everybody.seal(), rows);
   if (!outputs) return false;
@@ -180,9 +232,13 @@ bool TensorBatcher::run_joined(std::span<Taken> batch) {
     log::warning("the model's outputs do not follow the rows of its inputs: requests are no longer batched");
     return false;
   }
+  if (!padding_proved_ && lengths() != nullptr && !proves_padding(batch, *outputs)) {
+    log::warning("padding changes the model's answers in spite of its attention mask: only equal lengths are batched");
+    return false;
+  }
   std::size_t first = 0;
   for (Taken& taken : batch) {
-    auto part = rows_of(*outputs, first, taken.work.rows);
+    auto part = part_of(*outputs, first, taken.work);
     first += taken.work.rows;
     if (!part)
       answer(taken, fail(std::move(part).error()));
@@ -199,6 +255,7 @@ Result<NamedTensors> TensorBatcher::run_measured(const NamedTensors& inputs, con
   auto outputs = session_->run(inputs, first.work.request.outputs, cancel);
   const Duration took = clock_.now() - began;
   last_run_ = microseconds(took);
+  if (outputs) surroundings_.cost->note(rows, took);
   ++surroundings_.ledger->counters.steps;
   surroundings_.ledger->counters.rows += rows;
   metrics.inference_seconds.observe(seconds(took));

@@ -23,7 +23,7 @@ class BatcherFixture {
   explicit BatcherFixture(TensorOptions options = {}, engines::FakeOptions fake = {}) : engine(std::move(fake)), queue({}) {
     model = *engine.load("fake", engines::fake_description(formats::Task::kTensors), {});
     batcher = std::make_unique<TensorBatcher>(*model->open_tensor_session(), options,
-                                              TensorSurroundings{{&clock, &metrics_, nullptr, &pressure}, &queue, &ledger});
+                                              TensorSurroundings{{&clock, &metrics_, nullptr, &pressure}, &queue, &ledger, &cost, &idle});
   }
   using Answers = std::vector<std::optional<Result<TensorAnswer>>>;
   // The answer comes to answers[index].
@@ -37,6 +37,7 @@ class BatcherFixture {
                       answers[index] = std::move(answer);
                     },
                     rows,
+                    0,
                     {},
                     {}};
     ASSERT_TRUE(queue.push(std::move(ticket), std::move(work), clock.now()).has_value());
@@ -58,6 +59,8 @@ class BatcherFixture {
   std::shared_ptr<engines::LoadedModel> model;
   TensorQueue queue;
   RequestLedger ledger{clock, "fake", {}, 10};
+  RunCost cost;
+  std::atomic<std::uint32_t> idle{0};
   Answers answers;
   std::unique_ptr<TensorBatcher> batcher;
 };

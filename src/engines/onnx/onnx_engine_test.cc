@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/errors.h"
+#include "base/machine.h"
 #include "engines/errors.h"
 #include "engines/testing/model_files.h"
 #include "formats/testing/tiny_models.h"
@@ -53,6 +54,22 @@ TEST(OnnxEngine, EveryUsableBackendGivesTheSameAnswer) {
         model->open_tensor_session().value()->run({{"x", tensors::Tensor::of<float>({1, 3}, {1, 2, 3})}}, {}, CancelToken()).value();
     EXPECT_NEAR(outputs[0].tensor.values<float>()[0], 24.0F, 1e-4) << device.backend;
     EXPECT_NEAR(outputs[0].tensor.values<float>()[1], 52.0F, 1e-4) << device.backend;
+  }
+}
+
+TEST(OnnxEngine, TriesOutWhetherThreadsPayUnlessItIsToldNotTo) {
+  const ModelFolder folder;
+  const auto path = folder.write("a.onnx", formats::linear_model());
+  const auto tried = OnnxEngine().load(path, described(path), {}).value();
+  const auto told = OnnxEngine().load(path, described(path), {.threads = 1}).value();
+  const auto untried = OnnxEngine().load(path, described(path), {.tune = false}).value();
+  EXPECT_EQ(tried->backend().threads.empty(), usable_cores() == 1) << tried->backend().threads;
+  EXPECT_EQ(told->backend().threads, "");
+  EXPECT_EQ(untried->backend().threads, "");
+  for (const auto& model : {tried, told, untried}) {
+    const auto outputs =
+        model->open_tensor_session().value()->run({{"x", tensors::Tensor::of<float>({1, 3}, {1, 2, 3})}}, {}, CancelToken()).value();
+    EXPECT_NEAR(outputs[0].tensor.values<float>()[0], 24.0F, 1e-4);
   }
 }
 

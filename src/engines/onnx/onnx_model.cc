@@ -14,6 +14,7 @@
 #include "engines/onnx/onnx_backends.h"
 #include "engines/onnx/onnx_environment.h"
 #include "engines/onnx/onnx_session.h"
+#include "engines/onnx/onnx_threads.h"
 
 namespace forebay::engines {
 
@@ -54,6 +55,30 @@ Result<> make_encoder(OnnxModel& model, const std::filesystem::path& path, const
   return {};
 }
 
+struct Sessions {
+  Ort::Session one{nullptr};
+  Ort::Session wide{nullptr};  // null when threads gain nothing, or there is to be one session only
+  std::string finding;
+};
+
+double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+
+// Given a session with `threads` threads: is one with a single thread as good, or good to have beside it?
+Sessions fewest_threads(Ort::Session wide, std::size_t threads, const formats::ModelDescription& description,
+                        const std::function<Ort::Session(std::size_t threads)>& open) {
+  const auto with_all = run_time_of(wide, description);
+  if (!with_all) return {.one = std::move(wide)};
+  Ort::Session narrow = open(1);
+  const auto with_one = run_time_of(narrow, description);
+  if (!with_one) return {.one = std::move(wide)};
+  const bool worth = *with_one > *with_all * kThreadsWorth;
+  Sessions sessions{.finding = fmt::format("a run takes {:.3f} ms with 1 thread and {:.3f} with {}: {}", milliseconds(*with_one),
+                                           milliseconds(*with_all), threads, worth ? "one that is alone uses them all" : "1 is used")};
+  sessions.one = std::move(narrow);
+  if (worth) sessions.wide = std::move(wide);
+  return sessions;
+}
+
 // The inputs the library sees must be those the description promises, or validation would be about another file.
 Result<> check_inputs(const Ort::Session& session, const formats::ModelDescription& description) {
   Ort::AllocatorWithDefaultOptions allocator;
@@ -80,11 +105,18 @@ Result<std::shared_ptr<OnnxModel>> OnnxModel::load(const std::filesystem::path& 
         continue;
       }
       try {
-        Ort::Session session(environment, path.c_str(), session_setup);
-        TRY(check_inputs(session, description));
+        Sessions sessions{.one = Ort::Session(environment, path.c_str(), session_setup)};
+        TRY(check_inputs(sessions.one, description));
+        if (options.tune && !description.text && options.threads == 0 && backend == "cpu" && usable_cores() > 1 &&
+            description.weight_bytes <= kTwoSessionsBytesMax) {
+          sessions = fewest_threads(std::move(sessions.one), usable_cores(), description, [&](std::size_t threads) {
+            return Ort::Session(environment, path.c_str(), session_options(description, threads));
+          });
+        }
         if (options.progress && !options.progress(1.0F)) return fail(kCancelledByCaller, "the load was stopped");
         report.chosen = backend;
-        auto model = std::make_shared<OnnxModel>(description, std::move(report), std::move(session));
+        report.threads = sessions.finding;
+        auto model = std::make_shared<OnnxModel>(description, std::move(report), std::move(sessions.one), std::move(sessions.wide));
         if (description.text) TRY(make_encoder(*model, path, backend, options));  // checked by the session, which it replaces
         return model;
       } catch (const Ort::Exception& error) {
@@ -102,18 +134,17 @@ Result<std::shared_ptr<OnnxModel>> OnnxModel::load(const std::filesystem::path& 
   return fail(kBackendUnavailable, fmt::format("no backend of '{}' can be used: {}", options.backend, fmt::join(report.passed_over, "; ")));
 }
 
-OnnxModel::OnnxModel(formats::ModelDescription description, BackendReport report, Ort::Session session)
-    : description_(std::move(description)), report_(std::move(report)), session_(std::move(session)) {
+OnnxModel::OnnxModel(formats::ModelDescription description, BackendReport report, Ort::Session session, Ort::Session wide)
+    : description_(std::move(description)), report_(std::move(report)), session_(std::move(session)), wide_(std::move(wide)) {
   Ort::AllocatorWithDefaultOptions allocator;
   for (std::size_t i = 0; i < session_.GetOutputCount(); ++i)
     output_names_.emplace_back(session_.GetOutputNameAllocated(i, allocator).get());
 }
 
 MemoryNeed OnnxModel::memory_need(const TextSessionOptions&) const {
-  const std::uint64_t weights = description_.weight_bytes * (encoder_ && encoder_->all_threads ? 2 : 1);
-  return {
-      .weights_bytes = weights,
-      .session_bytes = description_.memory_bytes > description_.weight_bytes ? description_.memory_bytes - description_.weight_bytes : 0};
+  const std::uint64_t weights = description_.weight_bytes;
+  return {.weights_bytes = wide_ || (encoder_ && encoder_->all_threads) ? 2 * weights : weights,
+          .session_bytes = description_.memory_bytes > weights ? description_.memory_bytes - weights : 0};
 }
 
 Result<std::unique_ptr<TensorSession>> OnnxModel::open_tensor_session() {

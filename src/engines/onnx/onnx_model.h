@@ -1,7 +1,9 @@
-// An ONNX model in memory: one library session, which all our sessions share (its Run may be called by many threads at once).
+// An ONNX model in memory: one library session, which all our sessions share (its Run may be called by many threads at once). A small model
+// that gains from threads has two: a run that is alone uses every thread, and runs beside others use one each.
 // Threads: shared. Owner: models::Catalog.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -19,7 +21,8 @@ class OnnxModel final : public LoadedModel, public std::enable_shared_from_this<
   // As Engine::load.
   static Result<std::shared_ptr<OnnxModel>> load(const std::filesystem::path& path, const formats::ModelDescription& description,
                                                  const LoadOptions& options);
-  OnnxModel(formats::ModelDescription description, BackendReport report, Ort::Session session);
+  // `wide` may be null.
+  OnnxModel(formats::ModelDescription description, BackendReport report, Ort::Session session, Ort::Session wide);
 
   const formats::ModelDescription& description() const override { return description_; }
   const BackendReport& backend() const override { return report_; }
@@ -33,14 +36,27 @@ class OnnxModel final : public LoadedModel, public std::enable_shared_from_this<
   // Makes it an encoder of texts. Its description has a text part.
   void encode_with(std::unique_ptr<text::SubwordTokenizer> tokenizer, std::shared_ptr<EncoderGraph> encoder);
 
-  // Run is const in spirit: the library locks what it must.
-  Ort::Session& session() { return session_; }
+  // The right to run, while it lives. Run is const in spirit: the library locks what it must.
+  class Turn {
+   public:
+    explicit Turn(OnnxModel& model) : model_(model), alone_(model.running_.fetch_add(1) == 0) {}
+    ~Turn() { --model_.running_; }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    Ort::Session& session() const { return alone_ && model_.wide_ ? model_.wide_ : model_.session_; }
+
+   private:
+    OnnxModel& model_;
+    const bool alone_;
+  };
   const std::vector<std::string>& output_names() const { return output_names_; }
 
  private:
   const formats::ModelDescription description_;
   const BackendReport report_;
   Ort::Session session_;
+  Ort::Session wide_;
+  std::atomic<int> running_{0};
   std::vector<std::string> output_names_;
   std::unique_ptr<text::SubwordTokenizer> tokenizer_;  // of an encoder
   std::shared_ptr<EncoderGraph> encoder_;

@@ -87,8 +87,9 @@ Result<tensors::NamedTensors> OnnxSession::run(const tensors::NamedTensors& inpu
     // Looked at between the nodes of the graph. The C function, because what runs in a cancel callback must not throw.
     OrtRunOptions* raw = options;
     const auto subscription = cancel.on_cancel([raw](CancelReason) { Ort::Status{Ort::GetApi().RunOptionsSetTerminate(raw)}; });
+    const OnnxModel::Turn turn(*model_);
     std::vector<Ort::Value> results =
-        model_->session().Run(options, input_names.data(), values.data(), values.size(), output_names.data(), output_names.size());
+        turn.session().Run(options, input_names.data(), values.data(), values.size(), output_names.data(), output_names.size());
 
     tensors::NamedTensors answer;
     for (std::size_t i = 0; i < results.size(); ++i) {

@@ -94,7 +94,6 @@ class FakeTensorSession final : public TensorSession {
     ++control_->counters.sessions_open;
   }
   ~FakeTensorSession() override {
-    on_own_thread();
     control_->note_destroyed();
     --control_->counters.sessions_open;
   }
@@ -102,7 +101,8 @@ class FakeTensorSession final : public TensorSession {
   Result<tensors::NamedTensors> run(const tensors::NamedTensors& inputs, std::span<const std::string> outputs,
                                     const CancelToken& cancel) override {
     auto& counters = control_->counters;
-    if (!on_own_thread()) return fail(kRunFailed, "the session belongs to another thread");
+    const InUse in_use(*this);
+    if (!in_use.alone) return fail(kRunFailed, "the session is in use on another thread");
     TRY(check(inputs));
     const std::uint64_t number = ++counters.runs;
     const auto& shape = inputs.front().tensor.shape();
@@ -122,12 +122,18 @@ class FakeTensorSession final : public TensorSession {
   }
 
  private:
-  bool on_own_thread() {
-    if (!thread_) thread_ = std::this_thread::get_id();
-    if (*thread_ == std::this_thread::get_id()) return true;
-    ++control_->counters.used_on_another_thread;
-    return false;
-  }
+  struct InUse {
+    explicit InUse(FakeTensorSession& used) : session(used), alone(!used.in_use_.exchange(true)) {
+      if (!alone) ++used.control_->counters.used_on_another_thread;
+    }
+    ~InUse() {
+      if (alone) session.in_use_ = false;
+    }
+    InUse(const InUse&) = delete;
+    InUse& operator=(const InUse&) = delete;
+    FakeTensorSession& session;
+    const bool alone;
+  };
 
   Result<> check(const tensors::NamedTensors& inputs) const {
     const auto& wanted = model_->description().inputs;
@@ -178,7 +184,7 @@ class FakeTensorSession final : public TensorSession {
   std::shared_ptr<LoadedModel> model_;
   std::shared_ptr<const FakeOptions> options_;
   std::shared_ptr<FakeControl> control_;
-  std::optional<std::thread::id> thread_;
+  std::atomic<bool> in_use_{false};
 };
 
 class FakeModel final : public LoadedModel, public std::enable_shared_from_this<FakeModel> {

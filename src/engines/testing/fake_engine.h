@@ -43,7 +43,8 @@ struct FakeCounters {
   std::atomic<std::uint64_t> runs = 0, rows = 0, embeds = 0, computations = 0, texts = 0;
   std::atomic<std::uint64_t> shares = 0, saves = 0, restores = 0, bad_steps = 0;
   std::atomic<std::uint64_t> cells_held = 0, sequences_held = 0;  // at the end of the last call
-  std::atomic<std::uint64_t> used_on_another_thread = 0;          // sessions used or destroyed away from the thread of their first use
+  std::atomic<std::uint64_t> used_on_another_thread =
+      0;  // text sessions used or destroyed away from the thread of their first use, tensor sessions used by two at once
 };
 
 // Shared by an engine and everything it made; outlives them while the test holds it.
