@@ -92,6 +92,7 @@ class PipelineRunner final : public TensorRunner {
     return stats;
   }
   std::vector<DeadLetter> dead_letters() const override { return ledger_.dead_letters(); }
+  void help() override {}  // its steps' models have workers of their own
   std::size_t clear_cache() override { return 0; }
 
  private:
