@@ -16,6 +16,7 @@ class NoRunner final : public scheduling::TensorRunner {
   Result<> submit(scheduling::TensorRequest, Done) override { return {}; }
   scheduling::RunnerStats stats() const override { return {}; }
   std::vector<scheduling::DeadLetter> dead_letters() const override { return {}; }
+  void help() override {}
   std::size_t clear_cache() override { return 0; }
 };
 

@@ -11,6 +11,7 @@ class NoRunner final : public forebay::scheduling::TensorRunner {
   forebay::Result<> submit(forebay::scheduling::TensorRequest, Done) override { return {}; }
   forebay::scheduling::RunnerStats stats() const override { return {}; }
   std::vector<forebay::scheduling::DeadLetter> dead_letters() const override { return {}; }
+  void help() override {}
   std::size_t clear_cache() override { return 0; }
 };
 }  // namespace

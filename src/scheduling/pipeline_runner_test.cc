@@ -30,6 +30,7 @@ class HeldRunner final : public TensorRunner {
   }
   RunnerStats stats() const override { return {}; }
   std::vector<DeadLetter> dead_letters() const override { return {}; }
+  void help() override {}
   std::size_t clear_cache() override { return 0; }
 
   void answer(tensors::NamedTensors outputs) {
