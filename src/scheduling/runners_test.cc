@@ -149,7 +149,9 @@ TEST_F(Runners, APromptIsOnDiskAfterARestartUnlessTheCacheWasCleared) {
     const Stream stream = generate(*runner, greedy(prompt, 8));
     ASSERT_TRUE(stream.finished_with(FinishReason::kLength));
     EXPECT_EQ(stream.end().usage.cached_prompt_tokens, cached);
-    if (cached > 0) EXPECT_EQ(stream.text, text);
+    if (cached > 0) {
+      EXPECT_EQ(stream.text, text);
+    }
     text = stream.text;
     EXPECT_EQ(runner->stats().prefix_cache.disk.hits, cached > 0 ? 1U : 0U);
   }

@@ -49,8 +49,9 @@ SharingTensorRunner::SharingTensorRunner(std::unique_ptr<TensorRunner> runner, c
   if (keeps_answers(options.cache, context.model)) cache_.emplace(options.cache, context);
 }
 
-// The other runner answers everything it holds, and so everybody that follows.
-SharingTensorRunner::~SharingTensorRunner() { runner_.reset(); }
+// The other runner, which is the last member, goes first: it answers everything it holds, and so everybody that follows. They are still sent
+// to it while it ends, so it must not be reset(), which forgets it before.
+SharingTensorRunner::~SharingTensorRunner() = default;
 
 Result<> SharingTensorRunner::submit(TensorRequest request, Done done) {
   if (!shares_ && !cache_) return runner_->submit(std::move(request), std::move(done));
