@@ -2,12 +2,14 @@
 
 import base64
 import concurrent.futures
+import math
+import zipfile
 
 import numpy
 import pytest
 import requests
 
-from conftest import EXAMPLES
+from conftest import EXAMPLES, REFERENCE
 from encoder_models import token_vectors, unit, write_encoder
 
 KEY = {"Authorization": "Bearer secret"}
@@ -146,3 +148,16 @@ def test_a_gguf_encoder_has_the_same_vectors_translated_or_not(serve):
         server.stop()
     numpy.testing.assert_allclose(vectors[0], vectors[1], atol=1e-3)
     assert (vectors[0] * vectors[2]).sum(axis=1).min() >= 0.99
+
+
+if REFERENCE:
+
+    def test_a_real_cross_encoder_scores_pairs_the_same_in_any_company(serve, tmp_path):
+        folder = tmp_path / "models" / "judge"
+        zipfile.ZipFile(REFERENCE / "embeddings" / "opensearch" / "TinyXLMRoberta-CE-onnx.zip").extractall(folder)
+        server = serve("--models", folder.parent)
+        documents = ["a cat", "the dog and a cat and a bird", "g"]
+        together = {item["index"]: item["relevance_score"] for item in post(server, "/v1/rerank", query="a dog", documents=documents)["results"]}
+        for index, document in enumerate(documents):
+            alone = post(server, "/v1/rerank", query="a dog", documents=[document])["results"][0]["relevance_score"]
+            assert math.isfinite(alone) and together[index] == pytest.approx(alone, abs=1e-5)

@@ -128,7 +128,7 @@ std::vector<std::string> labels_of(const wire::ModelConfig& config) {
 }
 
 std::uint32_t text_tokens(const wire::ModelConfig& config, const wire::LengthConfig& length) {
-  std::int64_t most = config.max_position_embeddings.value_or(kTextTokensDefault);
+  std::int64_t most = config.max_position_embeddings.value_or(length.max_seq_length.value_or(kTextTokensDefault));
   // RoBERTa's positions begin behind the number of its padding token, which takes two of them.
   const std::string type = config.model_type.value_or("");
   const bool shifted = type == "roberta" || type == "xlm-roberta" || type == "camembert" || type == "mpnet";

@@ -410,5 +410,27 @@ TEST(LlamaTokenizer, GivesBackTheBytesOfAnyText) {
   }
 }
 
+TEST(LlamaTokenizer, CutsATextBeforeItsLastSpecialToken) {
+  const auto& tokenizer = *embedding_model().tokenizer();
+  const auto whole = tokenizer.encode("In the beginning God created the heaven and the earth", {}).value();
+  const auto cut = tokenizer.encode("In the beginning God created the heaven and the earth", {.truncate_to = 5}).value();
+  ASSERT_EQ(cut.size(), 5U);
+  EXPECT_TRUE(std::equal(cut.begin(), cut.end() - 1, whole.begin()));
+  EXPECT_EQ(cut.back(), whole.back());
+}
+
+TEST(LlamaTokenizer, APairHasOneSeparatorBetweenItsTextsAndOneBehind) {
+  const auto& tokenizer = *embedding_model().tokenizer();
+  const auto first = tokenizer.encode("the light", {}).value();
+  const auto second = tokenizer.encode("the day", {.add_special = false}).value();
+  const auto pair = tokenizer.encode_pair("the light", "the day", {}).value();
+  std::vector<Token> expected = first;
+  expected.insert(expected.end(), second.begin(), second.end());
+  expected.push_back(first.back());
+  EXPECT_EQ(pair.tokens, expected);
+  EXPECT_EQ(pair.second_from, first.size());
+  EXPECT_EQ(tokenizer.encode_pair("the light", "the day and the night", {.truncate_to = 6}).value().tokens.size(), 6U);
+}
+
 }  // namespace
 }  // namespace forebay::engines
