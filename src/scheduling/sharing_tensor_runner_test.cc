@@ -207,8 +207,8 @@ TEST_F(SharingTensorRunnerTest, AnswersEverybodyOnceAndRightThoughManyComeAndGoA
                         ->submit(std::move(request),
                                  [&answered, value](Result<TensorAnswer> answer) {
                                    if (answer) {
-                                      EXPECT_EQ(first_of(answer), 2 * value + 1);
-                                    }
+                                     EXPECT_EQ(first_of(answer), 2 * value + 1);
+                                   }
                                    ++answered;
                                  })
                         .has_value();
