@@ -12,7 +12,7 @@ import requests
 from conftest import EXAMPLES, REFERENCE
 from encoder_models import token_vectors, unit, write_encoder
 
-KEY = {"Authorization": "Bearer secret"}
+KEY = {"Authorization": "Bearer correct-horse"}
 TEXTS = ["let there be light", "the evening and the morning", "water", "God said", "a b c d e f g h i j k l m n o p q r s t u v w x y z"]
 
 
@@ -29,7 +29,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture
 def server(serve, models):
-    return serve("--models", models[0], "--api-key", "secret")
+    return serve("--models", models[0], "--api-key", "correct-horse")
 
 
 def post(server, path, status=200, **body):

@@ -54,8 +54,10 @@ Check check_machine() {
 std::vector<Check> check_engines() {
   std::vector<Check> checks;
   for (const auto& engine : engines::make_engines()) {
+    const auto devices = engine->devices();
+    if (devices.empty()) continue;  // stands on the others
     std::string usable;
-    for (const auto& device : engine->devices())
+    for (const auto& device : devices)
       if (device.usable) usable += (usable.empty() ? "" : ", ") + device.backend;
     Check check{fmt::format("engine {}", engine->name()), Health::kGood, "backends: " + usable, ""};
     if (usable.empty()) check = {check.name, Health::kBad, "no backend is usable", "'forebay devices' says why"};

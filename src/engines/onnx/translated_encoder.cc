@@ -81,8 +81,9 @@ Result<std::shared_ptr<LoadedModel>> translate(const std::filesystem::path& path
   TRY_ASSIGN(const auto graph, bert_graph(file, bytes.bytes(), precision));
   if (options.progress && !options.progress(0.5F)) return fail(kCancelledByCaller, "the load was stopped");
   const std::size_t threads = options.threads == 0 ? usable_cores() : options.threads;
+  Ort::Env& environment = onnx_environment();  // before anything else of the library, options included
   const auto open = [&](std::size_t of_run) {
-    return Ort::Session(onnx_environment(), graph.data(), graph.size(), encoder_session_options(of_run));
+    return Ort::Session(environment, graph.data(), graph.size(), encoder_session_options(of_run));
   };
   try {
     TRY_ASSIGN(auto encoder, make_encoder_graph(described(description, graph.size()), {threads, 0, open}));
