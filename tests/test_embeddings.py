@@ -84,7 +84,7 @@ def test_documents_are_ranked_by_a_cross_encoder_on_every_route(server, models):
     assert [item["index"] for item in cohere["results"]] == order[:2] and cohere["meta"]["api_version"]["version"] == "2"
     tei = post(server, "/rerank", model="judge", query=query, texts=documents, raw_scores=True, return_text=True)
     numpy.testing.assert_allclose([item["score"] for item in tei], [logits(models, "judge", query, documents[index])[0] for index in order], atol=1e-5)
-    assert post(server, "/v1/rerank", model="mean", query=query, documents=documents, status=400)["error"]["code"]
+    assert post(server, "/v1/rerank", model="mean", query=query, documents=documents, status=422)["error"]["code"] == "wrong_task"
 
 
 def test_texts_and_pairs_are_classified(server, models):
@@ -104,7 +104,7 @@ def test_cohere_embeds_by_type(server):
 
 def test_tokens_and_information_are_told(server):
     tokens = post(server, "/tokenize", model="mean", inputs="God said lightz")[0]
-    assert [token["text"] for token in tokens] == ["[CLS]", "god", "said", "l", "##i", "##g", "##h", "##t", "##z", "[SEP]"]
+    assert [token["text"] for token in tokens] == ["[CLS]", "god", "said", "light", "##z", "[SEP]"]
     assert [token["special"] for token in tokens][:2] == [True, False]
     information = requests.get(server.url + "/info?model=prompted", headers=KEY, timeout=10).json()
     assert information["max_input_length"] == 8 and information["model_type"] == {"embedding": {"pooling": "last"}}

@@ -33,7 +33,8 @@ def every_character(first, last, width=24):
 
     The tokenizers library looks younger ones up in tables of several ages.
     """
-    points = [point for point in range(first, last) if unicodedata.ucd_3_2_0.category(chr(point)) not in ("Cn", "Cs")
+    vowel_separator = 0x180E  # was a space from Unicode 4.0 to 6.2
+    points = [point for point in range(first, last) if point != vowel_separator and unicodedata.ucd_3_2_0.category(chr(point)) not in ("Cn", "Cs")
               and unicodedata.ucd_3_2_0.category(chr(point)) == unicodedata.category(chr(point))]
     return ["".join(f"a{chr(point)}b {chr(point)} " for point in points[at:at + width]) for at in range(0, len(points), width)]
 
