@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <glaze/glaze.hpp>
 #include <numeric>
 #include <string_view>
@@ -72,6 +73,9 @@ int main(int argc, char** argv) {
                          reply(drogon::HttpResponse::newHttpResponse());
                        })
       .addListener("127.0.0.1", port)
+      .setClientMaxBodySize(std::size_t{64} << 20U)
+      .setClientMaxMemoryBodySize(std::size_t{64} << 20U)
+      .setUploadPath((std::filesystem::temp_directory_path() / "bare_tensor_server").string())
       .setThreadNum(2)
       .setLogLevel(trantor::Logger::kError)
       .run();

@@ -1,7 +1,7 @@
 """Forebay beside its peers: same files, same machine, same run. Prints a table of medians and ratios.
 
     ./dev bench                      everything, three rounds
-    ./dev bench --only tensors       one group: generation, many, cache, overload, tensors, embeddings
+    ./dev bench --only tensors       one group: generation, many, cache, overload, tensors, wire, embeddings
     ./dev bench --rounds 1 --json report.json
 
 Every workload runs on every server in turn, round after round, so that what the machine does meanwhile hits all of them.
@@ -17,30 +17,11 @@ import sys
 import tempfile
 
 import servers
+import tensor_workloads
 import workloads
-from workloads import load
 
 ROOT = servers.ROOT
 EXAMPLES = ROOT / "examples" / "models"
-
-
-def small_model(server):
-    pixels = json.loads((EXAMPLES / "digit.json").read_text(encoding="utf-8"))
-    while isinstance(pixels, dict):
-        pixels = next(iter(pixels.values()))
-    flat = pixels
-    while isinstance(flat[0], list):
-        flat = [value for row in flat for value in row]
-    # All different, so that nobody gets away with computing one of them for many clients.
-    bodies = [{"input": [number // 64 % 16, number // 4 % 16, number % 4, *flat[3:]]} for number in range(1024)]
-    many = load(server, "/predict", bodies, concurrency=64, seconds=4)
-    alone = load(server, "/predict", bodies, concurrency=1, seconds=2)
-    return {
-        "digits, 64 clients, requests/s": many["requests_per_second"],
-        "digits, 64 clients, p50 ms": many["latency_ms"]["p50"],
-        "digits, 64 clients, p99 ms": many["latency_ms"]["p99"],
-        "digits, 1 client, p50 ms": alone["latency_ms"]["p50"],
-    }
 
 
 def generation_group(model, rounds):
@@ -107,7 +88,31 @@ def overload_group(model, rounds):
 def tensors_group(rounds):
     digits = EXAMPLES / "digits.onnx"
     makers = {"forebay": lambda: servers.forebay(digits), "fastapi": lambda: servers.fastapi(digits), "bare": lambda: servers.bare(digits)}
-    return run_rounds(makers, [small_model], rounds)
+    results = run_rounds(makers, [tensor_workloads.small_model], rounds)
+    cnn = tensor_workloads.reference_cnn()
+    if cnn:
+        makers = {"forebay": lambda: servers.forebay(cnn), "fastapi": lambda: servers.fastapi(cnn), "bare": lambda: servers.bare(cnn)}
+        add(results, run_rounds(makers, [tensor_workloads.convolutions], rounds, memory=False))
+        rates = [tensor_workloads.best_bare_rate(cnn, (1, 1, 28, 28)) for _ in range(rounds)]
+        results["ONNX Runtime alone"] = {"CNN, 32 clients, requests/s": statistics.median(rates)}
+    return results
+
+
+def wire_group(rounds):
+    """A picture as numbers, through the server and back, without the engine's time."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = pathlib.Path(folder) / "mean.onnx"
+        tensor_workloads.make_mean_model(model)
+        makers = {"forebay": lambda: servers.forebay(model), "fastapi": lambda: servers.fastapi(model), "bare": lambda: servers.bare(model)}
+        results = run_rounds(makers, [tensor_workloads.wire_json], rounds, memory=False)
+        forebay = {"forebay": makers["forebay"]}
+        add(results, run_rounds(forebay, [tensor_workloads.wire_binary], rounds, memory=False))
+    return results
+
+
+def add(results, more):
+    for name, measures in more.items():
+        results.setdefault(name, {}).update(measures)
 
 
 def embeddings_group(rounds):
@@ -174,12 +179,12 @@ def print_table(title, results):
     print("|---|" + "---|" * (2 * len(names) - 1))
     for measure in results["forebay"]:
         values = [results[name].get(measure) for name in names]
-        ratios = [values[0] / other if other and values[0] is not None else float("nan") for other in values[1:]]
-        cells = [f"{value:.2f}" if value is not None else "-" for value in values] + [f"{ratio:.2f}x" for ratio in ratios]
+        ratios = [values[0] / other if other and values[0] is not None else None for other in values[1:]]
+        cells = [f"{value:.2f}" if value is not None else "-" for value in values] + [f"{ratio:.2f}x" if ratio is not None else "-" for ratio in ratios]
         print(f"| {measure} | " + " | ".join(cells) + " |")
 
 
-GROUPS = ["generation", "many", "cache", "overload", "tensors", "embeddings"]
+GROUPS = ["generation", "many", "cache", "overload", "tensors", "wire", "embeddings"]
 
 
 def main():
@@ -202,7 +207,10 @@ def main():
             print_table(f"{group.__doc__ or name}: {title}", report[name])
     if "tensors" in groups:
         report["tensors"] = tensors_group(arguments.rounds)
-        print_table("Tensors, digits.onnx", report["tensors"])
+        print_table("Tensors: digits.onnx, and a convolution network where the reference models are", report["tensors"])
+    if "wire" in groups:
+        report["wire"] = wire_group(arguments.rounds)
+        print_table("Arrays on the wire, without the engine's time", report["wire"])
     if "embeddings" in groups:
         report["embeddings"] = embeddings_group(arguments.rounds)
         print_table("Embeddings, BERT of 22 M parameters, 32 clients, one text a request", report["embeddings"])
