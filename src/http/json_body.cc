@@ -5,242 +5,14 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <glaze/json/read.hpp>
 
 #include "base/nearest.h"
 #include "http/errors.h"
+#include "http/json_check.h"
 
 namespace forebay::http {
 
 namespace {
-
-// Recursion is bounded by this whatever the configuration says; a frame is about 200 bytes.
-constexpr std::uint32_t kDepthCeiling = 1000;
-
-// glaze decodes single strings; what it is given has been checked, so it can only fail on a lone surrogate.
-Result<std::string> decode_string(std::string_view raw, const std::string& path) {
-  std::string text;
-  if (raw.find('\\') == std::string_view::npos) return std::string(raw.substr(1, raw.size() - 2));
-  if (glz::read_json(text, raw)) {
-    return fail(
-        Error(kJsonNotUtf8, fmt::format("'{}' has an escape that is no character (half of a surrogate pair)", path)).with_field(path));
-  }
-  return text;
-}
-
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// RFC 8259, one pass. Members of the outermost object are noted on the way.
-class Checker {
- public:
-  Checker(std::string_view text, const JsonLimits& limits) : text_(text), limits_(limits) {}
-
-  struct Span {
-    std::string_view key;  // raw, without quotes
-    std::string_view value;
-  };
-  Result<> check(std::vector<Span>* members) {
-    members_ = members;
-    skip_space();
-    TRY(value(0));
-    skip_space();
-    if (at_ != text_.size()) return syntax("something follows the value");
-    return {};
-  }
-
- private:
-  std::unexpected<Error> syntax(std::string_view what) const { return fail(kJsonSyntax, fmt::format("{} at byte {}", what, at_)); }
-  bool more() const { return at_ < text_.size(); }
-  void skip_space() {
-    while (at_ < text_.size() && is_space(text_[at_])) ++at_;
-  }
-
-  Result<> value(std::uint32_t depth) {
-    if (!more()) return syntax("the text ends early");
-    switch (text_[at_]) {
-      case '{':
-        return object(depth + 1);
-      case '[':
-        return array(depth + 1);
-      case '"':
-        return string();
-      case 't':
-        return word("true");
-      case 'f':
-        return word("false");
-      case 'n':
-        return word("null");
-      default:
-        return number();
-    }
-  }
-
-  Result<> word(std::string_view expected) {
-    if (text_.substr(at_, expected.size()) != expected) return syntax("an unknown word");
-    at_ += expected.size();
-    return {};
-  }
-
-  Result<> digits() {
-    if (!more() || !is_digit(text_[at_])) return syntax("a digit is missing");
-    while (more() && is_digit(text_[at_])) ++at_;
-    return {};
-  }
-
-  Result<> number() {
-    if (text_[at_] == '-') ++at_;
-    if (more() && text_[at_] == '0') {
-      ++at_;
-    } else {
-      TRY(digits());
-    }
-    if (more() && text_[at_] == '.') {
-      ++at_;
-      TRY(digits());
-    }
-    if (more() && (text_[at_] == 'e' || text_[at_] == 'E')) {
-      ++at_;
-      if (more() && (text_[at_] == '+' || text_[at_] == '-')) ++at_;
-      TRY(digits());
-    }
-    return {};
-  }
-
-  Result<> string() {
-    ++at_;
-    while (more()) {
-      const auto c = static_cast<unsigned char>(text_[at_]);
-      if (c == '"') {
-        ++at_;
-        return {};
-      }
-      if (c < 0x20) return syntax("a control character inside a string");
-      if (c == '\\') {
-        TRY(escape());
-      } else if (c < 0x80) {
-        ++at_;
-      } else {
-        TRY(multibyte(c));
-      }
-    }
-    return syntax("a string has no end");
-  }
-
-  Result<> escape() {
-    if (++at_ >= text_.size()) return syntax("a string has no end");
-    const char c = text_[at_++];
-    if (c != 'u')
-      return std::string_view("\"\\/bfnrt").find(c) == std::string_view::npos ? Result<>(syntax("an unknown escape")) : Result<>();
-    for (int i = 0; i < 4; ++i, ++at_) {
-      if (!more() || std::string_view("0123456789abcdefABCDEF").find(text_[at_]) == std::string_view::npos)
-        return syntax("\\u needs four hexadecimal digits");
-    }
-    return {};
-  }
-
-  // Well-formed sequences of Unicode's table 3-7: no overlong forms, no surrogates, nothing beyond U+10FFFF.
-  Result<> multibyte(unsigned char first) {
-    const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-    unsigned char low = 0x80;
-    unsigned char high = 0xBF;
-    if (first == 0xE0) low = 0xA0;
-    if (first == 0xED) high = 0x9F;
-    if (first == 0xF0) low = 0x90;
-    if (first == 0xF4) high = 0x8F;
-    bool good = first >= 0xC2 && first <= 0xF4 && at_ + length <= text_.size();
-    for (std::size_t i = 1; good && i < length; ++i) {
-      const auto c = static_cast<unsigned char>(text_[at_ + i]);
-      good = c >= low && c <= high;
-      low = 0x80;
-      high = 0xBF;
-    }
-    if (!good) return fail(kJsonNotUtf8, fmt::format("the bytes at {} are not UTF-8", at_));
-    at_ += length;
-    return {};
-  }
-
-  Result<> descend(std::uint32_t depth) {
-    const auto most = std::min(limits_.depth_max, kDepthCeiling);
-    if (depth > most) return fail(kJsonTooDeep, fmt::format("more than {} levels at byte {}", most, at_));
-    ++at_;
-    skip_space();
-    return {};
-  }
-
-  Result<> array(std::uint32_t depth) {
-    TRY(descend(depth));
-    if (more() && text_[at_] == ']') {
-      ++at_;
-      return {};
-    }
-    while (true) {
-      TRY(value(depth));
-      skip_space();
-      if (!more()) return syntax("an array has no end");
-      const char c = text_[at_++];
-      if (c == ']') return {};
-      if (c != ',') {
-        --at_;
-        return syntax("a comma or ] is missing");
-      }
-      skip_space();
-    }
-  }
-
-  Result<> object(std::uint32_t depth) {
-    TRY(descend(depth));
-    std::vector<std::string_view> keys;
-    if (more() && text_[at_] == '}') {
-      ++at_;
-      return {};
-    }
-    while (true) {
-      if (!more() || text_[at_] != '"') return syntax("a key is missing");
-      const std::size_t key_at = at_;
-      TRY(string());
-      keys.push_back(text_.substr(key_at + 1, at_ - key_at - 2));
-      if (keys.size() > limits_.keys_max) return fail(kTooManyItems, fmt::format("an object has more than {} keys", limits_.keys_max));
-      skip_space();
-      if (!more() || text_[at_] != ':') return syntax("a colon is missing");
-      ++at_;
-      skip_space();
-      const std::size_t value_at = at_;
-      TRY(value(depth));
-      if (depth == 1 && members_ != nullptr) members_->push_back({keys.back(), text_.substr(value_at, at_ - value_at)});
-      skip_space();
-      if (!more()) return syntax("an object has no end");
-      const char c = text_[at_++];
-      if (c == '}') return unique(keys);
-      if (c != ',') {
-        --at_;
-        return syntax("a comma or } is missing");
-      }
-      skip_space();
-    }
-  }
-
-  // "a" and "\u0061" are the same key.
-  Result<> unique(const std::vector<std::string_view>& keys) const {
-    if (keys.size() < 2) return {};
-    std::vector<std::string> decoded;
-    decoded.reserve(keys.size());
-    for (const auto key : keys) {
-      TRY_ASSIGN(auto text, decode_string(std::string_view(key.data() - 1, key.size() + 2), "a key"));
-      decoded.push_back(std::move(text));
-    }
-    std::ranges::sort(decoded);
-    const auto twice = std::ranges::adjacent_find(decoded);
-    if (twice == decoded.end()) return {};
-    return fail(Error(kJsonDuplicateKey, fmt::format("'{}' stands twice in the object that ends at byte {}", twice->substr(0, 100), at_))
-                    .with_field(*twice));
-  }
-
-  std::string_view text_;
-  const JsonLimits& limits_;
-  std::size_t at_ = 0;
-  std::vector<Span>* members_ = nullptr;
-};
 
 // The end of the value that starts at `at`, in text that has been checked.
 std::size_t end_of_value(std::string_view text, std::size_t at) {
@@ -254,7 +26,7 @@ std::size_t end_of_value(std::string_view text, std::size_t at) {
       ++open, ++at;
     } else if (c == '}' || c == ']') {
       --open, ++at;
-    } else if (c == ',' || c == ':' || is_space(c)) {
+    } else if (c == ',' || c == ':' || is_json_space(c)) {
       ++at;
     } else {
       while (at < text.size() && std::string_view(",]} \t\r\n").find(text[at]) == std::string_view::npos) ++at;
@@ -272,8 +44,6 @@ Error wrong_type(const JsonValue& value, std::string_view wanted) {
 }
 
 }  // namespace
-
-Result<> check_json(std::string_view text, const JsonLimits& limits) { return Checker(text, limits).check(nullptr); }
 
 std::string_view name_of(JsonType type) {
   switch (type) {
@@ -313,7 +83,7 @@ JsonType JsonValue::type() const {
 
 Result<std::string> JsonValue::string() const {
   if (type() != JsonType::kString) return fail(wrong_type(*this, "a string"));
-  return decode_string(raw_, path_);
+  return decode_json_string(raw_, path_);
 }
 
 Result<bool> JsonValue::boolean() const {
@@ -357,7 +127,7 @@ Result<std::vector<JsonValue>> JsonValue::items(std::size_t items_max) const {
   std::vector<JsonValue> items;
   std::size_t at = 1;
   while (true) {
-    while (is_space(raw_[at]) || raw_[at] == ',') ++at;
+    while (is_json_space(raw_[at]) || raw_[at] == ',') ++at;
     if (raw_[at] == ']') return items;
     if (items.size() == items_max)
       return fail(Error(kTooManyItems, fmt::format("'{}' has more than {} items", path_, items_max)).with_field(path_));
@@ -368,16 +138,15 @@ Result<std::vector<JsonValue>> JsonValue::items(std::size_t items_max) const {
 }
 
 Result<JsonObject> JsonObject::parse(std::string_view text, const JsonLimits& limits) {
-  if (std::ranges::all_of(text, is_space)) return fail(kBodyMissing, "the body is empty; a JSON object is wanted");
-  std::vector<Checker::Span> spans;
-  TRY(Checker(text, limits).check(&spans));
-  const auto start = std::ranges::find_if_not(text, is_space);
+  if (std::ranges::all_of(text, is_json_space)) return fail(kBodyMissing, "the body is empty; a JSON object is wanted");
+  TRY_ASSIGN(const auto members, check_json_members(text, limits));
+  const auto start = std::ranges::find_if_not(text, is_json_space);
   if (*start != '{') return fail(kFieldType, "the body must be a JSON object");
   JsonObject object;
-  object.members_.reserve(spans.size());
-  for (const auto& span : spans) {
-    TRY_ASSIGN(auto name, decode_string(std::string_view(span.key.data() - 1, span.key.size() + 2), "a key"));
-    object.members_.push_back({name, JsonValue(span.value, name)});
+  object.members_.reserve(members.size());
+  for (const auto& [key, value] : members) {
+    TRY_ASSIGN(auto name, decode_json_string(std::string_view(key.data() - 1, key.size() + 2), "a key"));
+    object.members_.push_back({name, JsonValue(value, name)});
   }
   return object;
 }
@@ -389,12 +158,12 @@ Result<JsonObject> JsonObject::of(const JsonValue& value) {
   const std::string_view raw = value.raw();
   std::size_t at = 1;
   while (true) {
-    while (is_space(raw[at]) || raw[at] == ',') ++at;
+    while (is_json_space(raw[at]) || raw[at] == ',') ++at;
     if (raw[at] == '}') return object;
     const std::size_t key_end = end_of_value(raw, at);
-    TRY_ASSIGN(auto name, decode_string(raw.substr(at, key_end - at), value.path()));
+    TRY_ASSIGN(auto name, decode_json_string(raw.substr(at, key_end - at), value.path()));
     at = key_end;
-    while (is_space(raw[at]) || raw[at] == ':') ++at;
+    while (is_json_space(raw[at]) || raw[at] == ':') ++at;
     const std::size_t end = end_of_value(raw, at);
     JsonValue member(raw.substr(at, end - at), joined(object.path_, name));
     object.members_.push_back({std::move(name), std::move(member)});

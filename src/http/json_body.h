@@ -13,16 +13,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "http/json_check.h"
 
 namespace forebay::http {
-
-struct JsonLimits {
-  std::uint32_t depth_max = 64;
-  std::uint32_t keys_max = 4096;  // of one object
-};
-
-// Checks one JSON value with nothing but white space around it. kJsonSyntax, kJsonNotUtf8, kJsonTooDeep, kJsonDuplicateKey, with the byte.
-Result<> check_json(std::string_view text, const JsonLimits& limits);
 
 enum class JsonType : std::uint8_t { kNull, kBool, kNumber, kString, kArray, kObject };
 std::string_view name_of(JsonType type);  // "a string"

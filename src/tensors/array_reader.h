@@ -58,8 +58,22 @@ class ArrayReader {
     const std::size_t end = sink_.read(json_, at_);
     if (end == std::string_view::npos) return fail(sink_.explain(json_, at_));
     at_ = end;
-    if (depth_ > 0) ++levels_[depth_ - 1].count;
+    if (depth_ > 0) levels_[depth_ - 1].count += 1 + read_row();
     return {};
+  }
+
+  // The elements that follow, as far as only commas stand between them; what stops that is left to the others.
+  std::int64_t read_row() {
+    std::int64_t count = 0;
+    while (at_ < json_.size() && json_[at_] == ',' && sink_.size() < limits_.elements_max) {
+      std::size_t next = at_ + 1;
+      while (next < json_.size() && is_space(json_[next])) ++next;
+      const std::size_t end = sink_.read(json_, next);
+      if (end == std::string_view::npos) break;
+      at_ = end;
+      ++count;
+    }
+    return count;
   }
 
   // Closes what ends here. True when a comma announces another value, false at the end of the text.
@@ -111,8 +125,9 @@ class ArrayReader {
   }
 
   void skip_space() {
-    while (at_ < json_.size() && (json_[at_] == ' ' || json_[at_] == '\n' || json_[at_] == '\r' || json_[at_] == '\t')) ++at_;
+    while (at_ < json_.size() && is_space(json_[at_])) ++at_;
   }
+  static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
   const std::string_view json_;
   const ArrayLimits& limits_;

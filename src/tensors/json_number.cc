@@ -23,40 +23,37 @@ std::int64_t decimal_magnitude(std::string_view text) {
     if (significant && !point) ++magnitude;
     if (!significant && point) --magnitude;
   }
-  JsonNumber exponent;
-  if (at < text.size()) scan_exponent(text.data() + at, text.data() + text.size(), exponent);
-  return significant ? magnitude + exponent.exponent : 0;
+  const JsonExponent exponent = at < text.size() ? scan_exponent(text.data() + at, text.data() + text.size()) : JsonExponent{};
+  return significant ? magnitude + exponent.value : 0;
 }
 
 template <class T>
-T to_floating(const JsonNumber& number) {
+T to_floating(std::string_view number) {
   T value = 0;
-  const auto [end, error] = std::from_chars(number.text.data(), number.text.data() + number.text.size(), value);
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
   if (error == std::errc::result_out_of_range) {
-    value = decimal_magnitude(number.text) > 0 ? std::numeric_limits<T>::infinity() : T{0};
-    if (number.negative) value = -value;
+    value = decimal_magnitude(number) > 0 ? std::numeric_limits<T>::infinity() : T{0};
+    if (number.starts_with('-')) value = -value;
   }
   return value;
 }
 
 }  // namespace
 
-const char* scan_exponent(const char* at, const char* last, JsonNumber& number) {
+JsonExponent scan_exponent(const char* at, const char* last) {
   constexpr std::int64_t kExponentMax = 1'000'000'000'000;  // longer than any text is; more digits change nothing
-  number.whole = false;
   ++at;
   bool negative = false;
   if (at != last && (*at == '+' || *at == '-')) negative = *at++ == '-';
-  if (at == last || !is_digit(*at)) return nullptr;
+  if (at == last || !is_digit(*at)) return {};
   std::int64_t written = 0;
   for (; at != last && is_digit(*at); ++at) {
     if (written < kExponentMax) written = written * 10 + (*at - '0');
   }
-  number.exponent += negative ? -written : written;
-  return at;
+  return {.end = at, .value = negative ? -written : written};
 }
 
-double to_double_carefully(const JsonNumber& number) { return to_floating<double>(number); }
-float to_float_carefully(const JsonNumber& number) { return to_floating<float>(number); }
+double to_double_carefully(std::string_view number) { return to_floating<double>(number); }
+float to_float_carefully(std::string_view number) { return to_floating<float>(number); }
 
 }  // namespace forebay::tensors

@@ -24,13 +24,20 @@ struct JsonNumber {
   bool exact = true;  // at most 19 digits, so `digits` and `exponent` say it all
 };
 
-// Reads "e+12" at `at` and adds it to the exponent; the position after it, nullptr when it is not complete.
-const char* scan_exponent(const char* at, const char* last, JsonNumber& number);
-// Correctly rounded for every number; infinite when it is too large, zero when it is too small.
-double to_double_carefully(const JsonNumber& number);
-float to_float_carefully(const JsonNumber& number);
+// What is called out of line takes no reference to a JsonNumber: it lives in registers then, and its flags are not read back from memory
+// before they have arrived there.
 
-inline const char* scan_digits(const char* at, const char* last, std::uint64_t& digits) {
+struct JsonExponent {
+  const char* end = nullptr;  // after it; null when it is not complete
+  std::int64_t value = 0;
+};
+// Reads "e+12" at `at`.
+JsonExponent scan_exponent(const char* at, const char* last);
+// Correctly rounded for every number that scan_json_number() found; infinite when it is too large, zero when it is too small.
+double to_double_carefully(std::string_view number);
+float to_float_carefully(std::string_view number);
+
+[[gnu::always_inline]] inline const char* scan_digits(const char* at, const char* last, std::uint64_t& digits) {
   for (; at != last; ++at) {
     const unsigned digit = static_cast<unsigned char>(*at) - unsigned{'0'};
     if (digit > 9) break;
@@ -41,9 +48,9 @@ inline const char* scan_digits(const char* at, const char* last, std::uint64_t& 
 
 // The same for many digits, eight at a time: how many of the next eight bytes are digits is one subtraction and one addition without
 // carries, and their value three multiplications (Lemire, "Quickly parsing eight digits", 2018, for little-endian machines).
-inline const char* scan_many_digits(const char* at, const char* last, std::uint64_t& digits) {
+[[gnu::always_inline]] inline const char* scan_many_digits(const char* at, const char* last, std::uint64_t& digits) {
   static_assert(std::endian::native == std::endian::little);
-  constexpr std::array<std::uint32_t, 9> kShift = {1, 10, 100, 1'000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000};
+  static constexpr std::array<std::uint32_t, 9> kShift = {1, 10, 100, 1'000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000};
   while (last - at >= 8) {
     std::uint64_t bytes = 0;
     std::memcpy(&bytes, at, sizeof bytes);
@@ -85,8 +92,11 @@ inline const char* scan_many_digits(const char* at, const char* last, std::uint6
   }
   number.exact = count <= 19;
   if (at != last && (*at == 'e' || *at == 'E')) {
-    at = scan_exponent(at, last, number);
-    if (at == nullptr) return {};
+    const JsonExponent exponent = scan_exponent(at, last);
+    if (exponent.end == nullptr) return {};
+    at = exponent.end;
+    number.exponent += exponent.value;
+    number.whole = false;
   }
   number.text = text.substr(0, static_cast<std::size_t>(at - first));
   return number;
@@ -95,8 +105,8 @@ inline const char* scan_many_digits(const char* at, const char* last, std::uint6
 // Clinger, "How to Read Floating Point Numbers Accurately" (1990): an integer and a power of ten that are both exact doubles
 // give the correctly rounded result with one operation. Most numbers that people send are of this kind; NaN for the others.
 [[gnu::always_inline]] inline double to_double_at_once(const JsonNumber& number) {
-  constexpr std::array<double, 23> kPowersOfTen = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+  static constexpr std::array<double, 23> kPowersOfTen = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                                          1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
   const bool easy = number.exact && number.digits <= (std::uint64_t{1} << 53) && number.exponent >= -22 && number.exponent <= 22;
   if (!easy) return std::numeric_limits<double>::quiet_NaN();
   const double digits = static_cast<double>(static_cast<std::int64_t>(number.digits));
@@ -105,19 +115,19 @@ inline const char* scan_many_digits(const char* at, const char* last, std::uint6
   return number.negative ? -value : value;
 }
 
-inline double to_double(const JsonNumber& number) {
+[[gnu::always_inline]] inline double to_double(const JsonNumber& number) {
   const double value = to_double_at_once(number);
-  return std::isnan(value) ? to_double_carefully(number) : value;
+  return std::isnan(value) ? to_double_carefully(number.text) : value;
 }
 
-inline float to_float(const JsonNumber& number) {
+[[gnu::always_inline]] inline float to_float(const JsonNumber& number) {
   const double value = to_double_at_once(number);
   // Rounding twice is wrong only when the double lies in the middle between two floats; and subnormal floats are coarser.
   constexpr std::uint64_t kDropped = (std::uint64_t{1} << 29) - 1;
   const bool middle = (std::bit_cast<std::uint64_t>(value) & kDropped) == (kDropped + 1) / 2;
   const double magnitude = std::fabs(value);
   if (!middle && ((magnitude >= 0x1p-126 && magnitude < 0x1p127) || magnitude == 0)) return static_cast<float>(value);
-  return to_float_carefully(number);
+  return to_float_carefully(number.text);
 }
 
 // Whole numbers only; nothing when it is out of T's range.
