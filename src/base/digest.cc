@@ -15,8 +15,8 @@ struct Digester::State {
 };
 
 Digester::Digester() : state_(std::make_unique<State>()) {
-  static const bool chosen = sodium_init() >= 0;  // the fastest way that this processor knows
-  static_cast<void>(chosen);
+  static const bool kChosen = sodium_init() >= 0;  // the fastest way that this processor knows
+  static_cast<void>(kChosen);
   crypto_generichash_init(&state_->library, nullptr, 0, sizeof(Digest));
 }
 Digester::~Digester() = default;

@@ -1,5 +1,6 @@
 #include "scheduling/embedding_cache.h"
 
+#include <algorithm>
 #include <cstring>
 #include <unordered_map>
 
@@ -78,6 +79,11 @@ std::uint32_t second_of(const EmbeddingRequest& request, std::size_t index) {
   return request.second_from.empty() ? static_cast<std::uint32_t>(request.texts[index].size()) : request.second_from[index];
 }
 
+// Whether somebody of at least this priority waits for it already: who is more important does not wait for who is less.
+bool is_computed_soon(const std::vector<Place>& places, Priority priority) {
+  return std::ranges::any_of(places, [priority](const Place& place) { return place.pending->request.ticket.priority <= priority; });
+}
+
 // With the lock held; the one whose last vector this is, is told without it.
 void put(const Place& place, const std::vector<float>& vector, std::vector<std::shared_ptr<Pending>>& finished) {
   Pending& pending = *place.pending;
@@ -125,10 +131,11 @@ CachingRunner::Missing CachingRunner::look_up(State& state, const std::shared_pt
       --pending->missing;
       continue;
     }
-    const auto [place, first] = state.in_flight.try_emplace(key);
-    place->second.push_back({pending, index});
-    ++(first ? state.stats.misses : state.stats.joined);
-    if (!first) continue;
+    auto& places = state.in_flight[key];
+    const bool joins = is_computed_soon(places, pending->request.ticket.priority);
+    places.push_back({pending, index});
+    ++(joins ? state.stats.joined : state.stats.misses);
+    if (joins) continue;
     missing.keys.push_back(std::move(key));
     missing.indices.push_back(index);
   }

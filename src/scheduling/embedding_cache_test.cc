@@ -123,6 +123,27 @@ TEST_F(EmbeddingCache, ARefusalReachesItsRequestAndThoseWhoWait) {
   EXPECT_EQ((**follower).error().code(), kOverloaded);
 }
 
+TEST_F(EmbeddingCache, WhoIsMoreImportantDoesNotWaitForWhoIsLess) {
+  wrap(1 << 16);
+  const auto submit = [this](Priority priority, int& answered) {
+    EmbeddingRequest request{.ticket = {.priority = priority}, .texts = {fake_tokens("same")}};
+    ASSERT_TRUE(runner_->submit(std::move(request), [&answered](const auto& answer) { answered += answer.has_value() ? 1 : 100; }));
+  };
+  int low = 0;
+  int high = 0;
+  int normal = 0;
+  submit(Priority::kLow, low);
+  submit(Priority::kHigh, high);
+  submit(Priority::kNormal, normal);
+  ASSERT_EQ(inner_->held.size(), 2U);
+  inner_->answer(1);
+  EXPECT_EQ(low, 1);
+  EXPECT_EQ(high, 1);
+  EXPECT_EQ(normal, 1);
+  inner_->answer(0);
+  EXPECT_EQ(low, 1);
+}
+
 TEST_F(EmbeddingCache, ClearingForgetsAlsoWhatIsStillComputed) {
   wrap(1 << 16);
   auto first = ask({"one"});

@@ -43,7 +43,8 @@ def reached_from(path):
 
 
 def key_of(path, command, program):
-    digest = hashlib.sha256(f"{program}\n{command}\n{text_of(ROOT / '.clang-tidy')}".encode())
+    where_ever = command.replace(str(ROOT), "")
+    digest = hashlib.sha256(f"{program}\n{where_ever}\n{text_of(ROOT / '.clang-tidy')}".encode())
     for source in reached_from(path):
         digest.update(f"\n{source.relative_to(ROOT)}\n{text_of(source)}".encode())
     return digest.hexdigest()
