@@ -76,7 +76,7 @@ TEST(DescribeVision, TellsYoloHeadsByTheirAnchors) {
   // 416 x 416 pixels have 52² + 26² + 13² = 3,549 cells.
   const auto head = [](Shape output) { return described(model({1, 3, 416, 416}, {spec("boxes", std::move(output))})).vision->head; };
   EXPECT_EQ(head({1, 84, 3549}), BoxHead::kYoloV8);
-  EXPECT_EQ(head({1, 3 * 3549, 85}), BoxHead::kYoloV5);
+  EXPECT_EQ(head({1, 10'647, 85}), BoxHead::kYoloV5);
   EXPECT_EQ(head({1, 3549, 85}), BoxHead::kYolox);
   EXPECT_EQ(head({1, 300, 6}), BoxHead::kFinal);
   const auto yolox = described(model({1, 3, 416, 416}, {spec("boxes", {1, 3549, 85})}));

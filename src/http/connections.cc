@@ -203,6 +203,13 @@ void Connections::begin(const std::vector<trantor::EventLoop*>& loops) {
   for (auto* loop : loops) loop->runEvery(std::chrono::duration<double>(kTick), [this, loop] { tick(loop); });
 }
 
+std::vector<std::shared_ptr<Connection>> Connections::Part::all() const {
+  std::vector<std::shared_ptr<Connection>> every;
+  every.reserve(connections.size());
+  for (const auto& [wire, connection] : connections) every.push_back(connection);
+  return every;
+}
+
 void Connections::changed(const std::shared_ptr<trantor::TcpConnection>& wire) {
   auto& part = parts_of_loops_.at(wire->getLoop());
   if (!wire->connected()) {
@@ -237,17 +244,14 @@ void Connections::close() {
 void Connections::cancel_all(CancelReason reason) {
   for (auto& [loop, part] : parts_of_loops_) {
     loop->queueInLoop([&part, reason] {
-      const auto all = part.connections;
-      for (const auto& [wire, connection] : all) connection->cancel(reason);
+      for (const auto& connection : part.all()) connection->cancel(reason);
     });
   }
 }
 
 void Connections::tick(trantor::EventLoop* loop) {
   const Instant now = parts_.context.clock->now();
-  std::vector<std::shared_ptr<Connection>> all;
-  for (const auto& [wire, connection] : parts_of_loops_.at(loop).connections) all.push_back(connection);
-  for (const auto& connection : all) connection->tick(now);
+  for (const auto& connection : parts_of_loops_.at(loop).all()) connection->tick(now);
 }
 
 }  // namespace forebay::http

@@ -86,6 +86,7 @@ class Connections {
   struct Part {
     std::shared_ptr<LoopMail> mail;
     std::unordered_map<const trantor::TcpConnection*, std::shared_ptr<Connection>> connections;
+    std::vector<std::shared_ptr<Connection>> all() const;  // what is done with them may remove them
   };
   void tick(trantor::EventLoop* loop);
   ServerParts& parts_;

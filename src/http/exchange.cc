@@ -77,9 +77,9 @@ MediaType media_type(std::string_view header) {
 
 // By names that are made once: HttpRequest::getHeader makes one for every call.
 const std::string& header_of(const drogon::HttpRequest& request, const std::string& lower_case_name) {
-  static const std::string none;
+  static const std::string kNone;
   const auto found = request.headers().find(lower_case_name);
-  return found == request.headers().end() ? none : found->second;
+  return found == request.headers().end() ? kNone : found->second;
 }
 const std::string kAuthorization = "authorization";
 const std::string kApiKey = "x-api-key";

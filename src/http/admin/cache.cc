@@ -10,7 +10,7 @@ namespace forebay::http::admin {
 namespace {
 // Of a text model: what is kept of texts. Of a tensor model: answers. Of an encoder: vectors and scores.
 Result<models::Lease> lease_cached(const Exchange& exchange) {
-  const std::string name = exchange.parameter(0);
+  const std::string& name = exchange.parameter(0);
   auto text = openai::lease_for(exchange, name, formats::Task::kTextGeneration);
   if (text) return text;
   for (const auto task : {formats::Task::kEmbedding, formats::Task::kReranking}) {
