@@ -36,7 +36,7 @@ Result<> tokenize(const models::ServedModel& model, const ScoringOrder& order, s
   return {};
 }
 
-Result<> start(const ExchangePtr& exchange, ScoringOrder order, std::function<std::string(const Scored&)> to_json) {
+Result<> start(const ExchangePtr& exchange, const ScoringOrder& order, std::function<std::string(const Scored&)> to_json) {
   TRY(exchange->set_urgency(order.urgency));
   TRY_ASSIGN(const auto model, openai::lease_for(*exchange, order.model, formats::Task::kReranking));
   scheduling::EmbeddingRequest request{.ticket = exchange->ticket()};
@@ -57,8 +57,8 @@ Result<> start(const ExchangePtr& exchange, ScoringOrder order, std::function<st
 
 }  // namespace
 
-void score(const ExchangePtr& exchange, ScoringOrder order, std::function<std::string(const Scored&)> to_json) {
-  if (auto started = start(exchange, std::move(order), std::move(to_json)); !started) exchange->refuse(started.error());
+void score(const ExchangePtr& exchange, const ScoringOrder& order, std::function<std::string(const Scored&)> to_json) {
+  if (auto started = start(exchange, order, std::move(to_json)); !started) exchange->refuse(started.error());
 }
 
 std::vector<float> probabilities(const std::vector<float>& logits) {

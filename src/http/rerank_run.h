@@ -30,7 +30,7 @@ struct Scored {
 };
 
 // `to_json` runs on the request pool. Errors: kWrongTask, text's kTextTooLong with the text's index.
-void score(const ExchangePtr& exchange, ScoringOrder order, std::function<std::string(const Scored&)> to_json);
+void score(const ExchangePtr& exchange, const ScoringOrder& order, std::function<std::string(const Scored&)> to_json);
 
 // One logit as a probability; several as a distribution.
 std::vector<float> probabilities(const std::vector<float>& logits);

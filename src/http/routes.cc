@@ -137,12 +137,12 @@ std::unordered_map<std::string, RouteMatch> plain_routes() {
 }  // namespace
 
 RouteMatch find_route(std::string_view method, std::string_view path) {
-  static const auto plain = plain_routes();
+  static const auto kPlain = plain_routes();
   std::string key;
   key.reserve(method.size() + 1 + path.size());
   key.append(method).append(1, ' ').append(path);
-  const auto found = plain.find(key);
-  return found != plain.end() ? found->second : search_route(method, path);
+  const auto found = kPlain.find(key);
+  return found != kPlain.end() ? found->second : search_route(method, path);
 }
 
 Dialect dialect_of(std::string_view path) {

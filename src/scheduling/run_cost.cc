@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 namespace forebay::scheduling {
 
@@ -55,7 +56,7 @@ std::size_t RunCost::State::best_rows(std::size_t rows_max) const {
   if (largest == nullptr) return rows_max;
   for (const Known& known : classes) {
     if (known.runs == 0 || known.nanoseconds / known.rows > best * kNearlyBest) continue;
-    return &known == largest ? rows_max : static_cast<std::size_t>(known.rows + 0.5);
+    return &known == largest ? rows_max : static_cast<std::size_t>(std::lround(known.rows));
   }
   return rows_max;
 }

@@ -56,8 +56,8 @@ void write_results(JsonWriter& json, const Scored& scored, const RerankRequest& 
 void rerank_with(const ExchangePtr& exchange, std::string (*answer)(const Exchange&, const Scored&, const RerankRequest&)) {
   prepare_on_pool(exchange, [exchange, answer]() -> Result<> {
     TRY_ASSIGN(auto request, read_rerank(exchange->body(), exchange->parts().json_limits()));
-    auto order = std::move(request.order);
-    score(exchange, std::move(order), [exchange = exchange.get(), answer, request = std::move(request)](const Scored& scored) {
+    const auto order = std::move(request.order);
+    score(exchange, order, [exchange = exchange.get(), answer, request = std::move(request)](const Scored& scored) {
       return answer(*exchange, scored, request);
     });
     return {};
@@ -143,7 +143,7 @@ void rerank_v2(const ExchangePtr& exchange) { rerank_with(exchange, answer_v2); 
 void embed(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
     TRY_ASSIGN(auto request, read_embed(exchange->body(), exchange->parts().json_limits()));
-    auto order = std::move(request.order);
+    const auto order = std::move(request.order);
     http::embed(exchange, std::move(order), [id = exchange->id(), request = std::move(request)](const Embedded& embedded) {
       JsonWriter json;
       json.object().field("id", id).key("embeddings").object();

@@ -22,6 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       if (!http::predict::read_item(item, description)) break;
     }
   }
-  (void)http::predict::read_picture_body(body, limits);
+  const auto picture = http::predict::read_picture_body(body, limits);
+  if (picture && picture->picture.size() > body.size()) __builtin_trap();
   return 0;
 }

@@ -162,8 +162,8 @@ void embed(const ExchangePtr& exchange) {
 void rerank(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
     TRY_ASSIGN(auto request, read_rerank(exchange->body(), exchange->parts().json_limits()));
-    auto order = std::move(request.order);
-    score(exchange, std::move(order), [request = std::move(request)](const Scored& scored) {
+    const auto order = std::move(request.order);
+    score(exchange, order, [request = std::move(request)](const Scored& scored) {
       JsonWriter json;
       json.array();
       for (const auto& [index, score] : ranking(scored, request.raw, kTextsMax)) {
@@ -181,7 +181,7 @@ void rerank(const ExchangePtr& exchange) {
 void classify(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
     TRY_ASSIGN(auto request, read_classify(exchange->body(), exchange->parts().json_limits()));
-    score(exchange, std::move(request.order), [raw = request.raw, is_list = request.is_list](const Scored& scored) {
+    score(exchange, request.order, [raw = request.raw, is_list = request.is_list](const Scored& scored) {
       JsonWriter json;
       if (is_list) json.array();
       for (std::size_t i = 0; i < scored.logits.size(); ++i) write_classes(json, scored, i, raw);
