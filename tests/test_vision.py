@@ -17,13 +17,14 @@ SEVEN = (EXAMPLES / "seven.png").read_bytes()
 NAMES = "{0: 'cat', 1: 'dog'}"
 
 
-def png(pixels):
-    """A PNG file of an array [height, width, 3] or [height, width]."""
+def png(pixels, orientation=None):
+    """A PNG file of an array [height, width, 3] or [height, width], with an EXIF orientation if one is given."""
     height, width = pixels.shape[:2]
     rows = b"".join(b"\0" + row.tobytes() for row in numpy.ascontiguousarray(pixels, dtype=numpy.uint8))
     header = struct.pack(">IIBBBBB", width, height, 8, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks)
+    exif = b"II" + struct.pack("<HIHHHIHHI", 42, 8, 1, 274, 3, 1, orientation, 0, 0) if orientation else b""
+    chunks = ((b"IHDR", header), (b"eXIf", exif), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks if body or kind == b"IEND")
 
 
 def grey_of(file):
@@ -140,6 +141,29 @@ def test_overlapping_boxes_of_one_class_are_one(server):
     assert len(sees(server, "v8", PHOTO, "&score_min=0.7")["detections"]) == 1
     assert len(sees(server, "v8", PHOTO, "&detections_max=1")["detections"]) == 1
     assert sees(server, "v8", PHOTO, "&score_min=0.95")["detections"] == []
+
+
+# What a camera stores when it is held so that the orientation's number says how to turn the picture upright.
+STORED = {1: lambda p: p, 2: numpy.fliplr, 3: lambda p: numpy.rot90(p, 2), 4: numpy.flipud, 5: numpy.transpose, 6: numpy.rot90,
+          7: lambda p: numpy.rot90(p, 2).T, 8: lambda p: numpy.rot90(p, -1)}
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_a_picture_is_turned_upright_by_its_exif_data(server, orientation):
+    upright = grey_of(SEVEN)
+    body = sees(server, "digits", png(STORED[orientation](upright), orientation))
+    assert body["classes"] == sees(server, "digits", png(upright))["classes"]
+
+
+def test_boxes_are_in_the_upright_pictures_pixels(server, forebay, folder, tmp_path):
+    stored = png(numpy.full((128, 64, 3), 90), 6)
+    body = sees(server, "v8", stored)
+    assert body["image"] == {"width": 128, "height": 64}
+    assert body["detections"][0]["box"] == pytest.approx([48, 24, 80, 40])
+    (tmp_path / "photo.png").write_bytes(stored)
+    done = forebay("run", folder / "v8.onnx", tmp_path / "photo.png", "--output", "png", "-o", tmp_path / "out.png")
+    assert done.returncode == 0, done.stderr
+    assert struct.unpack(">II", (tmp_path / "out.png").read_bytes()[16:24]) == (128, 64)
 
 
 def test_instances_have_masks(server):
