@@ -16,7 +16,7 @@ namespace forebay::formats {
 
 inline constexpr std::size_t kSidecarBytesMax = std::size_t{4} << 20;
 
-// Every member may be missing. docs/sidecar.md has the schema.
+// Every member may be missing. docs/guides/serve_a_vision_model.md has the schema.
 struct VisionSidecar {
   std::optional<tensors::VisionTask> task;
   std::optional<std::string> input;
@@ -41,6 +41,9 @@ struct VisionSidecar {
   std::optional<float> overlap_max;
   std::optional<std::uint32_t> detections_max;
   std::optional<std::uint32_t> classes_max;  // "top_k"
+
+  tensors::RecipeSource source = tensors::RecipeSource::kSidecar;  // or an image processor's file, which must not keep a model from loading
+  std::vector<std::string> assumed;                                // what such a file wants and Forebay does otherwise
 };
 
 // kSidecarInvalid with the field: no JSON, an unknown member, a wrong type, a value out of its range, more than kSidecarBytesMax.
