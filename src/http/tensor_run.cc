@@ -87,6 +87,14 @@ void run_tensors(const ExchangePtr& exchange, const models::Lease& model, schedu
                  });
 }
 
+void write_outputs_where_it_fits(const ExchangePtr& exchange, const tensors::NamedTensors& outputs, std::move_only_function<void()> write) {
+  constexpr std::size_t kNumberBytes = 8;  // of a number as text
+  std::size_t elements = 0;
+  for (const auto& output : outputs) elements += output.tensor.size();
+  if (elements <= kLoopJsonBytesMax / kNumberBytes) return write();
+  exchange->on_pool(std::move(write));
+}
+
 std::pair<std::string, std::string> server_timing(const scheduling::TensorAnswer& answer) {
   std::string timing = fmt::format("queue;dur={:.3f}, inference;dur={:.3f}", static_cast<double>(answer.queued.count()) / 1000,
                                    static_cast<double>(answer.inference.count()) / 1000);

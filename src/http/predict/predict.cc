@@ -24,9 +24,9 @@ double milliseconds(std::chrono::microseconds time) { return static_cast<double>
 
 namespace {
 
-void answer(Exchange& exchange, const models::ServedModel& model, const scheduling::TensorAnswer& result) {
+void answer(Exchange& exchange, const std::string& model, const std::string& version, const scheduling::TensorAnswer& result) {
   JsonWriter json;
-  json.object().field("model", model.name).field("version", model.version);
+  json.object().field("model", model).field("version", version);
   write_outputs(json, result.outputs);
   json.field("inference_time_ms", milliseconds(result.inference)).end();
   exchange.answer({.body = json.take(), .headers = {server_timing(result)}});
@@ -40,8 +40,13 @@ Result<> predict_json(const ExchangePtr& exchange) {
   scheduling::TensorRequest request;
   TRY_ASSIGN(request.inputs, read_inputs(body.object, model->description));
   TRY_ASSIGN(request.outputs, read_outputs(body.object, model->description));
-  run_tensors(exchange, model, std::move(request),
-              [exchange](const models::ServedModel& served, const scheduling::TensorAnswer& result) { answer(*exchange, served, result); });
+  exchange->drop_body();
+  run_tensors(exchange, model, std::move(request), [exchange](const models::ServedModel& served, scheduling::TensorAnswer result) {
+    const auto outputs = result.outputs;
+    write_outputs_where_it_fits(exchange, outputs, [exchange, name = served.name, version = served.version, result = std::move(result)] {
+      answer(*exchange, name, version, result);
+    });
+  });
   return {};
 }
 
@@ -56,6 +61,7 @@ void predict(const ExchangePtr& exchange) {
         Error(kContentType, "this route takes application/json, multipart/form-data, image/png, image/jpeg and image/webp"));
   }
   // Small bodies are read right here: two hops to the pool and back cost more than they do.
+  if (exchange->body().size() > kLoopJsonBytesMax) return prepare_on_pool(exchange, [exchange] { return predict_json(exchange); });
   if (auto done = predict_json(exchange); !done) exchange->refuse(done.error());
 }
 
