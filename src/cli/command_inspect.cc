@@ -65,6 +65,10 @@ Rows overview(const formats::ModelDescription& model) {
     add_row(rows, "chat template", text->chat_templates.empty() ? "none" : "yes");
   }
   if (model.vision) add_vision(rows, *model.vision);
+  if (const auto& series = model.series)
+    add_row(rows, "series", harmless(fmt::format("{}: windows of {} steps, every {}", series->input, series->window, series->stride)));
+  if (const auto& ranking = model.ranking)
+    add_row(rows, "items", harmless(fmt::format("the best {} of {}", ranking->top_k, ranking->output)));
   if (!model.labels.empty()) {
     const auto shown = std::min<std::size_t>(model.labels.size(), 10);
     add_row(rows, "labels",

@@ -87,12 +87,11 @@ void run_tensors(const ExchangePtr& exchange, const models::Lease& model, schedu
                  });
 }
 
-void write_outputs_where_it_fits(const ExchangePtr& exchange, const tensors::NamedTensors& outputs, std::move_only_function<void()> write) {
+bool fit_on_loop(const tensors::NamedTensors& outputs) {
   constexpr std::size_t kNumberBytes = 8;  // of a number as text
   std::size_t elements = 0;
   for (const auto& output : outputs) elements += output.tensor.size();
-  if (elements <= kLoopJsonBytesMax / kNumberBytes) return write();
-  exchange->on_pool(std::move(write));
+  return elements <= kLoopJsonBytesMax / kNumberBytes;
 }
 
 std::pair<std::string, std::string> server_timing(const scheduling::TensorAnswer& answer) {

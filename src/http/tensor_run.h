@@ -35,8 +35,8 @@ void run_tensors(const ExchangePtr& exchange, const models::Lease& model, schedu
 // Reading and writing this much takes well below a millisecond; more is done on the request pool, because a loop has other connections.
 inline constexpr std::size_t kLoopJsonBytesMax = std::size_t{128} << 10;
 inline constexpr std::size_t kLoopBinaryBytesMax = std::size_t{4} << 20;  // copied at most
-// Runs `write` here, or on the pool where the outputs are many.
-void write_outputs_where_it_fits(const ExchangePtr& exchange, const tensors::NamedTensors& outputs, std::move_only_function<void()> write);
+// So are few enough numbers.
+bool fit_on_loop(const tensors::NamedTensors& outputs);
 
 // The Server-Timing header: "queue;dur=0.1, inference;dur=0.4", and ", answer;desc=cache" (or shared) when it was not a run of its own.
 std::pair<std::string, std::string> server_timing(const scheduling::TensorAnswer& answer);

@@ -110,11 +110,10 @@ Result<> infer_now(const ExchangePtr& exchange) {
   for (const auto& output : request.outputs) run.outputs.push_back(output.name);
   run_tensors(exchange, lease, std::move(run),
               [exchange, request = std::move(request)](const forebay::models::ServedModel& served, scheduling::TensorAnswer result) {
-                const auto outputs = result.outputs;
-                write_outputs_where_it_fits(exchange, outputs,
-                                            [exchange, request, name = served.name, version = served.version, result = std::move(result)] {
-                                              answer_infer(*exchange, request, name, version, result);
-                                            });
+                if (fit_on_loop(result.outputs)) return answer_infer(*exchange, request, served.name, served.version, result);
+                exchange->on_pool([exchange, request, name = served.name, version = served.version, result = std::move(result)] {
+                  answer_infer(*exchange, request, name, version, result);
+                });
               });
   return {};
 }

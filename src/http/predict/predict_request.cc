@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "http/errors.h"
+#include "http/predict/recipes.h"
 #include "http/tensor_run.h"
 
 namespace forebay::http::predict {
@@ -29,7 +30,11 @@ Result<PredictBody> read_predict_body(std::string_view text, const JsonLimits& l
   PredictBody body;
   TRY_ASSIGN(body.object, JsonObject::parse(text, limits));
   // A picture has other fields beside it: read_picture_body.
-  if (!body.object.find("image")) TRY(body.object.only({"input", "inputs", "model", "version", "outputs", kPriorityField, kTimeoutField}));
+  if (!body.object.find("image")) {
+    std::vector<std::string_view> known(std::begin(kRecipeFields), std::end(kRecipeFields));
+    known.insert(known.end(), {"input", "inputs", "model", "version", "outputs", kPriorityField, kTimeoutField});
+    TRY(body.object.only(known));
+  }
   TRY_ASSIGN(body.model, body.object.string_or("model", ""));
   TRY_ASSIGN(body.version, body.object.string_or("version", ""));
   TRY_ASSIGN(body.urgency, read_urgency(body.object));
