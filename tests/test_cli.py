@@ -351,3 +351,41 @@ if REFERENCE:
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
         assert told["text"].strip() == case["greedy_text"].strip()
+
+
+# --- run --batch ------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_answers_line_by_line_and_fails_line_by_line(forebay, tmp_path):
+    lines = [",".join(map(str, WINES[0]["features"])), "", "1,2,3", json.dumps(WINES[1]["features"]), "-", json.dumps({"features": WINES[2]["features"]})]
+    (tmp_path / "wines.txt").write_text("\n".join(lines), encoding="utf-8")
+    done = forebay("run", EXAMPLES / "wine.onnx", "--batch", "wines.txt")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == 5
+    for answer, wine in zip((answers[0], answers[2], answers[4]), WINES, strict=False):
+        assert answer["outputs"]["label"] == [wine["label"]]
+    assert [(answer["line"], answer["error"]["name"]) for answer in answers if "error" in answer] == [(3, "tensor_shape_mismatch"), (5, "input_not_understood")]
+    assert done.returncode != 0 and "batch_incomplete" in done.stderr and "2 of 5" in done.stderr
+
+
+def test_a_batch_keeps_its_order_and_reads_pictures_and_standard_input(forebay, tmp_path):
+    many = "\n".join(",".join(map(str, WINES[index % 5]["features"])) for index in range(100))
+    done = forebay("run", EXAMPLES / "wine.onnx", "--batch", "-", stdin=many)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["outputs"]["label"] for line in done.stdout.splitlines()] == [[WINES[index % 5]["label"]] for index in range(100)]
+    (tmp_path / "pictures.txt").write_text(f"{EXAMPLES / 'seven.png'}\n{EXAMPLES / 'digit.npy'}\n", encoding="utf-8")
+    done = forebay("run", EXAMPLES / "digits.onnx", "--batch", "pictures.txt", "-o", "answers.jsonl")
+    assert done.returncode == 0 and done.stdout == "", done.stderr
+    picture, array = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    assert picture["classes"][0]["label"] == "7" and array["outputs"]["label"] == [7]
+
+
+@pytest.mark.parametrize("arguments,name", [
+    (("wine.onnx", "--batch", "nothing.txt"), "file_not_found"),
+    (("wine.onnx", "1,2", "--batch", "-"), "usage"),
+    (("wine.onnx", "--batch", "-", "--output", "npy"), "option_out_of_place"),
+    (("embed.gguf", "--batch", "-"), "option_out_of_place"),
+])
+def test_a_batch_is_refused_where_it_makes_no_sense(forebay, arguments, name):
+    done = forebay("run", EXAMPLES / arguments[0], *arguments[1:])
+    assert done.returncode != 0 and name in done.stderr

@@ -54,7 +54,7 @@ def test_the_vision_guides_commands_are_answered(example_server, tmp_path):
     guide = (ROOT / "docs/guides/serve_a_vision_model.md").read_text(encoding="utf-8")
     commands = list(commands_of(guide))
     asked = [command for command in commands if command.startswith("curl ")]
-    assert len(asked) == 2
+    assert len(asked) == 3
     for command in asked:
         there = shlex.split(command.replace("http://127.0.0.1:8080", example_server.url))
         run = subprocess.run([*there, "-sS", "--fail-with-body"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
@@ -62,6 +62,15 @@ def test_the_vision_guides_commands_are_answered(example_server, tmp_path):
     once = next(shlex.split(command)[2:] for command in commands if "digits.onnx" in command and command.startswith("./dev forebay run"))
     run = subprocess.run([BINARY, *once], cwd=ROOT, env=environment(tmp_path), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
     assert run.returncode == 0, run.stderr
+
+
+def test_the_series_guides_commands_are_answered(example_server):
+    commands = list(commands_of((ROOT / "docs/guides/serve_series_and_recommenders.md").read_text(encoding="utf-8")))
+    assert len(commands) == 2
+    for command in commands:
+        there = command.replace("http://127.0.0.1:8080", example_server.url) + " -sS --fail-with-body"
+        run = subprocess.run(["bash", "-c", there], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        assert run.returncode == 0 and ('"windows"' in run.stdout or '"items"' in run.stdout), (command, run.stdout, run.stderr)
 
 
 def test_the_tuning_guides_commands_are_answered(example_server):

@@ -84,6 +84,41 @@ def test_pipelines_take_pictures(server):
     assert answer.json()["task"] == "classification" and answer.json()["classes"][0]["label"] == "7"
 
 
+def test_a_pipeline_is_inspected_without_loading_its_models(forebay, folder):
+    table = forebay("inspect", folder / "steady.pipeline.json")
+    assert table.returncode == 0, table.stderr
+    lines = [" ".join(line.split()) for line in table.stdout.splitlines()]
+    assert "input image float32 [batch, 1, 8, 8]" in lines and "output label int64 [batch]" in lines
+    assert "model digits_c digits_c.onnx onnx tensors" in lines
+    steps = [line for line in lines if line.startswith("step")]
+    assert [line.split()[1] for line in steps] == ["first", "second", "mean", "third", "sure", "label"]
+    assert "average of first.probabilities, second.probabilities by 2, 1" in steps[2]
+    assert steps[3].endswith("when mean is below 0.9")
+    described = json.loads(forebay("inspect", folder / "steady.pipeline.json", "--output", "json").stdout)
+    assert described["format"] == "pipeline" and described["inputs"][0]["name"] == "image"
+    graph = described["pipeline"]
+    assert graph["outputs"] == {"label": "label", "probabilities": "sure"}
+    assert graph["models"]["digits"] == {"file": "digits.onnx", "format": "onnx", "task": "tensors"}
+    third = next(step for step in graph["steps"] if step["name"] == "third")
+    assert third["does"] == "model" and third["model"] == "digits_c" and third["when"] == {"value": "mean", "below": 0.9}
+    assert third["inputs"] == [{"name": "image", "value": "image"}]
+    assert third["outputs"] == [{"value": "third.probabilities", "dtype": "float32", "shape": [-1, 10]}]
+    sevens = json.loads(forebay("inspect", folder / "sevens.pipeline.json", "--output", "json").stdout)["pipeline"]
+    assert next(step for step in sevens["steps"] if step["name"] == "again")["when"] == {"value": "all.label", "equals": [7]}
+
+
+@pytest.mark.parametrize("change,wanted", [
+    ({"steps": [{"name": "first", "model": "digts"}]}, ("step 'first', steps[0].model", "digts")),
+    ({"steps": [{"name": "first", "model": "sevens"}]}, ("step 'first', steps[0].model", "pipeline")),
+    ({"outputs": {"label": "nothing"}}, ("outputs.label", "nothing")),
+])
+def test_inspecting_a_wrong_pipeline_names_the_step(forebay, folder, tmp_path, change, wanted):
+    made = fill(tmp_path)
+    (made / "wrong.pipeline.json").write_text(json.dumps(STEADY | change))
+    done = forebay("inspect", made / "wrong.pipeline.json")
+    assert done.returncode != 0 and all(part in done.stderr for part in wanted), done.stderr
+
+
 def test_every_other_route_knows_a_pipeline(server):
     image = numpy.asarray(DIGITS[0]["image"], dtype=numpy.float32).ravel().tolist()
     infer = server.post("/v2/models/steady/infer", {"inputs": [{"name": "image", "shape": [1, 1, 8, 8], "datatype": "FP32", "data": image}],

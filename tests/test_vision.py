@@ -11,19 +11,21 @@ import pytest
 import requests
 
 from conftest import EXAMPLES, REFERENCE, ROOT, start_server
-from onnx_writer import constant_model
+from onnx_writer import constant_model, node
+from onnx_writer import model as onnx_model
 
 SEVEN = (EXAMPLES / "seven.png").read_bytes()
 NAMES = "{0: 'cat', 1: 'dog'}"
 
 
-def png(pixels):
-    """A PNG file of an array [height, width, 3] or [height, width]."""
+def png(pixels, orientation=None):
+    """A PNG file of an array [height, width, 3] or [height, width], with an EXIF orientation if one is given."""
     height, width = pixels.shape[:2]
     rows = b"".join(b"\0" + row.tobytes() for row in numpy.ascontiguousarray(pixels, dtype=numpy.uint8))
     header = struct.pack(">IIBBBBB", width, height, 8, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks)
+    exif = b"II" + struct.pack("<HIHHHIHHI", 42, 8, 1, 274, 3, 1, orientation, 0, 0) if orientation else b""
+    chunks = ((b"IHDR", header), (b"eXIf", exif), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks if body or kind == b"IEND")
 
 
 def grey_of(file):
@@ -134,12 +136,81 @@ def test_boxes_come_back_in_the_pictures_pixels(server, model):
     assert "outputs" not in body and "outputs" in sees(server, model, PHOTO, "&raw=true")
 
 
+def test_a_batch_of_pictures_answers_picture_by_picture(server):
+    text = base64.b64encode(SEVEN).decode()
+    alone = sees(server, "digits", SEVEN, "&top_k=2")
+    numbers = [grey_of(SEVEN).tolist()]
+    items = [{"image": text}, {"image": "no base64!"}, {"image": text[:60]}, {"input": numbers}, {"image": text, "input": numbers},
+             {"image": "data:image/png;base64," + text}]
+    answer = server.post("/predict/batch", {"model": "digits", "items": items, "top_k": 2})
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert (body["succeeded"], body["failed"]) == (3, 3)
+    for index in (0, 5):
+        assert body["results"][index]["classes"] == alone["classes"]
+        assert body["results"][index]["outputs"] == alone["outputs"] and body["results"][index]["image"] == alone["image"]
+    assert [body["results"][index]["name"] for index in (1, 2, 4)] == ["image_not_base64", "image_invalid", "field_unknown"]
+    assert "classes" not in body["results"][3] and "outputs" in body["results"][3]
+
+
+def test_more_pictures_than_are_prepared_at_once_are_answered_in_order(server):
+    photos = [png(numpy.full((8 + index, 16), 90)) for index in range(50)]
+    items = [{"image": base64.b64encode(photo).decode()} for photo in photos]
+    body = server.post("/predict/batch", {"model": "v8", "items": items, "raw": False}).json()
+    assert [one["image"]["height"] for one in body["results"]] == [8 + index for index in range(50)]
+
+
+def test_a_batch_may_be_a_form_with_several_files(server):
+    files = [("image", ("a.png", SEVEN, "image/png")), ("image", ("b.png", SEVEN[:40], "image/png")), ("other", ("c.png", SEVEN, "image/png"))]
+    answer = requests.post(server.url + "/predict/batch", files=files, data={"model": "digits", "top_k": "2", "raw": "false"}, timeout=20)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert [one.get("name") for one in body["results"]] == [None, "image_invalid", None]
+    assert body["results"][2]["classes"] == sees(server, "digits", SEVEN, "&top_k=2")["classes"] and "outputs" not in body["results"][2]
+    single = requests.post(server.url + "/predict", files=files, data={"model": "digits"}, timeout=20).json()
+    assert single["name"] == "form_invalid" and "/predict/batch" in single["hint"]
+    none = requests.post(server.url + "/predict/batch", files=[("image", b"")][:0], data={"model": "digits"}, timeout=20)
+    assert none.status_code == 415
+    assert server.post("/predict/batch", data="x", headers={"Content-Type": "text/plain"}).status_code == 415
+
+
+def test_results_beyond_the_bytes_of_an_answer_fail_alone(serve):
+    server = serve(EXAMPLES / "digits.onnx", "--set", "http.batch_answer_bytes_max=1500")
+    image = base64.b64encode(SEVEN).decode()
+    body = server.post("/predict/batch", {"items": [{"image": image}] * 20}).json()
+    assert body["succeeded"] >= 1 and body["succeeded"] + body["failed"] == 20
+    assert {one["name"] for one in body["results"] if "name" in one} == {"answer_too_large"}
+
+
 def test_overlapping_boxes_of_one_class_are_one(server):
     assert [one["label"] for one in sees(server, "v8", PHOTO)["detections"]] == ["cat", "dog"]
     assert len(sees(server, "v8", PHOTO, "&overlap_max=0.99")["detections"]) == 3
     assert len(sees(server, "v8", PHOTO, "&score_min=0.7")["detections"]) == 1
     assert len(sees(server, "v8", PHOTO, "&detections_max=1")["detections"]) == 1
     assert sees(server, "v8", PHOTO, "&score_min=0.95")["detections"] == []
+
+
+# What a camera stores when it is held so that the orientation's number says how to turn the picture upright.
+STORED = {1: lambda p: p, 2: numpy.fliplr, 3: lambda p: numpy.rot90(p, 2), 4: numpy.flipud, 5: numpy.transpose, 6: numpy.rot90,
+          7: lambda p: numpy.rot90(p, 2).T, 8: lambda p: numpy.rot90(p, -1)}
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_a_picture_is_turned_upright_by_its_exif_data(server, orientation):
+    upright = grey_of(SEVEN)
+    body = sees(server, "digits", png(STORED[orientation](upright), orientation))
+    assert body["classes"] == sees(server, "digits", png(upright))["classes"]
+
+
+def test_boxes_are_in_the_upright_pictures_pixels(server, forebay, folder, tmp_path):
+    stored = png(numpy.full((128, 64, 3), 90), 6)
+    body = sees(server, "v8", stored)
+    assert body["image"] == {"width": 128, "height": 64}
+    assert body["detections"][0]["box"] == pytest.approx([48, 24, 80, 40])
+    (tmp_path / "photo.png").write_bytes(stored)
+    done = forebay("run", folder / "v8.onnx", tmp_path / "photo.png", "--output", "png", "-o", tmp_path / "out.png")
+    assert done.returncode == 0, done.stderr
+    assert struct.unpack(">II", (tmp_path / "out.png").read_bytes()[16:24]) == (128, 64)
 
 
 def test_instances_have_masks(server):
@@ -206,6 +277,21 @@ def test_a_wrong_sidecar_keeps_the_model_from_loading_and_names_its_field(foreba
     (tmp_path / "m.forebay.json").write_text('{"preprocessing": {"chanels": "bgr"}}')
     done = forebay("inspect", tmp_path / "m.onnx")
     assert done.returncode != 0 and "FB1070" in done.stderr and "channels" in done.stderr
+
+
+def test_an_image_processors_file_beside_the_model_is_followed(forebay, tmp_path):
+    # The model gives back what it is given: a picture of one colour as three numbers.
+    (tmp_path / "m.onnx").write_bytes(onnx_model([node("Identity", ["image"], ["y"])], [("image", "float32", [1, 3, 1, 1])], [("y", "float32", [1, 3, 1, 1])], {}))
+    (tmp_path / "photo.png").write_bytes(png(numpy.full((4, 6, 3), (51, 102, 204))))
+    processor = {"image_processor_type": "ViTImageProcessor", "size": {"height": 1, "width": 1}, "resample": 2, "rescale_factor": 1 / 255,
+                 "do_normalize": True, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.5, 0.25, 2]}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(processor))
+    assert "by image_processor" in forebay("inspect", tmp_path / "m.onnx").stdout
+    answer = json.loads(forebay("run", tmp_path / "m.onnx", tmp_path / "photo.png", "--output", "json").stdout)
+    values = numpy.ravel(answer["outputs"]["y"] if "outputs" in answer else answer["y"])
+    assert values == pytest.approx([(0.2 - 0.1) / 0.5, (0.4 - 0.2) / 0.25, (0.8 - 0.3) / 2], abs=1e-5)
+    (tmp_path / "preprocessor_config.json").write_text("{")
+    assert "side_file_ignored" in forebay("inspect", tmp_path / "m.onnx").stdout
 
 
 def test_the_guides_sidecar_fits_a_detector(forebay, folder, tmp_path):

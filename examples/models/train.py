@@ -17,7 +17,7 @@ import pathlib
 from recipe import Run
 
 HERE = pathlib.Path(__file__).resolve().parent
-RECIPES = ("digits", "wine", "embed", "chat")
+RECIPES = ("digits", "wine", "forecast", "basket", "embed", "chat")
 FOLDER_BYTES_MAX = 8_000_000
 
 

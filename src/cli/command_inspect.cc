@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/errors.h"
+#include "cli/inspect_pipeline.h"
 #include "formats/read_model.h"
 
 namespace forebay::cli {
@@ -64,6 +65,10 @@ Rows overview(const formats::ModelDescription& model) {
     add_row(rows, "chat template", text->chat_templates.empty() ? "none" : "yes");
   }
   if (model.vision) add_vision(rows, *model.vision);
+  if (const auto& series = model.series)
+    add_row(rows, "series", harmless(fmt::format("{}: windows of {} steps, every {}", series->input, series->window, series->stride)));
+  if (const auto& ranking = model.ranking)
+    add_row(rows, "items", harmless(fmt::format("the best {} of {}", ranking->top_k, ranking->output)));
   if (!model.labels.empty()) {
     const auto shown = std::min<std::size_t>(model.labels.size(), 10);
     add_row(rows, "labels",
@@ -85,9 +90,18 @@ std::string tensors_table(const formats::ModelDescription& model) {
   return rows.empty() ? "" : "\n" + aligned(rows);
 }
 
+Result<> show_pipeline(Console& console, const InspectFlags& flags) {
+  TRY_ASSIGN(const auto view, view_pipeline(flags.file), "inspecting " + flags.file);
+  if (flags.output == "json") return console.out << pipeline_json(view) << '\n', Result<>();
+  const auto& model = view.built.description;
+  console.out << aligned(overview(model)) << tensors_table(model) << '\n' << aligned(part_rows(view)) << '\n' << aligned(step_rows(view));
+  return {};
+}
+
 Result<> inspect(Console& console, const InspectFlags& flags) {
   if (flags.output != "table" && flags.output != "json")
     return fail(kUsage, fmt::format("--output is table or json, not '{}'", harmless(flags.output)));
+  if (models::is_pipeline(flags.file)) return show_pipeline(console, flags);
   TRY_ASSIGN(const auto model, formats::read_model(flags.file), "inspecting " + flags.file);
   if (flags.output == "json") return console.out << formats::to_json(model) << '\n', Result<>();
   console.out << aligned(overview(model)) << tensors_table(model);
@@ -99,7 +113,7 @@ Result<> inspect(Console& console, const InspectFlags& flags) {
 void add_inspect_command(CLI::App& program, Invocation& invocation) {
   auto flags = std::make_shared<InspectFlags>();
   auto* command = program.add_subcommand("inspect", "Show what a model file says about itself, without running it");
-  command->add_option("FILE", flags->file, "A model file, or a folder with one in it")->required();
+  command->add_option("FILE", flags->file, "A model file, a folder with one in it, or a NAME.pipeline.json beside its models")->required();
   command->add_option("-o,--output", flags->output, "table (default) or json")->type_name("FORM");
   command->footer("Examples:\n  forebay inspect digits.onnx\n  forebay inspect chat.gguf --output json");
   command->callback([&invocation, flags] { invocation.action = [&invocation, flags] { return inspect(invocation.console, *flags); }; });

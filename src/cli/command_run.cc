@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/errors.h"
 #include "cli/open_model.h"
+#include "cli/run_batch.h"
 #include "cli/run_outputs.h"
 #include "cli/run_tasks.h"
 
@@ -42,6 +43,7 @@ Result<> run(Console& console, RunFlags flags) {
   log::configure(loaded.values.log);
   TRY_ASSIGN(auto opened, OpenModel::open(console, options.model_file, loaded.values));
   auto& model = opened.model();
+  if (!options.batch_file.empty()) return run_batch(console, model, options);
   if (model.generation) return run_generation(console, model, opened.clock(), options);
   if (model.embedding) return run_embedding(console, model, options);
   return run_tensors(console, model, options);
@@ -84,12 +86,17 @@ void add_run_command(CLI::App& program, Invocation& invocation) {
       ->expected(1)
       ->take_all()
       ->group("Tensor models");
+  command->add_option("--batch", options.batch_file, "A file with one INPUT a line (- is standard input); a line of JSON for each")
+      ->type_name("FILE")
+      ->group("Tensor models");
   add_text_options(*command, options);
   command->add_flag("--no-normalize", flags->no_normalize, "Vectors as the model gives them, not of length 1")->group("Embedding models");
   add_configuration_flags(*command, flags->configuration);
   command->footer(
       "Examples:\n  forebay run digits.onnx seven.png\n  forebay run wine.onnx wine.csv --output csv\n"
-      "  forebay run wine.onnx 13.4,1.8,2.4,20,100,2.7,2.9,0.2,1.8,5.1,1,3.4,920\n  forebay run two.onnx --input a=a.npy --input b=1,2 "
+      "  forebay run wine.onnx 13.4,1.8,2.4,20,100,2.7,2.9,0.2,1.8,5.1,1,3.4,920\n  forebay run digits.onnx --batch pictures.txt > "
+      "answers.jsonl\n"
+      "  forebay run two.onnx --input a=a.npy --input b=1,2 "
       "--outputs sum --output npy -o sum.npy\n"
       "  forebay run chat.gguf \"Tell me about mercy.\"\n  forebay run chat.gguf                      a conversation\n"
       "  forebay run embed.gguf \"one text\" \"another\" --output json");

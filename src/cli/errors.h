@@ -64,6 +64,8 @@ inline constexpr ErrorCode kOptionOutOfPlace{8048, "option_out_of_place", ErrorK
                                              "'forebay run --help' says which options belong to which models"};
 inline constexpr ErrorCode kDoctorFailed{8049, "doctor_failed", ErrorKind::kUnavailable, "A check of this machine failed.",
                                          "follow the advice below each failed check"};
+inline constexpr ErrorCode kBatchIncomplete{8050, "batch_incomplete", ErrorKind::kUnprocessable, "Some inputs of a batch failed.",
+                                            "the answers of the others are there; the lines of those that failed say why"};
 
 inline constexpr const ErrorCode* kCliErrors[] = {&kConfigurationSyntax,
                                                   &kUnknownSetting,
@@ -85,6 +87,7 @@ inline constexpr const ErrorCode* kCliErrors[] = {&kConfigurationSyntax,
                                                   &kOutputFormat,
                                                   &kOutputNotWritable,
                                                   &kOptionOutOfPlace,
-                                                  &kDoctorFailed};
+                                                  &kDoctorFailed,
+                                                  &kBatchIncomplete};
 
 }  // namespace forebay::cli

@@ -15,6 +15,7 @@ struct RunOptions {
   std::string model_file;
   std::vector<std::string> inputs;        // in the order given: values, files, texts, or "-"
   std::vector<std::string> named_inputs;  // "NAME=VALUE"
+  std::string batch_file;                 // of one input a line, or "-"; empty: none
   std::vector<std::string> outputs;       // of a tensor model; empty: all
   OutputForm form = OutputForm::kText;
   std::string out_file;  // empty: standard output

@@ -47,7 +47,8 @@ struct glz::meta<forebay::tensors::ScoreKind> {
 template <>
 struct glz::meta<forebay::tensors::RecipeSource> {
   using enum forebay::tensors::RecipeSource;
-  static constexpr auto value = glz::enumerate("shapes", kShapes, "metadata", kMetadata, "sidecar", kSidecar);
+  static constexpr auto value =
+      glz::enumerate("shapes", kShapes, "metadata", kMetadata, "sidecar", kSidecar, "image_processor", kProcessor);
 };
 template <>
 struct glz::meta<forebay::tensors::ImageResize> {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tensors/ranking.h"
+#include "tensors/series.h"
 #include "tensors/tensor.h"
 #include "tensors/vision_recipe.h"
 
@@ -79,8 +81,10 @@ struct ModelDescription {
   std::vector<std::string> external_files;     // contained in the model's folder, relative
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
-  std::vector<std::string> labels;              // class names, when the metadata has them
-  std::optional<tensors::VisionRecipe> vision;  // of a model with an input for pictures
+  std::vector<std::string> labels;                // class names, when the metadata has them
+  std::optional<tensors::VisionRecipe> vision;    // of a model with an input for pictures
+  std::optional<tensors::SeriesRecipe> series;    // how it takes long series, where a sidecar says it
+  std::optional<tensors::RankingRecipe> ranking;  // which scores are items', the same
   std::optional<TextSpec> text;
   std::map<std::string, std::string> metadata;  // shortened to 1,000 characters a value
   std::vector<Warning> warnings;

@@ -13,8 +13,10 @@
 #include "formats/encoder_folder.h"
 #include "formats/errors.h"
 #include "formats/gguf_reader.h"
+#include "formats/image_processor.h"
 #include "formats/onnx_reader.h"
 #include "formats/recognise.h"
+#include "formats/series_reader.h"
 #include "formats/vision_reader.h"
 #include "formats/vision_sidecar.h"
 
@@ -111,7 +113,13 @@ Result<ModelDescription> read_model(const std::filesystem::path& path, const Rea
   if (description.format == Format::kOnnx) {
     describe_encoder(description, file_path);
     TRY_ASSIGN(const auto sidecar, sidecar_of(file_path));
-    TRY(describe_vision(description, sidecar), "reading " + sidecar_path(file_path).filename().string());
+    if (sidecar && (sidecar->series || sidecar->ranking)) {
+      TRY(describe_series(description, *sidecar), "reading " + sidecar_path(file_path).filename().string());
+    } else if (sidecar) {
+      TRY(describe_vision(description, sidecar), "reading " + sidecar_path(file_path).filename().string());
+    } else {
+      TRY(describe_vision_beside(description, file_path));
+    }
   }
   const auto extension = extension_of(file_path);
   if (!extension.empty() && extension != usual_extension(description.format)) {

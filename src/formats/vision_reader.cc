@@ -31,11 +31,12 @@ class VisionReader {
     TRY_ASSIGN(const bool sees, find_input());
     if (!sees) return std::nullopt;
     recipe_.input = input_->name;
-    recipe_.source = has_sidecar_ ? RecipeSource::kSidecar : is_ultralytics() ? RecipeSource::kMetadata : RecipeSource::kShapes;
+    recipe_.source = has_sidecar_ ? sidecar_.source : is_ultralytics() ? RecipeSource::kMetadata : RecipeSource::kShapes;
     read_sides();
     choose_task();
     choose_outputs();
     choose_preprocessing();
+    recipe_.assumed.insert(recipe_.assumed.end(), sidecar_.assumed.begin(), sidecar_.assumed.end());
     TRY(apply_sidecar());
     TRY(check());
     return std::move(recipe_);
@@ -64,7 +65,7 @@ class VisionReader {
       input_ = &*found;
       return true;
     }
-    if (!has_sidecar_) return false;
+    if (!has_sidecar_ || sidecar_.source == RecipeSource::kProcessor) return false;
     return wrong("input", sidecar_.input ? "is no input of the model that takes a picture" : "is missing: no input looks like a picture");
   }
 
@@ -183,6 +184,7 @@ class VisionReader {
 
   void choose_preprocessing() {
     auto& picture = recipe_.picture;
+    const std::size_t assumed_before = recipe_.assumed.size();
     const bool detects = recipe_.task == VisionTask::kDetection || recipe_.task == VisionTask::kInstances;
     const bool is_yolox = detects && head_ == BoxHead::kYolox;
     if (is_ultralytics()) {
@@ -208,6 +210,7 @@ class VisionReader {
     picture.width = std::max<std::int64_t>(width_, 0);
     picture.height = std::max<std::int64_t>(height_, 0);
     if (recipe_.source == RecipeSource::kSidecar && sidecar_.scale && sidecar_.resize) recipe_.assumed.clear();
+    if (recipe_.source == RecipeSource::kProcessor) recipe_.assumed.resize(assumed_before);  // it says everything about pixels
   }
 
   Result<> apply_sidecar() {

@@ -1,4 +1,4 @@
-// Finds out how a model sees: from a sidecar, from Ultralytics' metadata, from shapes, in this order, field by field.
+// Finds out how a model sees: from a sidecar or an image processor, from Ultralytics' metadata, from shapes, in this order, field by field.
 // Threads: shared (no state). Owner: read_model; nobody above includes it.
 #pragma once
 
@@ -11,7 +11,7 @@
 namespace forebay::formats {
 
 // Sets `vision`, and `labels` where the sidecar has some. `vision` stays empty when no input takes a picture. What had to be assumed is
-// said in it. kSidecarInvalid with the field when the sidecar does not fit the model.
+// said in it. kSidecarInvalid with the field when the sidecar does not fit the model; then `vision` is as it was.
 Result<> describe_vision(ModelDescription& description, const std::optional<VisionSidecar>& sidecar);
 
 }  // namespace forebay::formats

@@ -58,7 +58,7 @@ class Members {
   }
 
   // One number for all channels, or a list with one for each.
-  Result<> numbers(std::string_view name, double least, double most, std::optional<std::vector<float>>& into) {
+  Result<> numbers(std::string_view name, double least, double most, std::optional<std::vector<float>>& into, std::size_t count_max = 3) {
     const Json* value = take(name);
     if (value == nullptr) return {};
     std::vector<float> read;
@@ -66,7 +66,7 @@ class Members {
       TRY_ASSIGN(const double one, number_in(*value, path_of(name), least, most));
       read.push_back(static_cast<float>(one));
     } else {
-      if (value->get_array().size() > 3) return wrong(path_of(name), "has more than 3 numbers");
+      if (value->get_array().size() > count_max) return wrong(path_of(name), fmt::format("has more than {} numbers", count_max));
       for (const Json& item : value->get_array()) {
         TRY_ASSIGN(const double one, number_in(item, path_of(name), least, most));
         read.push_back(static_cast<float>(one));
@@ -175,6 +175,56 @@ Result<> read_postprocessing(const Json& json, VisionSidecar& sidecar) {
   return members.nothing_else();
 }
 
+Result<> read_series(const Json& json, VisionSidecar& sidecar) {
+  constexpr double kStepsMax = 1'000'000;
+  constexpr std::size_t kColumnsMax = 10'000;
+  TRY_ASSIGN(auto members, Members::of(json, "series"));
+  std::optional<std::string> input;
+  std::optional<std::int64_t> window;
+  std::optional<std::int64_t> stride;
+  std::optional<bool> columns_first;
+  std::optional<std::vector<float>> mean;
+  std::optional<std::vector<float>> deviation;
+  TRY(members.text("input", input));
+  TRY(members.number("window", 1, kStepsMax, window));
+  TRY(members.number("stride", 1, kStepsMax, stride));
+  TRY(members.word("layout", {{"steps_first", false}, {"columns_first", true}}, columns_first));
+  TRY(members.numbers("mean", -kLarge, kLarge, mean, kColumnsMax));
+  TRY(members.numbers("std", kTiny, kLarge, deviation, kColumnsMax));
+  sidecar.series = tensors::SeriesRecipe{.input = input.value_or(""),
+                                         .window = window.value_or(0),
+                                         .stride = stride.value_or(0),
+                                         .columns_first = columns_first.value_or(false),
+                                         .mean = mean.value_or(std::vector<float>()),
+                                         .deviation = deviation.value_or(std::vector<float>())};
+  return members.nothing_else();
+}
+
+Result<> read_ranking(const Json& json, VisionSidecar& sidecar) {
+  TRY_ASSIGN(auto members, Members::of(json, "ranking"));
+  std::optional<std::string> output;
+  std::optional<std::string> exclude;
+  std::optional<std::uint32_t> top_k;
+  TRY(members.text("output", output));
+  TRY(members.text("exclude", exclude));
+  TRY(members.number("top_k", 1, 10'000, top_k));
+  sidecar.ranking = tensors::RankingRecipe{.output = output.value_or(""), .exclude = exclude.value_or("")};
+  if (top_k) sidecar.ranking->top_k = *top_k;
+  return members.nothing_else();
+}
+
+// A model that takes series or gives items looks at no pictures.
+Result<> read_series_and_ranking(Members& members, VisionSidecar& sidecar) {
+  const Json* series = members.take("series");
+  const Json* ranking = members.take("ranking");
+  if (series != nullptr) TRY(read_series(*series, sidecar));
+  if (ranking != nullptr) TRY(read_ranking(*ranking, sidecar));
+  if (series == nullptr && ranking == nullptr) return {};
+  for (const char* other : {"task", "input", "output", "masks", "score", "preprocessing", "postprocessing"})
+    if (members.take(other) != nullptr) return wrong(other, "is for pictures, and series or ranking are for other models");
+  return {};
+}
+
 }  // namespace
 
 Result<VisionSidecar> read_vision_sidecar(std::string_view json) {
@@ -185,6 +235,7 @@ Result<VisionSidecar> read_vision_sidecar(std::string_view json) {
   if (const auto problem = glz::read_json(parsed, text)) return wrong("sidecar", fmt::format("is no JSON (near byte {})", problem.count));
   VisionSidecar sidecar;
   TRY_ASSIGN(auto members, Members::of(parsed, ""));
+  TRY(read_series_and_ranking(members, sidecar));
   TRY(members.word("task",
                    {{"tensors", VisionTask::kTensors},
                     {"classification", VisionTask::kClassification},

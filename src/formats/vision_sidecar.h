@@ -1,4 +1,4 @@
-// NAME.forebay.json beside NAME.onnx: what the model file does not say about pictures.
+// NAME.forebay.json beside NAME.onnx: what the model file does not say about pictures, or about series and rankings.
 // Threads: shared (no state). Owner: read_model; nobody above includes it.
 #pragma once
 
@@ -10,13 +10,15 @@
 #include <vector>
 
 #include "base/result.h"
+#include "tensors/ranking.h"
+#include "tensors/series.h"
 #include "tensors/vision_recipe.h"
 
 namespace forebay::formats {
 
 inline constexpr std::size_t kSidecarBytesMax = std::size_t{4} << 20;
 
-// Every member may be missing. docs/sidecar.md has the schema.
+// Every member may be missing. docs/guides/serve_a_vision_model.md has the schema.
 struct VisionSidecar {
   std::optional<tensors::VisionTask> task;
   std::optional<std::string> input;
@@ -41,6 +43,13 @@ struct VisionSidecar {
   std::optional<float> overlap_max;
   std::optional<std::uint32_t> detections_max;
   std::optional<std::uint32_t> classes_max;  // "top_k"
+
+  // Instead of everything about pictures. What the file does not say is 0 or empty.
+  std::optional<tensors::SeriesRecipe> series;
+  std::optional<tensors::RankingRecipe> ranking;
+
+  tensors::RecipeSource source = tensors::RecipeSource::kSidecar;  // or an image processor's file, which must not keep a model from loading
+  std::vector<std::string> assumed;                                // what such a file wants and Forebay does otherwise
 };
 
 // kSidecarInvalid with the field: no JSON, an unknown member, a wrong type, a value out of its range, more than kSidecarBytesMax.

@@ -139,8 +139,12 @@ void Connection::after_parser() {
   }
   const auto body_max = parts_.options.body_bytes_max;
   if (phase_ == Phase::kBody && wire->bytesReceived() - phase_bytes_from_ > body_max + framing_bytes(body_max)) {
-    refuse_bytes(Error(kBodyTooLarge, fmt::format("the body is larger than {} bytes", body_max)));
+    return refuse_bytes(Error(kBodyTooLarge, fmt::format("the body is larger than {} bytes", body_max)));
   }
+  // With a Content-Length this was asked for at the head, and costs nothing.
+  if (phase_ != Phase::kBody || active_.empty() || active_.back()->begun()) return;
+  if (auto room = active_.back()->expect_body(std::min(wire->bytesReceived() - phase_bytes_from_, body_max)); !room)
+    refuse_bytes(room.error());
 }
 
 void Connection::remove(const Exchange* exchange) {

@@ -93,12 +93,20 @@ inline constexpr ErrorCode kMemoryPressure{
     7065, "memory_pressure", ErrorKind::kUnavailable, "The server is short of memory and takes no new work, or none of low priority.",
     "try again after the time in Retry-After; give it more memory, or serve fewer or smaller models"};
 
+inline constexpr ErrorCode kAnswerTooLarge{7066, "answer_too_large", ErrorKind::kTooLarge,
+                                           "The results of one batch are larger together than http.batch_answer_bytes_max.",
+                                           "send fewer items at once, or raw=false where pictures are enough"};
+inline constexpr ErrorCode kBodiesTooLarge{7067, "bodies_too_large_together", ErrorKind::kUnavailable,
+                                           "The bodies of the requests in flight take all of http.bodies_bytes_max.",
+                                           "try again after the time in Retry-After, or send fewer large requests at once"};
+
 inline constexpr const ErrorCode* kHttpErrors[] = {
     &kJsonSyntax,       &kJsonTooDeep,    &kJsonDuplicateKey,  &kJsonNotUtf8,     &kFieldUnknown,      &kFieldMissing,
     &kFieldType,        &kFieldRange,     &kFieldNotSupported, &kFieldConflict,   &kTooManyItems,      &kTokenOutOfRange,
     &kInputUnknown,     &kInputMissing,   &kInputMismatch,     &kBinarySizes,     &kImageNotWanted,    &kImageNotBase64,
     &kFormInvalid,      &kBodyTooLarge,   &kBodyMissing,       &kContentType,     &kContentEncoding,   &kRouteNotFound,
     &kMethodNotAllowed, &kHeaderTooLarge, &kBadRequest,        &kAmbiguousLength, &kStreamNeedsHttp11, &kTooBusy,
-    &kSlowReader,       &kBadAddress,     &kPortInUse,         &kPortNotAllowed,  &kMemoryPressure};
+    &kSlowReader,       &kBadAddress,     &kPortInUse,         &kPortNotAllowed,  &kMemoryPressure,    &kAnswerTooLarge,
+    &kBodiesTooLarge};
 
 }  // namespace forebay::http

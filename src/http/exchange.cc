@@ -107,6 +107,7 @@ Exchange::Exchange(std::shared_ptr<ServerParts> parts, const std::shared_ptr<Con
     : parts_(std::move(parts)),
       connection_(connection),
       mail_(connection->mail()),
+      body_(parts_->bodies),
       peer_(connection->peer()),
       began_(parts_->context.clock->now()),
       deadline_(began_ + parts_->options.request_timeout),
@@ -162,6 +163,7 @@ Result<> Exchange::admit(const Request& request) {
   if (length > parts_->options.body_bytes_max) {
     return fail(kBodyTooLarge, fmt::format("the body has {} bytes, and {} are allowed", length, parts_->options.body_bytes_max));
   }
+  TRY(expect_body(length));
   if (route->body == Body::kNone) return {};
   const std::string encoding = lower(header_of(*request, kContentEncodingName));
   if (!encoding.empty() && encoding != "identity")
@@ -190,6 +192,7 @@ Reply Exchange::options_reply(const Request& request) const {
 
 void Exchange::begin(const Request& request, Respond respond) {
   request_ = request;
+  body_.arrived(request);
   respond_ = std::move(respond);
   begun_ = true;
   if (body().size() > parts_->options.body_bytes_max) {
@@ -207,7 +210,6 @@ std::string Exchange::query(const std::string& name) const { return request_->ge
 std::string_view Exchange::header(const std::string& lower_case_name) const { return request_->getHeader(lower_case_name); }
 std::string_view Exchange::content_type() const { return content_type_; }
 std::string_view Exchange::body() const { return request_->body(); }
-std::shared_ptr<const void> Exchange::body_keeper() const { return request_; }
 
 scheduling::Ticket Exchange::ticket() const {
   return {.request_id = id_, .client = principal_.client, .priority = priority_, .deadline = deadline(), .cancel = cancel_};

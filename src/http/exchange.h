@@ -17,6 +17,7 @@
 #include "base/gate.h"
 #include "base/synchronized.h"
 #include "http/error_writer.h"
+#include "http/request_body.h"
 #include "http/routes.h"
 #include "http/server_parts.h"
 #include "http/sse.h"
@@ -49,8 +50,9 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::string_view header(const std::string& lower_case_name) const;
   std::string_view content_type() const;  // lower case, without parameters
   std::string_view body() const;
-  const Request& request() const { return request_; }  // for what the library parses: forms
-  std::shared_ptr<const void> body_keeper() const;     // while it lives, body() stays
+  const Request& request() const { return request_; }                         // for what the library parses: forms
+  std::shared_ptr<const void> body_keeper() const { return body_.keeper(); }  // while it lives, body() stays
+  void drop_body() { body_.drop(); }                                          // nobody looks at body() any more
   const std::string& id() const { return id_; }
   const accounts::Principal& principal() const { return principal_; }
   const CancelToken& cancel() const { return cancel_; }
@@ -94,7 +96,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   // --- for Connection and Server, on the loop thread
   // Everything that can be refused before the body has come: URL, method, key, limits, lengths.
   Result<> admit(const Request& request);
-  Reply options_reply(const Request& request) const;    // CORS preflight, or what the URL allows
+  Reply options_reply(const Request& request) const;  // CORS preflight, or what the URL allows
+  Result<> expect_body(std::uint64_t bytes) { return body_.expect(bytes); }
   void begin(const Request& request, Respond respond);  // the body is there
   bool begun() const { return begun_; }
   void tick(Instant now);  // timeouts and keep-alive comments
@@ -111,6 +114,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::weak_ptr<Connection> connection_;
   std::shared_ptr<LoopMail> mail_;
   Request request_;
+  RequestBody body_;
   Respond respond_;
   RouteMatch match_;
   Dialect dialect_ = Dialect::kPlain;

@@ -13,6 +13,8 @@ struct HttpOptions {
   std::uint16_t port = 8080;       // 0: any free one
   std::uint32_t loop_threads = 0;  // 0: half the cores, at least 1
   std::uint64_t body_bytes_max = 64ULL << 20;
+  std::uint64_t bodies_bytes_max =
+      0;  // of all requests in flight, 503 beyond; 0: an eighth of the memory, at most 1 GiB, room for one body
   std::uint32_t header_bytes_max = 64 << 10;
   std::uint32_t json_depth_max = 64;
   std::uint32_t concurrent_requests_max = 1024;  // in flight; 503 with Retry-After beyond
@@ -22,6 +24,7 @@ struct HttpOptions {
   std::chrono::milliseconds keep_alive_interval{15'000};  // comments on silent streams, also before their first event; 0: none
   std::uint64_t stream_unsent_bytes_max = 1 << 20;        // a reader this far behind is dropped
   std::uint32_t batch_items_max = 1024;                   // of /predict/batch, and prompts of one completion request
+  std::uint64_t batch_answer_bytes_max = 256ULL << 20;    // of /predict/batch: an item beyond fails alone
   std::uint64_t image_bytes_max = 32ULL << 20;            // of one picture, as a file
   std::uint64_t image_pixels_max = 32ULL << 20;           // width times height, seen before anything is decoded
   std::uint32_t image_side_max = 16'384;

@@ -27,7 +27,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/server/stats", "server_stats", Dialect::kPlain, Access::kKey, Body::kNone, ops::stats},
 
     {"POST", "/predict", "predict", Dialect::kPlain, Access::kKey, Body::kBytes, predict::predict},
-    {"POST", "/predict/batch", "predict_batch", Dialect::kPlain, Access::kKey, Body::kJson, predict::batch},
+    {"POST", "/predict/batch", "predict_batch", Dialect::kPlain, Access::kKey, Body::kBytes, predict::batch},
     {"POST", "/generate", "generate", Dialect::kPlain, Access::kKey, Body::kJson, predict::generate},
     {"POST", "/chat", "chat", Dialect::kPlain, Access::kKey, Body::kJson, predict::chat},
     {"POST", "/embeddings", "embeddings", Dialect::kPlain, Access::kKey, Body::kJson, predict::embed},

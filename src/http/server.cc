@@ -97,9 +97,8 @@ constexpr const char* kExchange = "exchange";
 }  // namespace
 
 struct Server::State {
-  State(HttpOptions with, ServerContext context) : parts(std::make_shared<ServerParts>()), connections(*parts) {
-    parts->options = std::move(with);
-    parts->context = std::move(context);
+  State(const HttpOptions& options, const ServerContext& context)
+      : parts(std::make_shared<ServerParts>(options, context)), connections(*parts) {
     parts->started = parts->context.clock->now();
   }
 
@@ -119,10 +118,14 @@ Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::create(const HttpOptions& options, ServerContext context) {
-  auto state = std::make_unique<State>(options, std::move(context));
-  auto& own = state->parts->options;
+  HttpOptions own = options;
   if (own.host == "localhost") own.host = "127.0.0.1";
   if (own.loop_threads == 0) own.loop_threads = static_cast<std::uint32_t>(std::max<std::size_t>(1, usable_cores() / 2));
+  if (own.bodies_bytes_max == 0) {
+    constexpr std::uint64_t kUsualMost = std::uint64_t{1} << 30;
+    own.bodies_bytes_max = std::max(own.body_bytes_max, std::min(usable_memory_bytes() / 8, kUsualMost));
+  }
+  auto state = std::make_unique<State>(own, context);
   TRY_ASSIGN(state->port, usable_port(own.host, own.port));
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }

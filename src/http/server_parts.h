@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "base/byte_budget.h"
 #include "base/gate.h"
 #include "base/synchronized.h"
 #include "http/http_options.h"
@@ -15,8 +16,11 @@
 namespace forebay::http {
 
 struct ServerParts {
-  HttpOptions options;
+  ServerParts(HttpOptions with, ServerContext of) : options(std::move(with)), context(std::move(of)), bodies(options.bodies_bytes_max) {}
+
+  const HttpOptions options;
   ServerContext context;
+  ByteBudget bodies;  // of requests in flight
   Instant started;
   Gate gate;  // everyone inside is waited for by drain()
   std::atomic<std::uint32_t> in_flight{0};

@@ -87,6 +87,13 @@ void run_tensors(const ExchangePtr& exchange, const models::Lease& model, schedu
                  });
 }
 
+bool fit_on_loop(const tensors::NamedTensors& outputs) {
+  constexpr std::size_t kNumberBytes = 8;  // of a number as text
+  std::size_t elements = 0;
+  for (const auto& output : outputs) elements += output.tensor.size();
+  return elements <= kLoopJsonBytesMax / kNumberBytes;
+}
+
 std::pair<std::string, std::string> server_timing(const scheduling::TensorAnswer& answer) {
   std::string timing = fmt::format("queue;dur={:.3f}, inference;dur={:.3f}", static_cast<double>(answer.queued.count()) / 1000,
                                    static_cast<double>(answer.inference.count()) / 1000);

@@ -32,6 +32,12 @@ void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, sch
 void run_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,
                  std::function<void(const models::ServedModel& model, scheduling::TensorAnswer answer)> then);
 
+// Reading and writing this much takes well below a millisecond; more is done on the request pool, because a loop has other connections.
+inline constexpr std::size_t kLoopJsonBytesMax = std::size_t{128} << 10;
+inline constexpr std::size_t kLoopBinaryBytesMax = std::size_t{4} << 20;  // copied at most
+// So are few enough numbers.
+bool fit_on_loop(const tensors::NamedTensors& outputs);
+
 // The Server-Timing header: "queue;dur=0.1, inference;dur=0.4", and ", answer;desc=cache" (or shared) when it was not a run of its own.
 std::pair<std::string, std::string> server_timing(const scheduling::TensorAnswer& answer);
 

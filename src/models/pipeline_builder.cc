@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
+#include <map>
 #include <set>
 
 #include "base/nearest.h"
@@ -37,12 +39,32 @@ bool fits(const TensorSpec& made, const TensorSpec& taken) {
   return made.dtype == taken.dtype && (!made.has_shape || !taken.has_shape || std::ranges::equal(made.shape, taken.shape, same));
 }
 
+enum class Needs : std::uint8_t { kRunners, kDescriptions };
+
 class Builder {
  public:
-  Builder(const PipelineText& text, const PipelineOptions& options, const FindModel& find_model)
-      : text_(text), options_(options), find_model_(find_model) {}
+  Builder(const PipelineText& text, const PipelineOptions& options, const FindModel& find_model, Needs needs)
+      : text_(text), options_(options), find_model_(find_model), needs_(needs) {}
 
   Result<BuiltPipeline> build() {
+    auto built = check_and_lay_out();
+    if (!built) return fail(with_step_name(std::move(built).error()));
+    return built;
+  }
+
+ private:
+  // "steps[2].inputs.image: …" with the name that people know the step by.
+  Error with_step_name(Error error) const {
+    std::size_t index = 0;
+    constexpr std::string_view kSteps = "steps[";
+    const std::string& field = error.field();
+    if (!field.starts_with(kSteps)) return error;
+    std::from_chars(field.data() + kSteps.size(), field.data() + field.size(), index);
+    if (index >= text_.steps.size() || !is_model_name(text_.steps[index].name)) return error;
+    return Error(error.code(), fmt::format("step '{}', {}", text_.steps[index].name, error.message())).with_field(field);
+  }
+
+  Result<BuiltPipeline> check_and_lay_out() {
     if (text_.steps.size() > options_.steps_max)
       return fail(
           Error(kPipelineTooLarge, fmt::format("{} steps; at most {}", text_.steps.size(), options_.steps_max)).with_field("steps"));
@@ -58,7 +80,6 @@ class Builder {
     return std::move(built_);
   }
 
- private:
   struct Step {
     const PipelineStepText* text = nullptr;
     std::string field;  // "steps[2]"
@@ -134,14 +155,17 @@ class Builder {
       return wrong(step.field + ".model",
                    model.error().message() + (model.error().hint().empty() ? "" : fmt::format(" ({})", model.error().hint())));
     step.model = *std::move(model);
-    if (step.model->description.format == formats::Format::kPipeline)
+    const auto& description = step.model->description;
+    if (description.format == formats::Format::kPipeline)
       return wrong(step.field + ".model", fmt::format("'{}' is a pipeline itself", *text.model));
     if (step.made.kind == PipelineStepKind::kTokenize) {
       step.made.tokenizer = step.model->tokenizer;
-      return step.made.tokenizer != nullptr ? Result<>() : wrong(step.field + ".model", fmt::format("'{}' has no tokenizer", *text.model));
+      const bool tokenizes = needs_ == Needs::kRunners ? step.made.tokenizer != nullptr : description.text.has_value();
+      return tokenizes ? Result<>() : wrong(step.field + ".model", fmt::format("'{}' has no tokenizer", *text.model));
     }
     step.made.runner = step.model->tensors.get();
-    return step.made.runner != nullptr ? Result<>() : wrong(step.field + ".model", fmt::format("'{}' is no tensor model", *text.model));
+    const bool runs = needs_ == Needs::kRunners ? step.made.runner != nullptr : description.task == formats::Task::kTensors;
+    return runs ? Result<>() : wrong(step.field + ".model", fmt::format("'{}' is no tensor model", *text.model));
   }
 
   Result<std::size_t> slot_of(const std::string& value, const std::string& field) {
@@ -351,6 +375,10 @@ class Builder {
     }
     built_.plan.inputs = text_.inputs;
     built_.plan.slots = values_.size();
+    for (const Value& value : values_) {
+      built_.values.push_back(value.spec.value_or(TensorSpec{}));
+      built_.values.back().name = value.name;
+    }
   }
 
   // A pipeline sees as the first model that takes a picture from it; what it gives is read as that model's if it has the same shape.
@@ -381,6 +409,7 @@ class Builder {
   const PipelineText& text_;
   const PipelineOptions& options_;
   const FindModel& find_model_;
+  const Needs needs_;
   std::vector<Value> values_;
   std::map<std::string, std::size_t> slots_;
   std::vector<Step> steps_;
@@ -392,7 +421,22 @@ class Builder {
 }  // namespace
 
 Result<BuiltPipeline> build_pipeline(const PipelineText& text, const PipelineOptions& options, const FindModel& find_model) {
-  return Builder(text, options, find_model).build();
+  return Builder(text, options, find_model, Needs::kRunners).build();
+}
+
+Result<BuiltPipeline> outline_pipeline(const PipelineText& text, const PipelineOptions& options, const FindDescription& find_description) {
+  std::map<std::string, std::shared_ptr<ServedModel>> found;  // one model is often part of several steps
+  const FindModel find = [&](const std::string& name) -> Result<std::shared_ptr<ServedModel>> {
+    auto& model = found[name];
+    if (model == nullptr) {
+      TRY_ASSIGN(auto description, find_description(name));
+      model = std::make_shared<ServedModel>();
+      model->name = name;
+      model->description = std::move(description);
+    }
+    return model;
+  };
+  return Builder(text, options, find, Needs::kDescriptions).build();
 }
 
 }  // namespace forebay::models

@@ -82,6 +82,36 @@ TEST(BuildPipeline, GivesInputsByNameAndSingleOutputsByTheStep) {
             "");
 }
 
+TEST(BuildPipeline, SaysTheNameOfTheStepThatIsWrong) {
+  const auto pipeline = built(R"({"inputs":["image"],"outputs":{"o":"best"},"steps":[{"name":"best","model":"digts"}]})");
+  ASSERT_FALSE(pipeline);
+  EXPECT_TRUE(pipeline.error().message().starts_with("step 'best', steps[0].model: ")) << pipeline.error().message();
+}
+
+TEST(OutlinePipeline, NeedsDescriptionsOnly) {
+  const auto describe = [](const std::string& name) -> Result<formats::ModelDescription> {
+    TRY_ASSIGN(const auto model, find(name));
+    auto description = model->description;
+    if (name == "words") {
+      description.task = formats::Task::kTextGeneration;
+      description.text.emplace();
+    }
+    return description;
+  };
+  const auto outline = [&](std::string_view json) { return outline_pipeline(read_pipeline(json).value(), {}, describe); };
+  const auto pipeline = outline(R"({"inputs":["image"],"outputs":{"o":"best"},"steps":[
+    {"name":"best","argmax":"d.scores"},{"name":"d","model":"digits"}]})");
+  ASSERT_TRUE(pipeline) << pipeline.error().to_string();
+  EXPECT_EQ(pipeline->description.outputs.at(0).dtype, DType::kInt64);
+  EXPECT_EQ(pipeline->plan.steps.at(0).name, "d");
+  ASSERT_EQ(pipeline->values.size(), pipeline->plan.slots);
+  EXPECT_EQ(pipeline->values.at(pipeline->plan.steps.at(0).outputs.at(0)).name, "d.scores");
+  EXPECT_EQ(outline(R"({"inputs":["t"],"outputs":{"o":"w"},"steps":[{"name":"w","model":"words"}]})").error().field(), "steps[0].model");
+  EXPECT_TRUE(outline(R"({"inputs":["t"],"outputs":{"o":"w"},"steps":[{"name":"w","tokenize":"t","model":"words"}]})"));
+  EXPECT_EQ(outline(R"({"inputs":["t"],"outputs":{"o":"w"},"steps":[{"name":"w","tokenize":"t","model":"digits"}]})").error().field(),
+            "steps[0].model");
+}
+
 TEST(BuildPipeline, NamesTheStepAndTheFieldThatIsWrong) {
   EXPECT_EQ(wrong_field(""), "");
   EXPECT_EQ(wrong_field(R"(,{"name":"d","softmax":"d.scores"})"), "steps[1].name");

@@ -4,6 +4,7 @@
 
 #include "tensors/errors.h"
 #include "tensors/image_codecs.h"
+#include "tensors/orientation.h"
 
 namespace forebay::tensors {
 
@@ -41,13 +42,10 @@ Tensor make_image(std::size_t width, std::size_t height, std::size_t channels) {
                        {static_cast<std::int64_t>(height), static_cast<std::int64_t>(width), static_cast<std::int64_t>(channels)});
 }
 
-Result<Tensor> decode_image(std::span<const std::byte> bytes, const ImageLimits& limits) {
-  if (bytes.size() > limits.bytes_max) {
-    return fail(kImageTooLarge, fmt::format("the image has {} bytes; at most {} are allowed", bytes.size(), limits.bytes_max));
-  }
-  const auto format = image_format_of(bytes);
-  if (!format) return fail(kImageUnsupported, "the bytes are neither JPEG nor PNG nor WebP");
-  switch (*format) {
+namespace {
+
+Result<Tensor> decode_stored(std::span<const std::byte> bytes, ImageFormat format, const ImageLimits& limits) {
+  switch (format) {
     case ImageFormat::kJpeg:
       return decode_jpeg(bytes, limits);
     case ImageFormat::kPng:
@@ -56,6 +54,18 @@ Result<Tensor> decode_image(std::span<const std::byte> bytes, const ImageLimits&
       return decode_webp(bytes, limits);
   }
   return fail(kImageUnsupported, "the bytes are neither JPEG nor PNG nor WebP");
+}
+
+}  // namespace
+
+Result<Tensor> decode_image(std::span<const std::byte> bytes, const ImageLimits& limits) {
+  if (bytes.size() > limits.bytes_max) {
+    return fail(kImageTooLarge, fmt::format("the image has {} bytes; at most {} are allowed", bytes.size(), limits.bytes_max));
+  }
+  const auto format = image_format_of(bytes);
+  if (!format) return fail(kImageUnsupported, "the bytes are neither JPEG nor PNG nor WebP");
+  TRY_ASSIGN(auto stored, decode_stored(bytes, *format, limits));
+  return turned_upright(std::move(stored), orientation_of(bytes, *format));
 }
 
 }  // namespace forebay::tensors

@@ -25,9 +25,9 @@ std::string_view name_of(ImageFormat format);
 // By the first bytes; a file's name is never looked at.
 std::optional<ImageFormat> image_format_of(std::span<const std::byte> bytes);
 
-// 1 channel for grey, 3 for RGB, 4 for RGB with alpha. CMYK becomes RGB, 16 bits become 8, palettes are resolved; orientation and
-// colour profiles are not applied. kImageUnsupported (another format, an animation), kImageInvalid (damaged or cut short),
-// kImageTooLarge.
+// 1 channel for grey, 3 for RGB, 4 for RGB with alpha. CMYK becomes RGB, 16 bits become 8, palettes are resolved, and the picture is turned
+// upright as its EXIF data say; colour profiles are not applied. kImageUnsupported (another format, an animation), kImageInvalid (damaged
+// or cut short), kImageTooLarge.
 Result<Tensor> decode_image(std::span<const std::byte> bytes, const ImageLimits& limits = {});
 
 // A uint8 tensor [height, width] or [height, width, 1 | 3 | 4]; kTensorTypeMismatch, kTensorShapeMismatch.

@@ -72,7 +72,12 @@ Plan plan_of(double width, double height, const ImagePreprocessing& options) {
     plan.part.height = std::min(height, high / scale * options.crop_share);
     plan.part.left = (width - plan.part.width) / 2;
     plan.part.top = (height - plan.part.height) / 2;
-  } else if (options.resize != ImageResize::kStretch) {
+  } else if (options.resize == ImageResize::kStretch) {
+    plan.part.width = width * options.crop_share;
+    plan.part.height = height * options.crop_share;
+    plan.part.left = (width - plan.part.width) / 2;
+    plan.part.top = (height - plan.part.height) / 2;
+  } else {
     const double scale = std::min(wide / width, high / height);
     const std::size_t whole_width = plan.width;
     const std::size_t whole_height = plan.height;

@@ -31,7 +31,7 @@ struct ImagePreprocessing {
   std::int64_t height = 224;
   ImageResize resize = ImageResize::kStretch;
   ImageFilter filter = ImageFilter::kBilinear;
-  float crop_share = 1;  // of the shorter side that kCrop keeps: 224 of 256 are 0.875
+  float crop_share = 1;  // of the shorter side that kCrop keeps, of both sides with kStretch: 224 of 256 are 0.875
   ImageChannels channels = ImageChannels::kRgb;
   ImageLayout layout = ImageLayout::kNchw;
   // value = (pixel * scale - mean) / deviation, with pixels from 0 to 255.

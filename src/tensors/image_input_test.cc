@@ -48,6 +48,18 @@ TEST(ToInput, KeepsAFlatPictureFlatAtEverySize) {
   }
 }
 
+TEST(ToInput, StretchesTheMiddleOfAPicture) {
+  auto options = plain(2, 1);
+  options.crop_share = 0.5f;
+  const auto input = to_input(grey({1, 4, 1}, {10, 20, 30, 40}), options, DType::kFloat32);
+  ASSERT_TRUE(input) << input.error().to_string();
+  EXPECT_EQ(input->shape(), (Shape{1, 1, 1, 2}));
+  EXPECT_EQ(floats_of(input), (std::vector<float>{20, 30}));
+  const auto placement = placement_of(4, 1, options);
+  EXPECT_EQ(placement.scale_x, 1);
+  EXPECT_EQ(placement.offset_x, -1);
+}
+
 TEST(ToInput, ArrangesChannelsAndLayout) {
   const Tensor picture = grey({1, 2, 3}, {1, 2, 3, 4, 5, 6});
   auto options = plain(2, 1, ImageChannels::kRgb);

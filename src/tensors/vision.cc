@@ -131,7 +131,7 @@ std::string_view name_of(ScoreKind kind) {
   return kNames.at(static_cast<std::size_t>(kind));
 }
 std::string_view name_of(RecipeSource source) {
-  constexpr std::array<std::string_view, 3> kNames = {"shapes", "metadata", "sidecar"};
+  constexpr std::array<std::string_view, 4> kNames = {"shapes", "metadata", "sidecar", "image_processor"};
   return kNames.at(static_cast<std::size_t>(source));
 }
 

@@ -33,8 +33,8 @@ std::string_view name_of(BoxHead head);  // "yolov8", "yolov5", "yolox", "final"
 
 enum class ScoreKind : std::uint8_t { kUnknown, kProbabilities, kLogits };  // kUnknown: logits unless they sum to 1
 std::string_view name_of(ScoreKind kind);                                   // "auto", "probabilities", "logits"
-enum class RecipeSource : std::uint8_t { kShapes, kMetadata, kSidecar };
-std::string_view name_of(RecipeSource source);  // "shapes", "metadata", "sidecar"
+enum class RecipeSource : std::uint8_t { kShapes, kMetadata, kSidecar, kProcessor };
+std::string_view name_of(RecipeSource source);  // "shapes", "metadata", "sidecar", "image_processor"
 
 // What a request may change.
 struct VisionThresholds {

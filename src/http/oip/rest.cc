@@ -2,6 +2,7 @@
 
 #include "http/errors.h"
 #include "http/exchange.h"
+#include "http/generation.h"
 #include "http/oip/handlers.h"
 #include "http/oip/infer_request.h"
 #include "http/tensor_run.h"
@@ -86,24 +87,33 @@ void model_ready(const ExchangePtr& exchange) {
 
 namespace {
 
+void answer_infer(Exchange& exchange, const InferRequest& request, const std::string& model, const std::string& version,
+                  const scheduling::TensorAnswer& result) {
+  auto answer = write_infer_answer(model, version, request, result.outputs);
+  Reply reply{.body = std::move(answer.body), .headers = {server_timing(result)}};
+  if (answer.header_length) {
+    reply.content_type = "application/octet-stream";
+    reply.headers.emplace_back("Inference-Header-Content-Length", std::to_string(*answer.header_length));
+  }
+  exchange.answer(std::move(reply));
+}
+
 Result<> infer_now(const ExchangePtr& exchange) {
   TRY_ASSIGN(auto lease, lease_tensors(*exchange, exchange->parameter(0), version_of(*exchange)));
   const std::string_view length = exchange->header("inference-header-content-length");
   TRY_ASSIGN(auto request, read_infer_request(exchange->body(), length.empty() ? std::nullopt : std::optional(length), lease->description,
                                               exchange->parts().json_limits(), exchange->body_keeper()));
+  exchange->drop_body();
   TRY(exchange->set_urgency(request.urgency));
   scheduling::TensorRequest run;
   run.inputs = std::move(request.inputs);
   for (const auto& output : request.outputs) run.outputs.push_back(output.name);
   run_tensors(exchange, lease, std::move(run),
-              [exchange, request = std::move(request)](const forebay::models::ServedModel& served, const scheduling::TensorAnswer& result) {
-                auto answer = write_infer_answer(served.name, served.version, request, result.outputs);
-                Reply reply{.body = std::move(answer.body), .headers = {server_timing(result)}};
-                if (answer.header_length) {
-                  reply.content_type = "application/octet-stream";
-                  reply.headers.emplace_back("Inference-Header-Content-Length", std::to_string(*answer.header_length));
-                }
-                exchange->answer(std::move(reply));
+              [exchange, request = std::move(request)](const forebay::models::ServedModel& served, scheduling::TensorAnswer result) {
+                if (fit_on_loop(result.outputs)) return answer_infer(*exchange, request, served.name, served.version, result);
+                exchange->on_pool([exchange, request, name = served.name, version = served.version, result = std::move(result)] {
+                  answer_infer(*exchange, request, name, version, result);
+                });
               });
   return {};
 }
@@ -117,6 +127,8 @@ void infer(const ExchangePtr& exchange) {
     return exchange->refuse(
         Error(kContentType, "infer takes application/json, or application/octet-stream with Inference-Header-Content-Length"));
   }
+  if (exchange->body().size() > (binary ? kLoopBinaryBytesMax : kLoopJsonBytesMax))
+    return prepare_on_pool(exchange, [exchange] { return infer_now(exchange); });
   if (auto started = infer_now(exchange); !started) exchange->refuse(started.error());
 }
 

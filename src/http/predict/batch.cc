@@ -1,9 +1,14 @@
+// POST /predict/batch: every item is prepared, run and answered by itself; what one gets wrong is its own.
 #include <algorithm>
 #include <memory>
 #include <optional>
 
+#include "http/errors.h"
 #include "http/exchange.h"
+#include "http/generation.h"
 #include "http/predict/handlers.h"
+#include "http/predict/image.h"
+#include "http/predict/picture.h"
 #include "http/predict/predict_answer.h"
 #include "http/predict/predict_request.h"
 #include "http/tensor_run.h"
@@ -13,78 +18,195 @@ namespace forebay::http::predict {
 
 namespace {
 
-// The results of one batch in the order of its items; confined to the loop.
-struct Batch {
-  std::string model;
-  std::string version;
-  std::vector<std::optional<Result<scheduling::TensorAnswer>>> results;
-  std::size_t missing = 0;
+// Pictures that are prepared or running at once: enough to fill a batch, and a small file can become megabytes of input.
+constexpr std::size_t kPicturesAtOnce = 16;
+
+// What came: JSON items, or the files of a form. Both view the request's body.
+struct Items {
+  PictureFields fields;
+  std::vector<JsonValue> values;
+  std::vector<std::string_view> files;
+  std::size_t size() const { return values.size() + files.size(); }
 };
 
-void answer(Exchange& exchange, const Batch& batch) {
-  std::size_t failed = 0;
-  std::chrono::microseconds longest{0};
-  JsonWriter json;
-  json.object().field("model", batch.model).field("version", batch.version).key("results").array();
-  for (const auto& result : batch.results) {
-    if (*result) {
-      json.object();
-      write_outputs(json, (*result)->outputs);
-      json.field("inference_time_ms", milliseconds((*result)->inference)).end();
-      longest = std::max(longest, (*result)->inference);
-    } else {
-      ++failed;
-      write_error(json, result->error(), Dialect::kPlain, exchange.id());
+struct Prepared {
+  tensors::NamedTensors inputs;
+  std::optional<tensors::Seen> seen;  // of a picture
+};
+
+Result<Prepared> prepare_picture(std::span<const std::byte> file, const models::ServedModel& model, const HttpOptions& options) {
+  TRY_ASSIGN(auto made, inputs_from_image(file, model.description, image_limits(options)));
+  return Prepared{std::move(made.inputs), made.seen};
+}
+
+Result<Prepared> prepare(const Items& items, std::size_t index, const models::ServedModel& model, const HttpOptions& options) {
+  if (!items.files.empty()) return prepare_picture(std::as_bytes(std::span(items.files[index])), model, options);
+  const JsonValue& item = items.values[index];
+  if (item.type() == JsonType::kObject) {
+    TRY_ASSIGN(const auto object, JsonObject::of(item));
+    if (const auto image = object.find("image")) {
+      TRY(object.only({"image"}));
+      TRY_ASSIGN(const auto file, read_base64_picture(*image));
+      return prepare_picture(file, model, options);
     }
   }
-  json.end()
-      .field("succeeded", batch.results.size() - failed)
-      .field("failed", failed)
-      .field("inference_time_ms", milliseconds(longest))
-      .end();
-  exchange.answer_json(json.take());
+  TRY_ASSIGN(auto inputs, read_item(item, model.description));
+  return Prepared{std::move(inputs), std::nullopt};
 }
 
-void finish(const ExchangePtr& exchange, const std::shared_ptr<Batch>& batch, std::size_t index, Result<scheduling::TensorAnswer> result) {
-  batch->results[index] = std::move(result);
-  if (--batch->missing == 0) answer(*exchange, *batch);
+Result<std::string> item_json(const models::ServedModel& model, const PictureFields& fields, const std::optional<tensors::Seen>& seen,
+                              const scheduling::TensorAnswer& result) {
+  JsonWriter json;
+  json.object();
+  if (seen) {
+    TRY(write_seen(json, model, fields, *seen, result));
+  } else {
+    write_outputs(json, result.outputs);
+  }
+  json.field("inference_time_ms", milliseconds(result.inference)).end();
+  return json.take();
 }
 
-Result<> start(const ExchangePtr& exchange) {
-  const auto& options = exchange->parts().options;
-  TRY_ASSIGN(const auto body, read_batch_body(exchange->body(), exchange->parts().json_limits(), options.batch_items_max));
-  TRY(exchange->set_urgency(body.urgency));
-  auto batch = std::make_shared<Batch>();
-  TRY_ASSIGN(const auto model, lease_tensors(*exchange, body.model, body.version));
-  batch->model = model->name;
-  batch->version = model->version;
-  std::vector<Result<tensors::NamedTensors>> inputs;
-  for (const auto& item : body.items) inputs.push_back(read_item(item, model->description));
-  // Back on the loop, where results are put together.
-  exchange->on_loop([exchange, batch, model, inputs = std::move(inputs)]() mutable {
-    if (exchange->ended()) return;
-    batch->missing = inputs.size();
-    batch->results.resize(inputs.size());
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (!inputs[i]) {
-        finish(exchange, batch, i, fail(std::move(inputs[i]).error()));
+// One request. Confined to the loop, but for the items, which do not change. Completions hold it, and it holds the model weakly: the
+// exchange keeps that.
+class BatchRun : public std::enable_shared_from_this<BatchRun> {
+ public:
+  BatchRun(const ExchangePtr& exchange, Items items, const models::Lease& model)
+      : exchange_(exchange), items_(std::move(items)), model_(model), results_(items_.size()), missing_(items_.size()) {
+    exchange->keep(model);
+  }
+
+  // Prepares the next items on the pool while there is room for pictures.
+  void advance() {
+    if (preparing_ || next_ == items_.size() || pictures_ >= kPicturesAtOnce) return;
+    preparing_ = true;
+    exchange_->on_pool([self = shared_from_this(), from = next_, room = kPicturesAtOnce - pictures_] { self->prepare_from(from, room); });
+  }
+
+ private:
+  void prepare_from(std::size_t from, std::size_t room) {
+    const auto model = model_.lock();
+    if (model == nullptr || exchange_->cancel().cancelled()) return;
+    std::vector<Result<Prepared>> made;
+    for (std::size_t i = from; i < items_.size() && room > 0; ++i) {
+      made.push_back(prepare(items_, i, *model, exchange_->parts().options));
+      if (made.back() && made.back()->seen) --room;
+    }
+    exchange_->on_loop([self = shared_from_this(), from, made = std::move(made)]() mutable { self->submit(from, std::move(made)); });
+  }
+
+  void submit(std::size_t from, std::vector<Result<Prepared>> made) {
+    const auto model = model_.lock();
+    if (model == nullptr || exchange_->ended()) return;
+    preparing_ = false;
+    next_ = from + made.size();
+    pictures_ += static_cast<std::size_t>(std::ranges::count_if(made, [](const auto& item) { return item && item->seen; }));
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      if (!made[i]) {
+        finish(from + i, fail(std::move(made[i]).error()));
         continue;
       }
       scheduling::TensorRequest request;
-      request.inputs = *std::move(inputs[i]);
-      submit_tensors(exchange, model, std::move(request),
-                     [exchange, batch, i](Result<scheduling::TensorAnswer> result) { finish(exchange, batch, i, std::move(result)); });
+      request.inputs = std::move(made[i]->inputs);
+      submit_tensors(exchange_, model, std::move(request),
+                     [self = shared_from_this(), index = from + i, seen = made[i]->seen](Result<scheduling::TensorAnswer> result) mutable {
+                       self->computed(index, seen, std::move(result));
+                     });
     }
-  });
+    advance();
+  }
+
+  void computed(std::size_t index, const std::optional<tensors::Seen>& seen, Result<scheduling::TensorAnswer> result) {
+    if (seen && !result) --pictures_;
+    if (!result) return finish(index, fail(std::move(result).error()));
+    longest_ = std::max(longest_, result->inference);
+    const auto model = model_.lock();
+    if (model == nullptr) return;
+    if (!seen) return finish(index, item_json(*model, items_.fields, seen, *result));
+    // Masks and overlaps take milliseconds: too long for a loop.
+    exchange_->on_pool([self = shared_from_this(), index, seen, result = *std::move(result)] {
+      const auto served = self->model_.lock();
+      if (served == nullptr || self->exchange_->cancel().cancelled()) return;
+      auto json = item_json(*served, self->items_.fields, seen, result);
+      self->exchange_->on_loop([self, index, json = std::move(json)]() mutable {
+        --self->pictures_;
+        if (!self->exchange_->ended()) self->finish(index, std::move(json));
+      });
+    });
+  }
+
+  void finish(std::size_t index, Result<std::string> json) {
+    const auto most = exchange_->parts().options.batch_answer_bytes_max;
+    if (json && json->size() > most - bytes_)
+      json = fail(kAnswerTooLarge, "the results before this one have used up the bytes of an answer");
+    if (json) {
+      bytes_ += json->size();
+      ++succeeded_;
+    } else {
+      JsonWriter error;
+      write_error(error, json.error(), Dialect::kPlain, exchange_->id());
+      json = error.take();
+    }
+    results_[index] = *std::move(json);
+    if (--missing_ == 0) return answer();
+    advance();
+  }
+
+  void answer() {
+    const auto model = model_.lock();
+    if (model == nullptr) return;
+    JsonWriter json;
+    json.object().field("model", model->name).field("version", model->version).key("results").array();
+    for (auto& result : results_) json.raw(std::exchange(result, std::string()));
+    json.end().field("succeeded", succeeded_).field("failed", results_.size() - succeeded_);
+    json.field("inference_time_ms", milliseconds(longest_)).end();
+    exchange_->answer_json(json.take());
+  }
+
+  const ExchangePtr exchange_;
+  const Items items_;
+  const std::weak_ptr<models::Lease::element_type> model_;
+  std::vector<std::string> results_;
+  std::size_t missing_;
+  std::size_t next_ = 0;
+  bool preparing_ = false;
+  std::size_t pictures_ = 0;  // prepared, not yet answered
+  std::size_t succeeded_ = 0;
+  std::size_t bytes_ = 0;
+  std::chrono::microseconds longest_{0};
+};
+
+Result<Items> read_items(const Exchange& exchange) {
+  const auto& options = exchange.parts().options;
+  Items items;
+  if (exchange.content_type() == "multipart/form-data") {
+    TRY_ASSIGN(auto form, read_picture_form(exchange, options.batch_items_max));
+    items.fields = std::move(form.fields);
+    items.files = std::move(form.files);
+    return items;
+  }
+  TRY_ASSIGN(auto body, read_batch_body(exchange.body(), exchange.parts().json_limits(), options.batch_items_max));
+  items.fields = std::move(body.fields);
+  items.values = std::move(body.items);
+  return items;
+}
+
+Result<> start(const ExchangePtr& exchange) {
+  TRY_ASSIGN(auto items, read_items(*exchange));
+  TRY(exchange->set_urgency(items.fields.urgency));
+  TRY_ASSIGN(const auto model, lease_tensors(*exchange, items.fields.model, items.fields.version));
+  const auto run = std::make_shared<BatchRun>(exchange, std::move(items), model);
+  exchange->on_loop([run] { run->advance(); });
   return {};
 }
 
 }  // namespace
 
 void batch(const ExchangePtr& exchange) {
-  exchange->on_pool([exchange] {
-    if (auto started = start(exchange); !started) exchange->refuse(started.error());
-  });
+  const auto type = exchange->content_type();
+  if (!type.empty() && type != "application/json" && !type.ends_with("+json") && type != "multipart/form-data")
+    return exchange->refuse(Error(kContentType, "this route takes application/json and multipart/form-data"));
+  prepare_on_pool(exchange, [exchange] { return start(exchange); });
 }
 
 }  // namespace forebay::http::predict

@@ -25,20 +25,10 @@ struct Asked {
   tensors::Seen seen;
 };
 
-bool wants_raw(const Asked& asked, tensors::VisionTask task) {
-  return asked.fields.raw.value_or(task == tensors::VisionTask::kTensors || task == tensors::VisionTask::kClassification);
-}
-
 Result<Reply> reply_of(const models::ServedModel& model, const Asked& asked, const scheduling::TensorAnswer& result) {
-  const auto& recipe = *model.description.vision;
-  TRY_ASSIGN(const auto answer,
-             tensors::interpret(result.outputs, recipe, thresholds_of(recipe, asked.fields), model.description.labels, asked.seen));
-  TRY_ASSIGN(const auto members, tensors::json_members(answer));
   JsonWriter json;
   json.object().field("model", model.name).field("version", model.version);
-  for (const auto& [name, value] : members) json.key(name).raw(value);
-  json.key("image").object().field("width", asked.seen.width).field("height", asked.seen.height).end();
-  if (wants_raw(asked, recipe.task)) write_outputs(json, result.outputs);
+  TRY(write_seen(json, model, asked.fields, asked.seen, result));
   json.field("inference_time_ms", milliseconds(result.inference)).end();
   return Reply{.body = json.take(), .headers = {server_timing(result)}};
 }
@@ -47,10 +37,7 @@ Result<Reply> reply_of(const models::ServedModel& model, const Asked& asked, con
 Result<> start(const ExchangePtr& exchange, PictureFields fields, std::span<const std::byte> picture) {
   TRY(exchange->set_urgency(fields.urgency));
   TRY_ASSIGN(auto model, lease_tensors(*exchange, fields.model, fields.version));
-  const auto& options = exchange->parts().options;
-  const tensors::ImageLimits limits{
-      .bytes_max = options.image_bytes_max, .pixels_max = options.image_pixels_max, .side_max = options.image_side_max};
-  TRY_ASSIGN(auto made, inputs_from_image(picture, model->description, limits));
+  TRY_ASSIGN(auto made, inputs_from_image(picture, model->description, image_limits(exchange->parts().options)));
   scheduling::TensorRequest request;
   request.inputs = std::move(made.inputs);
   // The completion must not keep the model alive while the runner holds it; once it is back here it may.
@@ -69,29 +56,50 @@ Result<> start(const ExchangePtr& exchange, PictureFields fields, std::span<cons
   return {};
 }
 
-Result<> start_form(const ExchangePtr& exchange) {
+}  // namespace
+
+tensors::ImageLimits image_limits(const HttpOptions& options) {
+  return {.bytes_max = options.image_bytes_max, .pixels_max = options.image_pixels_max, .side_max = options.image_side_max};
+}
+
+Result<PictureForm> read_picture_form(const Exchange& exchange, std::size_t files_max) {
   drogon::MultiPartParser form;
-  if (form.parse(exchange->request()) != 0)
+  if (form.parse(exchange.request()) != 0)
     return fail(kFormInvalid, "the body is no multipart/form-data with the boundary that Content-Type states");
-  if (form.getFiles().size() != 1)
-    return fail(
-        Error(kFormInvalid, fmt::format("the form has {} files, and one picture is wanted", form.getFiles().size())).with_field("image"));
-  std::vector<std::string> known(std::begin(kPictureFields), std::end(kPictureFields));
+  const std::size_t count = form.getFiles().size();
+  if (count == 0 || count > files_max) {
+    Error error(kFormInvalid, fmt::format("the form has {} files, and {} wanted", count,
+                                          files_max == 1 ? "one picture is" : fmt::format("1 to {} pictures are", files_max)));
+    if (count > 1 && files_max == 1) error = std::move(error).with_hint("POST /predict/batch takes several files");
+    return fail(std::move(error).with_field("image"));
+  }
   for (const auto& [name, value] : form.getParameters()) {
-    if (!std::ranges::contains(known, name))
+    if (!std::ranges::contains(kPictureFields, name))
       return fail(
           Error(kFieldUnknown, fmt::format("the form's field '{}' is not known", name.substr(0, 100))).with_field(name.substr(0, 100)));
   }
   const auto text_of = [&](const std::string& name) {
     const auto found = form.getParameters().find(name);
-    return found == form.getParameters().end() ? exchange->query(name) : found->second;
+    return found == form.getParameters().end() ? exchange.query(name) : found->second;
   };
-  TRY_ASSIGN(auto fields, read_picture_fields(text_of));
-  const std::string_view picture = form.getFiles().front().fileContent();
-  return start(exchange, std::move(fields), std::as_bytes(std::span(picture)));
+  PictureForm read;
+  TRY_ASSIGN(read.fields, read_picture_fields(text_of));
+  for (const auto& file : form.getFiles()) read.files.push_back(file.fileContent());
+  return read;
 }
 
-}  // namespace
+Result<> write_seen(JsonWriter& json, const models::ServedModel& model, const PictureFields& fields, const tensors::Seen& seen,
+                    const scheduling::TensorAnswer& result) {
+  const auto& recipe = *model.description.vision;
+  TRY_ASSIGN(const auto answer, tensors::interpret(result.outputs, recipe, thresholds_of(recipe, fields), model.description.labels, seen));
+  TRY_ASSIGN(const auto members, tensors::json_members(answer));
+  for (const auto& [name, value] : members) json.key(name).raw(value);
+  json.key("image").object().field("width", seen.width).field("height", seen.height).end();
+  using tensors::VisionTask;
+  if (fields.raw.value_or(recipe.task == VisionTask::kTensors || recipe.task == VisionTask::kClassification))
+    write_outputs(json, result.outputs);
+  return {};
+}
 
 void predict_image(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
@@ -102,12 +110,16 @@ void predict_image(const ExchangePtr& exchange) {
 }
 
 void predict_form(const ExchangePtr& exchange) {
-  prepare_on_pool(exchange, [exchange] { return start_form(exchange); });
+  prepare_on_pool(exchange, [exchange]() -> Result<> {
+    TRY_ASSIGN(auto form, read_picture_form(*exchange, 1));
+    return start(exchange, std::move(form.fields), std::as_bytes(std::span(form.files.front())));
+  });
 }
 
 void predict_image_json(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
     TRY_ASSIGN(auto body, read_picture_body(exchange->body(), exchange->parts().json_limits()));
+    exchange->drop_body();
     return start(exchange, std::move(body.fields), body.picture);
   });
 }

@@ -1,8 +1,18 @@
 // POST /predict with a picture: decoded and prepared on the request pool, run like any tensor, and answered with what the model sees.
-// Threads: called on a loop thread.
+// Threads: called on a loop thread, except where said otherwise.
 #pragma once
 
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "http/http_options.h"
+#include "http/json_writer.h"
+#include "http/predict/picture_request.h"
 #include "http/routes.h"
+#include "models/served_model.h"
+#include "scheduling/request.h"
+#include "tensors/vision.h"
 
 namespace forebay::http::predict {
 
@@ -12,5 +22,20 @@ void predict_image(const ExchangePtr& exchange);
 void predict_form(const ExchangePtr& exchange);
 // {"image": "base64"}.
 void predict_image_json(const ExchangePtr& exchange);
+
+// --- on any thread
+tensors::ImageLimits image_limits(const HttpOptions& options);
+
+struct PictureForm {
+  PictureFields fields;                 // of the form, else of the query
+  std::vector<std::string_view> files;  // they view the request's body
+};
+// kFormInvalid (no form, no file, more than files_max), kFieldUnknown, kFieldRange.
+Result<PictureForm> read_picture_form(const Exchange& exchange, std::size_t files_max);
+
+// What the model sees, as members of the open object: the task and its answer, "image", and the outputs where they are wanted. Takes
+// milliseconds. kVisionOutput, kTensorTooLarge.
+Result<> write_seen(JsonWriter& json, const models::ServedModel& model, const PictureFields& fields, const tensors::Seen& seen,
+                    const scheduling::TensorAnswer& result);
 
 }  // namespace forebay::http::predict

@@ -61,6 +61,29 @@ Result<std::vector<std::byte>> read_base64_picture(const JsonValue& value) {
   return *std::move(bytes);
 }
 
+Result<PictureFields> read_picture_fields(const JsonObject& object) {
+  PictureFields fields;
+  TRY_ASSIGN(fields.model, object.string_or("model", ""));
+  TRY_ASSIGN(fields.version, object.string_or("version", ""));
+  TRY_ASSIGN(fields.urgency, read_urgency(object));
+  if (const auto raw = object.find("raw")) {
+    TRY_ASSIGN(fields.raw, raw->boolean());
+  }
+  if (const auto value = object.find("score_min")) {
+    TRY_ASSIGN(fields.score_min, value->number(-kScoreMost, kScoreMost));
+  }
+  if (const auto value = object.find("overlap_max")) {
+    TRY_ASSIGN(fields.overlap_max, value->number(0, 1));
+  }
+  if (const auto value = object.find("detections_max")) {
+    TRY_ASSIGN(fields.detections_max, value->integer(1, static_cast<std::int64_t>(kCountMost)));
+  }
+  if (const auto value = object.find("top_k")) {
+    TRY_ASSIGN(fields.classes_max, value->integer(1, static_cast<std::int64_t>(kCountMost)));
+  }
+  return fields;
+}
+
 Result<PictureBody> read_picture_body(std::string_view text, const JsonLimits& limits) {
   TRY_ASSIGN(const auto object, JsonObject::parse(text, limits));
   std::vector<std::string_view> known(std::begin(kPictureFields), std::end(kPictureFields));
@@ -69,24 +92,7 @@ Result<PictureBody> read_picture_body(std::string_view text, const JsonLimits& l
   PictureBody body;
   TRY_ASSIGN(const auto image, object.need("image"));
   TRY_ASSIGN(body.picture, read_base64_picture(image));
-  TRY_ASSIGN(body.fields.model, object.string_or("model", ""));
-  TRY_ASSIGN(body.fields.version, object.string_or("version", ""));
-  TRY_ASSIGN(body.fields.urgency, read_urgency(object));
-  if (const auto raw = object.find("raw")) {
-    TRY_ASSIGN(body.fields.raw, raw->boolean());
-  }
-  if (const auto value = object.find("score_min")) {
-    TRY_ASSIGN(body.fields.score_min, value->number(-kScoreMost, kScoreMost));
-  }
-  if (const auto value = object.find("overlap_max")) {
-    TRY_ASSIGN(body.fields.overlap_max, value->number(0, 1));
-  }
-  if (const auto value = object.find("detections_max")) {
-    TRY_ASSIGN(body.fields.detections_max, value->integer(1, static_cast<std::int64_t>(kCountMost)));
-  }
-  if (const auto value = object.find("top_k")) {
-    TRY_ASSIGN(body.fields.classes_max, value->integer(1, static_cast<std::int64_t>(kCountMost)));
-  }
+  TRY_ASSIGN(body.fields, read_picture_fields(object));
   return body;
 }
 

@@ -32,6 +32,9 @@ inline constexpr std::string_view kPictureFields[] = {"model",          "version
 // Texts by name; empty: not given. kFieldRange, kFieldType.
 Result<PictureFields> read_picture_fields(const std::function<std::string(const std::string& name)>& text_of);
 
+// The same from JSON; members of other names are the caller's. kFieldType, kFieldRange.
+Result<PictureFields> read_picture_fields(const JsonObject& object);
+
 struct PictureBody {
   PictureFields fields;
   std::vector<std::byte> picture;

@@ -7,6 +7,7 @@
 #include "http/predict/picture.h"
 #include "http/predict/predict_answer.h"
 #include "http/predict/predict_request.h"
+#include "http/predict/recipes.h"
 #include "http/tensor_run.h"
 #include "models/served_model.h"
 #include "tensors/array_json.h"
@@ -24,10 +25,10 @@ double milliseconds(std::chrono::microseconds time) { return static_cast<double>
 
 namespace {
 
-void answer(Exchange& exchange, const models::ServedModel& model, const scheduling::TensorAnswer& result) {
+void answer(Exchange& exchange, const models::ServedModel& model, const RecipeRequest& asked, const scheduling::TensorAnswer& result) {
   JsonWriter json;
   json.object().field("model", model.name).field("version", model.version);
-  write_outputs(json, result.outputs);
+  if (auto written = write_recipe_answer(json, asked, model.description, result.outputs); !written) return exchange.refuse(written.error());
   json.field("inference_time_ms", milliseconds(result.inference)).end();
   exchange.answer({.body = json.take(), .headers = {server_timing(result)}});
 }
@@ -38,10 +39,20 @@ Result<> predict_json(const ExchangePtr& exchange) {
   TRY(exchange->set_urgency(body.urgency));
   TRY_ASSIGN(auto model, lease_tensors(*exchange, body.model, body.version));
   scheduling::TensorRequest request;
-  TRY_ASSIGN(request.inputs, read_inputs(body.object, model->description));
+  TRY_ASSIGN(auto asked, read_recipe_inputs(body.object, model->description));
+  request.inputs = std::exchange(asked.inputs, {});
   TRY_ASSIGN(request.outputs, read_outputs(body.object, model->description));
-  run_tensors(exchange, model, std::move(request),
-              [exchange](const models::ServedModel& served, const scheduling::TensorAnswer& result) { answer(*exchange, served, result); });
+  exchange->drop_body();
+  // The completion must not keep the model alive while the runner holds it; once it is back here it may.
+  run_tensors(
+      exchange, model, std::move(request),
+      [exchange, weak = std::weak_ptr(model), asked = std::move(asked)](const models::ServedModel&, scheduling::TensorAnswer result) {
+        auto served = weak.lock();
+        if (!served) return;
+        if (fit_on_loop(result.outputs)) return answer(*exchange, *served, asked, result);
+        exchange->on_pool(
+            [exchange, served = std::move(served), asked, result = std::move(result)] { answer(*exchange, *served, asked, result); });
+      });
   return {};
 }
 
@@ -56,6 +67,7 @@ void predict(const ExchangePtr& exchange) {
         Error(kContentType, "this route takes application/json, multipart/form-data, image/png, image/jpeg and image/webp"));
   }
   // Small bodies are read right here: two hops to the pool and back cost more than they do.
+  if (exchange->body().size() > kLoopJsonBytesMax) return prepare_on_pool(exchange, [exchange] { return predict_json(exchange); });
   if (auto done = predict_json(exchange); !done) exchange->refuse(done.error());
 }
 

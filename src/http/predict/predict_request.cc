@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "http/errors.h"
+#include "http/predict/recipes.h"
 #include "http/tensor_run.h"
 
 namespace forebay::http::predict {
@@ -29,7 +30,11 @@ Result<PredictBody> read_predict_body(std::string_view text, const JsonLimits& l
   PredictBody body;
   TRY_ASSIGN(body.object, JsonObject::parse(text, limits));
   // A picture has other fields beside it: read_picture_body.
-  if (!body.object.find("image")) TRY(body.object.only({"input", "inputs", "model", "version", "outputs", kPriorityField, kTimeoutField}));
+  if (!body.object.find("image")) {
+    std::vector<std::string_view> known(std::begin(kRecipeFields), std::end(kRecipeFields));
+    known.insert(known.end(), {"input", "inputs", "model", "version", "outputs", kPriorityField, kTimeoutField});
+    TRY(body.object.only(known));
+  }
   TRY_ASSIGN(body.model, body.object.string_or("model", ""));
   TRY_ASSIGN(body.version, body.object.string_or("version", ""));
   TRY_ASSIGN(body.urgency, read_urgency(body.object));
@@ -75,11 +80,11 @@ Result<std::vector<std::string>> read_outputs(const JsonObject& object, const fo
 
 Result<BatchBody> read_batch_body(std::string_view text, const JsonLimits& limits, std::size_t items_max) {
   TRY_ASSIGN(const auto object, JsonObject::parse(text, limits));
-  TRY(object.only({"items", "inputs", "model", "version", kPriorityField, kTimeoutField}));
+  std::vector<std::string_view> known(std::begin(kPictureFields), std::end(kPictureFields));
+  known.insert(known.end(), {"items", "inputs"});
+  TRY(object.only(known));
   BatchBody body;
-  TRY_ASSIGN(body.model, object.string_or("model", ""));
-  TRY_ASSIGN(body.version, object.string_or("version", ""));
-  TRY_ASSIGN(body.urgency, read_urgency(object));
+  TRY_ASSIGN(body.fields, read_picture_fields(object));
   const auto items = object.find("items");
   const auto inputs = object.find("inputs");
   if (items && inputs) return fail(Error(kFieldConflict, "both 'items' and 'inputs' are given").with_field("items"));

@@ -8,6 +8,7 @@
 
 #include "formats/model_description.h"
 #include "http/json_body.h"
+#include "http/predict/picture_request.h"
 #include "http/urgency.h"
 #include "tensors/tensor.h"
 
@@ -28,11 +29,10 @@ Result<tensors::NamedTensors> read_inputs(const JsonObject& object, const format
 // "outputs"; empty: all. kInputUnknown.
 Result<std::vector<std::string>> read_outputs(const JsonObject& object, const formats::ModelDescription& description);
 
-//   {"items": [{"input": …}, …]} or {"inputs": [value, …]} or a bare input an item
+//   {"items": [{"input": …}, {"image": "base64"}, …]} or {"inputs": [value, …]} or a bare input an item, and what may stand beside a
+//   picture
 struct BatchBody {
-  std::string model;
-  std::string version;
-  Urgency urgency;
+  PictureFields fields;
   std::vector<JsonValue> items;
 };
 Result<BatchBody> read_batch_body(std::string_view text, const JsonLimits& limits, std::size_t items_max);

@@ -70,7 +70,7 @@ TEST(PredictBody, ChecksTheOutputsAskedFor) {
 
 TEST(PredictBody, ReadsUrgency) {
   EXPECT_EQ(read_predict_body(R"({"input":1,"priority":"low"})", kLimits)->urgency.priority, scheduling::Priority::kLow);
-  EXPECT_EQ(read_batch_body(R"({"items":[1],"timeout_ms":7})", kLimits, 9)->urgency.timeout, std::chrono::milliseconds(7));
+  EXPECT_EQ(read_batch_body(R"({"items":[1],"timeout_ms":7})", kLimits, 9)->fields.urgency.timeout, std::chrono::milliseconds(7));
   EXPECT_EQ(read_predict_body(R"({"input":1,"priority":3})", kLimits).error().code(), kFieldType);
   EXPECT_EQ(read_generate(R"({"prompt":"p","priority":"high","timeout_ms":9})", {})->urgency.timeout, std::chrono::milliseconds(9));
 }
@@ -84,6 +84,16 @@ TEST(BatchBody, HoldsItsLimitAndReadsEveryItemByItself) {
   EXPECT_TRUE(read_item(body.items[0], digits()));
   EXPECT_FALSE(read_item(body.items[1], digits()));
   EXPECT_TRUE(read_item(body.items[2], digits()));
+}
+
+TEST(BatchBody, MayHavePicturesAndWhatStandsBesideThem) {
+  const auto body = read_batch_body(R"({"items":[{"image":"AAEC"}],"top_k":2,"raw":false,"model":"m"})", kLimits, 1);
+  ASSERT_TRUE(body) << body.error().to_string();
+  EXPECT_EQ(body->fields.classes_max, 2U);
+  EXPECT_EQ(body->fields.raw, false);
+  EXPECT_EQ(body->fields.model, "m");
+  EXPECT_EQ(read_batch_body(R"({"items":[1],"top_k":0})", kLimits, 1).error().code(), kFieldRange);
+  EXPECT_EQ(read_batch_body(R"({"items":[1],"image":"AAEC"})", kLimits, 1).error().code(), kFieldUnknown);
 }
 
 TEST(TextBodies, ReadPromptsAndMessages) {
