@@ -108,7 +108,7 @@ class TensorRunner {
  public:
   using Done = std::move_only_function<void(Result<TensorAnswer>)>;
   static Result<std::unique_ptr<TensorRunner>> open(std::shared_ptr<engines::LoadedModel> model, const TensorOptions& options,
-                                                    RunnerContext context);
+                                                    const RunnerContext& context);
   virtual ~TensorRunner() = default;
   // `done` is called exactly once, also for refusals after queueing, and perhaps before submit returns; not when submit itself fails.
   virtual Result<> submit(TensorRequest request, Done done) = 0;

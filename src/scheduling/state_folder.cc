@@ -130,7 +130,7 @@ bool StateFolder::take_file(State& state, const fs::path& path) {
 
 // --- writing ----------------------------------------------------------------------------------------------------------
 
-void StateFolder::put(SavedStatePointer saved) {
+void StateFolder::put(const SavedStatePointer& saved) {
   Holder holder = 0;
   {
     auto state = state_.lock();

@@ -57,7 +57,7 @@ class StateFolder {
   static Result<std::unique_ptr<StateFolder>> open(const StateFolderOptions& options, Executor& reads, Executor& writes);
   ~StateFolder();
 
-  void put(SavedStatePointer saved);
+  void put(const SavedStatePointer& saved);
   // The longest beginning of `text` that a state serves; `whole`: only states whose whole text that is.
   std::size_t longest(KeyedText text, bool whole) const;
   // Fetches that state if it has at least `tokens_min` tokens in common, else null. `then` is called when a read has ended, on the reading

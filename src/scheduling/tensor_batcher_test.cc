@@ -20,7 +20,7 @@ using tensors::Tensor;
 // A batcher under virtual time over the fake model y = 2x + 1.
 class BatcherFixture {
  public:
-  explicit BatcherFixture(TensorOptions options = {}, engines::FakeOptions fake = {}) : engine(std::move(fake)), queue({}) {
+  explicit BatcherFixture(const TensorOptions& options = {}, engines::FakeOptions fake = {}) : engine(std::move(fake)), queue({}) {
     model = *engine.load("fake", engines::fake_description(formats::Task::kTensors), {});
     batcher = std::make_unique<TensorBatcher>(*model->open_tensor_session(), options,
                                               TensorSurroundings{{&clock, &metrics_, nullptr, &pressure}, &queue, &ledger, &cost, &idle});

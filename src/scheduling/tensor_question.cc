@@ -60,7 +60,7 @@ std::size_t bytes_of(const NamedTensors& tensors) {
   std::size_t bytes = 0;
   for (const auto& [name, tensor] : tensors) {
     bytes += sizeof(NamedTensor) + name.size() + tensor.shape().size() * sizeof(std::int64_t) + tensor.bytes().size();
-    for (const auto& text : tensor.strings()) bytes += sizeof(text) + text.size();
+    for (const auto& text : tensor.strings()) bytes += sizeof(std::string) + text.size();
   }
   return bytes;
 }

@@ -157,7 +157,7 @@ Result<> BatchingTensorRunner::submit(TensorRequest request, Done done) {
 }  // namespace
 
 Result<std::unique_ptr<TensorRunner>> TensorRunner::open(std::shared_ptr<engines::LoadedModel> model, const TensorOptions& options,
-                                                         RunnerContext context) {
+                                                         const RunnerContext& context) {
   TRY(check(options));
   BatchingTensorRunner::Sessions sessions;
   const std::size_t workers = options.workers > 0 ? options.workers : usable_cores();
