@@ -54,7 +54,7 @@ class Canvas {
     if (x < 0 || y < 0 || x >= width_ || y >= height_) return;
     std::uint8_t* pixel = pixels_ + (static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x)) * 3;
     const std::array<std::uint8_t, 3> parts = {colour.red, colour.green, colour.blue};
-    for (std::size_t c = 0; c < 3; ++c) pixel[c] = static_cast<std::uint8_t>(pixel[c] * (1 - share) + parts[c] * share + 0.5);
+    for (std::size_t c = 0; c < 3; ++c) pixel[c] = static_cast<std::uint8_t>(std::lround(pixel[c] * (1 - share) + parts[c] * share));
   }
   void fill(int left, int top, int right, int bottom, Colour colour) {
     for (int y = std::max(0, top); y < std::min(height_, bottom); ++y)
