@@ -15,7 +15,7 @@ namespace forebay::tensors {
 enum class Orientation : std::uint8_t {
   kUpright = 1,
   kMirrored = 2,     // left and right change places
-  kHalfTurn = 3,     //
+  kHalfTurn = 3,     // both
   kFlipped = 4,      // top and bottom change places
   kTransposed = 5,   // rows become columns
   kQuarterTurn = 6,  // the usual one of a telephone held upright

@@ -122,14 +122,14 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
     longest_ = std::max(longest_, result->inference);
     const auto model = model_.lock();
     if (model == nullptr) return;
-    if (!seen) return finish(index, item_json(*model, items_.fields, seen, *result));
+    if (!seen && fit_on_loop(result->outputs)) return finish(index, item_json(*model, items_.fields, seen, *result));
     // Masks and overlaps take milliseconds: too long for a loop.
     exchange_->on_pool([self = shared_from_this(), index, seen, result = *std::move(result)] {
       const auto served = self->model_.lock();
       if (served == nullptr || self->exchange_->cancel().cancelled()) return;
       auto json = item_json(*served, self->items_.fields, seen, result);
-      self->exchange_->on_loop([self, index, json = std::move(json)]() mutable {
-        --self->pictures_;
+      self->exchange_->on_loop([self, index, seen, json = std::move(json)]() mutable {
+        if (seen) --self->pictures_;
         if (!self->exchange_->ended()) self->finish(index, std::move(json));
       });
     });
