@@ -41,9 +41,13 @@ inline constexpr ErrorCode kPipelineTooLarge{5021, "pipeline_too_large", ErrorKi
 inline constexpr ErrorCode kAdapterSettingInvalid{5012, "adapter_setting_invalid", ErrorKind::kInvalidArgument,
                                                   "An entry of models.adapters cannot be read.", "write MODEL/ADAPTER=FILE"};
 
+inline constexpr ErrorCode kAffinitySettingInvalid{5013, "affinity_setting_invalid", ErrorKind::kInvalidArgument,
+                                                   "An entry of models.cpu_affinity cannot be used.",
+                                                   "write numbers and ranges such as 0-3 of processors that this process may use"};
+
 inline constexpr const ErrorCode* kModelsErrors[] = {
-    &kModelNotFound, &kVersionNotFound,   &kModelNotReady,   &kModelLoadFailed,  &kModelNameNeeded,
-    &kWrongTask,     &kDuplicateModel,    &kBadModelName,    &kRepositoryEmpty,  &kTooManyModels,
-    &kNoEngine,      &kModelHasNoWeights, &kPipelineInvalid, &kPipelineTooLarge, &kAdapterSettingInvalid};
+    &kModelNotFound,   &kVersionNotFound,  &kModelNotReady,         &kModelLoadFailed,       &kModelNameNeeded, &kWrongTask,
+    &kDuplicateModel,  &kBadModelName,     &kRepositoryEmpty,       &kTooManyModels,         &kNoEngine,        &kModelHasNoWeights,
+    &kPipelineInvalid, &kPipelineTooLarge, &kAdapterSettingInvalid, &kAffinitySettingInvalid};
 
 }  // namespace forebay::models
