@@ -151,11 +151,12 @@ Result<> CachingRunner::compute(const std::shared_ptr<Pending>& pending, Missing
       failed(pending, *shared, answer.error());
   });
   if (submitted) return {};
-  // Refused at once: the caller learns it from submit(), the others try for themselves.
+  // Refused at once: the caller learns it from the result, unless the request was answered meanwhile; the others try for themselves.
   std::vector<Place> others;
+  bool mine = false;
   {
     auto state = state_->lock();
-    pending->ended = true;
+    mine = !std::exchange(pending->ended, true);
     for (const auto& key : shared->keys) {
       for (auto& place : state->in_flight[key]) {
         if (place.pending != pending) others.push_back(std::move(place));
@@ -164,6 +165,7 @@ Result<> CachingRunner::compute(const std::shared_ptr<Pending>& pending, Missing
     }
   }
   retry(others);
+  if (!mine) return {};
   return submitted;
 }
 

@@ -49,8 +49,8 @@ SharingTensorRunner::SharingTensorRunner(std::unique_ptr<TensorRunner> runner, c
   if (keeps_answers(options.cache, context.model)) cache_.emplace(options.cache, context);
 }
 
-// The other runner, which is the last member, goes first: it answers everything it holds, and so everybody that follows. They are still sent
-// to it while it ends, so it must not be reset(), which forgets it before.
+// The other runner, which is the last member, goes first: it answers everything it holds, and so everybody that follows. They are still
+// sent to it while it ends, so it must not be reset(), which forgets it before.
 SharingTensorRunner::~SharingTensorRunner() = default;
 
 Result<> SharingTensorRunner::submit(TensorRequest request, Done done) {
