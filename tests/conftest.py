@@ -30,7 +30,8 @@ LISTENING = re.compile(r'(http://(?:[0-9.]+|\[[0-9a-f:]+\]|localhost):([0-9]+))'
 def environment(folder, extra=None):
     """The tests' own environment: nothing of the user's configuration reaches the binary."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FOREBAY_")}
-    kept.update({"XDG_CONFIG_HOME": str(folder / "config"), "HOME": str(folder), "NO_COLOR": "1", "LC_ALL": "C.UTF-8"})
+    kept.update({"XDG_CONFIG_HOME": str(folder / "config"), "XDG_CACHE_HOME": str(folder / "cache"), "HOME": str(folder), "NO_COLOR": "1",
+                 "LC_ALL": "C.UTF-8"})
     kept.update(extra or {})
     return kept
 

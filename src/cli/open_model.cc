@@ -4,6 +4,8 @@
 
 #include "base/machine.h"
 #include "cli/load_progress.h"
+#include "cli/model_cache_folder.h"
+#include "engines/numa.h"
 #include "models/errors.h"
 #include "models/model_loader.h"
 #include "models/pipeline_file.h"
@@ -30,6 +32,8 @@ Result<OpenModel> OpenModel::open(Console& console, const std::string& file, con
   opened.clock_ = std::make_unique<SystemClock>();
   const std::uint64_t budget = configuration.memory.budget_bytes;
   opened.budget_ = std::make_unique<ByteBudget>(budget != 0 ? budget : usable_memory_bytes() / 10 * 8);
+  engines::use_numa(configuration.models.numa);
+  TRY_ASSIGN(opened.cache_, open_model_cache(configuration.models.cache));
   opened.engines_ = engines::make_engines();
   LoadProgress progress(console, *opened.clock_, "loading " + harmless(std::filesystem::path(named).filename().string()));
   const auto find_model = [&](const std::string& name) { return opened.sibling(source.path, name, configuration); };
@@ -37,6 +41,7 @@ Result<OpenModel> OpenModel::open(Console& console, const std::string& file, con
                                    {.engines = opened.engines_,
                                     .clock = opened.clock_.get(),
                                     .budget = opened.budget_.get(),
+                                    .cache = opened.cache_.get(),
                                     .progress = [&progress](float share) { return progress.step(share); },
                                     .find_model = find_model});
   progress.finish();
@@ -56,7 +61,7 @@ Result<std::shared_ptr<models::ServedModel>> OpenModel::sibling(const std::files
     return fail(models::kModelNotFound, "no model named '" + harmless(name) + "' lies beside the pipeline");
   if (models::is_pipeline(source->path)) return fail(models::kModelNotFound, "'" + harmless(name) + "' is a pipeline itself");
   TRY_ASSIGN(auto model, models::load_model(*source, for_one_request(configuration.models),
-                                            {.engines = engines_, .clock = clock_.get(), .budget = budget_.get()}));
+                                            {.engines = engines_, .clock = clock_.get(), .budget = budget_.get(), .cache = cache_.get()}));
   siblings_.push_back(model);
   return model;
 }

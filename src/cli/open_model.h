@@ -13,6 +13,7 @@
 #include "cli/configuration.h"
 #include "cli/console.h"
 #include "engines/engines.h"
+#include "engines/model_cache.h"
 #include "models/served_model.h"
 
 namespace forebay::cli {
@@ -33,6 +34,7 @@ class OpenModel {
   // Taken down from the last to the first: the model before what it borrows from.
   std::unique_ptr<SystemClock> clock_;
   std::unique_ptr<ByteBudget> budget_;
+  std::unique_ptr<engines::ModelCache> cache_;  // may be null
   std::vector<std::unique_ptr<engines::Engine>> engines_;
   std::vector<std::shared_ptr<models::ServedModel>> siblings_;  // the models of a pipeline
   std::shared_ptr<models::ServedModel> model_;

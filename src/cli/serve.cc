@@ -15,10 +15,13 @@
 #include "base/log.h"
 #include "base/machine.h"
 #include "cli/memory_watch.h"
+#include "cli/model_cache_folder.h"
 #include "cli/version.h"
 #include "engines/engines.h"
+#include "engines/numa.h"
 #include "http/server.h"
 #include "models/catalog.h"
+#include "models/processor_list.h"
 #include "telemetry/metrics.h"
 #include "telemetry/serving_metrics.h"
 
@@ -104,6 +107,10 @@ Result<> serve(const ServeOptions& options, const ServeEvents& events) {
   serving_metrics.note_build(std::string(program_version()));
   TRY_ASSIGN(const auto gatekeeper, accounts::Gatekeeper::create(options.accounts));
 
+  TRY(models::processors_of(options.models.cpu_affinity));  // else every model would fail to load
+  engines::use_numa(options.models.numa);
+  TRY_ASSIGN(const auto model_cache, open_model_cache(options.models.cache));
+
   // Members are taken down in the reverse order: server, catalog (with its runners), pools.
   ThreadPool background({.name = "background", .threads = options.background_threads});
   ThreadPool request_pool({.name = "request", .threads = options.request_threads});
@@ -112,6 +119,7 @@ Result<> serve(const ServeOptions& options, const ServeEvents& events) {
                                            .clock = &clock,
                                            .budget = &budget,
                                            .pressure = &pressure,
+                                           .cache = model_cache.get(),
                                            .metrics = &serving_metrics,
                                            .background = &background,
                                            .settled = [&] {

@@ -4,6 +4,8 @@
 #include <array>
 #include <iterator>
 
+#include "engines/numa.h"
+
 namespace forebay::cli {
 
 namespace {
@@ -45,7 +47,16 @@ constexpr std::array kRules = {
     SettingRule{"models.models_max", "Models that may be served.", 1, 10'000},
     SettingRule{"models.file_bytes_max", "Largest model file.", kKib, kPib},
     SettingRule{"models.threads", "Threads of one engine session; 0 is every usable core.", 0, 1'024},
-    SettingRule{"models.tune", "Whether loading a model tries out how many threads pay, with some runs of it."},
+    SettingRule{"models.tune", "Whether loading a model tries out how many threads pay and what batches take, with some runs of it."},
+    SettingRule{"models.cpu_affinity", "Processors that models compute on: numbers and ranges such as 0-3. Empty is every usable one.", 0,
+                1'024, TextRule::kProcessors},
+    SettingRule{"models.numa", "How libllama spreads its threads over memory nodes: off, distribute, isolate or numactl.", 1, 16,
+                TextRule::kNuma},
+    SettingRule{"models.cache.enabled", "Whether optimized graphs and what tuning found out are kept for the next start."},
+    SettingRule{"models.cache.path", "Folder for that; only its owner may write it. Empty is forebay/models below the user's cache folder.",
+                0, 4'096, TextRule::kPath},
+    SettingRule{"models.cache.bytes_max", "Bytes of that folder; what was used longest ago goes first.", kMib, kPib},
+    SettingRule{"models.cache.model_bytes_max", "Largest model file, with its weights, about which something is kept.", 0, kPib},
     SettingRule{"models.warm", "Whether a model answers one made-up request before it counts as ready."},
     SettingRule{"models.adapters", "Low-rank adapters (LoRA) that requests may name: \"MODEL/ADAPTER=FILE\".", 0, 1'000, TextRule::kPath},
     SettingRule{"models.*.admission.queue_requests_max", "Requests that may wait; refused at once beyond.", 1, 1'000'000},
@@ -199,6 +210,13 @@ std::string text_problem(TextRule rule, std::string_view text) {
       if (text.size() < 8 || text.size() > 512 || !std::ranges::all_of(text, printable))
         return "must have 8 to 512 printable ASCII characters without spaces";
       break;
+    case TextRule::kProcessors:
+      if (text.empty() || !std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || c == '-'; }))
+        return "must be the number of a processor, or a range such as 0-3";
+      break;
+    case TextRule::kNuma:
+      if (!std::ranges::contains(engines::numa_strategies(), text)) return "must be off, distribute, isolate or numactl";
+      break;
   }
   return {};
 }
@@ -234,6 +252,10 @@ std::vector<Conflict> conflicts_in(const Configuration& configuration) {
           "models.generation.workers_max");
   require(models.generation.health.restart_delay_min <= models.generation.health.restart_delay_max,
           "models.generation.health.restart_delay_min", "at most", "models.generation.health.restart_delay_max");
+  if (!models.cpu_affinity.empty()) {
+    // Both would place the same threads.
+    require(models.numa == "off", "models.numa", "off beside", "models.cpu_affinity");
+  }
   require(configuration.models_served.size() <= models.models_max, "models_served", "no longer than", "models.models_max");
   return conflicts;
 }

@@ -287,7 +287,7 @@ std::string render_with(std::span<const Unit> units, std::uint64_t value) {
 }
 }  // namespace
 
-bool is_size(std::string_view path) { return path.ends_with("_bytes") || path.ends_with("_bytes_max"); }
+bool is_size(std::string_view path) { return path.ends_with("_bytes") || path.ends_with("_bytes_max") || path.ends_with(".bytes_max"); }
 std::string render_duration(std::uint64_t microseconds) { return render_with(kDurationUnits, microseconds); }
 std::string render_size(std::uint64_t bytes) {
   // Binary units only, and plain bytes without a suffix: 1500 stays 1500.

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/processors.h"
 #include "base/result.h"
 #include "engines/sampling.h"
 #include "engines/tensor_session.h"
@@ -16,6 +18,8 @@
 #include "text/tokenizer.h"
 
 namespace forebay::engines {
+
+class ModelCache;
 
 // One place an engine can compute on, as `forebay devices` lists it.
 struct Device {
@@ -27,11 +31,19 @@ struct Device {
   std::string reason;  // why not usable; empty when it is
 };
 
+// What a run of so many rows takes.
+struct RunTime {
+  std::uint32_t rows = 1;
+  Duration took{};
+};
+
 // Which backend a model runs on, and why the ones before it in the chain were not taken.
 struct BackendReport {
   std::string chosen;
   std::vector<std::string> passed_over;  // "dnnl: libdnnl.so.3 is not installed"
   std::string threads;                   // what trying them out said: "1 thread: a run takes 0.012 ms, with 2 it takes 0.031"; may be empty
+  std::string graph;                     // what keeping the optimized graph gains or costs; empty when nothing was tried
+  std::vector<RunTime> runs;             // measured at load, ascending; may be empty
 };
 
 // Upper bounds in bytes.
@@ -40,12 +52,22 @@ struct MemoryNeed {
   std::uint64_t session_bytes = 0;  // one more session with these options: cells, buffers
 };
 
+// What loading may keep for the next start, and when.
+struct CacheUse {
+  ModelCache* cache = nullptr;                              // null: nothing is kept
+  std::uint64_t model_bytes_max = std::uint64_t{64} << 20;  // of a larger file its weights decide how long loading takes, kept or not
+  Duration slow_from = std::chrono::milliseconds(20);       // a load that is quicker is not worth a file
+  double gain_min = 1.25;                                   // the optimized graph is kept when it loads so many times faster
+};
+
 struct LoadOptions {
   std::string backend = "auto";    // a name from devices(), or a comma-separated chain tried in order
   std::size_t threads = 0;         // of one session; 0: every usable core, or fewer where tuning finds that they gain nothing
   bool tune = true;                // try out what is fastest, which takes some runs
   bool translate_encoders = true;  // GGUF encoders run in ONNX Runtime where they can
   bool encoder_int8 = false;       // and with int8 weights: cosine at least 0.99 to float32
+  CacheUse cache;
+  Processors processors;  // that what computes stays on; empty: those of the loading thread
   // Called with 0..1 while loading, on the loading thread; false stops the load with kCancelledByCaller.
   std::function<bool(float)> progress;
 };

@@ -58,9 +58,14 @@ inline constexpr ErrorCode kSamplingFailed{3031, "sampling_failed", ErrorKind::k
                                            "No token can be chosen that the grammar allows.",
                                            "the grammar may contradict the model's vocabulary; try a wider one"};
 
+// The model cache.
+inline constexpr ErrorCode kModelCacheRefused{3040, "model_cache_refused", ErrorKind::kPermissionDenied,
+                                              "The folder of the model cache cannot be used.",
+                                              "give a folder that only the server's user may write to, or set models.cache.enabled=false"};
+
 inline constexpr const ErrorCode* kEngineErrors[] = {
-    &kModelRefused,    &kBackendUnavailable, &kWrongKindOfModel, &kSessionRefused, &kNoWeights,     &kNoEngine,     &kInputMismatch,
-    &kRunFailed,       &kOutputUnsupported,  &kOutputUnknown,    &kBadStep,        &kStepFailed,    &kStateRefused, &kShareRefused,
-    &kEmbeddingFailed, &kNoPooling,          &kAdapterRefused,   &kBadSampling,    &kSamplingFailed};
+    &kModelRefused,    &kBackendUnavailable, &kWrongKindOfModel, &kSessionRefused, &kNoWeights,      &kNoEngine,         &kInputMismatch,
+    &kRunFailed,       &kOutputUnsupported,  &kOutputUnknown,    &kBadStep,        &kStepFailed,     &kStateRefused,     &kShareRefused,
+    &kEmbeddingFailed, &kNoPooling,          &kAdapterRefused,   &kBadSampling,    &kSamplingFailed, &kModelCacheRefused};
 
 }  // namespace forebay::engines

@@ -141,6 +141,7 @@ void Catalog::State::load(const ModelSource& source) {
                             .clock = context.clock,
                             .budget = context.budget,
                             .pressure = context.pressure,
+                            .cache = context.cache,
                             .metrics = context.metrics,
                             .progress = [this](float) { return !stopping.load(); },
                             .find_model = [this](const std::string& name) { return find_model(name); }});

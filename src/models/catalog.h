@@ -24,7 +24,8 @@
 
 namespace forebay::engines {
 class Engine;
-}
+class ModelCache;
+}  // namespace forebay::engines
 
 namespace forebay::models {
 
@@ -51,6 +52,7 @@ class Catalog {
     const Clock* clock = nullptr;
     ByteBudget* budget = nullptr;
     const PressureGauge* pressure = nullptr;  // for the runners
+    engines::ModelCache* cache = nullptr;     // for loads; may be null
     telemetry::ServingMetrics* metrics = nullptr;
     Executor* background = nullptr;  // loads run here
     std::function<void()> settled;   // called on it whenever the last load in progress has ended; may be empty

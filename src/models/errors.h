@@ -33,6 +33,10 @@ inline constexpr ErrorCode kModelHasNoWeights{5011, "model_has_no_weights", Erro
                                               "The file holds a tokenizer only and cannot be served.", "use the full model file"};
 inline constexpr ErrorCode kAdapterSettingInvalid{5012, "adapter_setting_invalid", ErrorKind::kInvalidArgument,
                                                   "An entry of models.adapters cannot be read.", "write MODEL/ADAPTER=FILE"};
+inline constexpr ErrorCode kAffinitySettingInvalid{5013, "affinity_setting_invalid", ErrorKind::kInvalidArgument,
+                                                   "An entry of models.cpu_affinity cannot be used.",
+                                                   "write numbers and ranges such as 0-3 of processors that this process may use"};
+
 inline constexpr ErrorCode kPipelineInvalid{5020, "pipeline_invalid", ErrorKind::kUnprocessable,
                                             "A pipeline file is wrong or does not fit its models.",
                                             "correct the place that the message names; docs/guides/build_a_pipeline.md shows the format"};
@@ -40,9 +44,9 @@ inline constexpr ErrorCode kPipelineTooLarge{5021, "pipeline_too_large", ErrorKi
                                              "A pipeline has more steps, or more in a row, than allowed.",
                                              "raise models.pipelines.steps_max or models.pipelines.depth_max"};
 
-inline constexpr const ErrorCode* kModelsErrors[] = {&kModelNotFound,         &kVersionNotFound, &kModelNotReady,   &kModelLoadFailed,
-                                                     &kModelNameNeeded,       &kWrongTask,       &kDuplicateModel,  &kBadModelName,
-                                                     &kRepositoryEmpty,       &kTooManyModels,   &kNoEngine,        &kModelHasNoWeights,
-                                                     &kAdapterSettingInvalid, &kPipelineInvalid, &kPipelineTooLarge};
+inline constexpr const ErrorCode* kModelsErrors[] = {
+    &kModelNotFound,         &kVersionNotFound,        &kModelNotReady,   &kModelLoadFailed, &kModelNameNeeded, &kWrongTask,
+    &kDuplicateModel,        &kBadModelName,           &kRepositoryEmpty, &kTooManyModels,   &kNoEngine,        &kModelHasNoWeights,
+    &kAdapterSettingInvalid, &kAffinitySettingInvalid, &kPipelineInvalid, &kPipelineTooLarge};
 
 }  // namespace forebay::models

@@ -23,6 +23,7 @@ struct LoaderContext {
   const Clock* clock = nullptr;
   ByteBudget* budget = nullptr;
   const PressureGauge* pressure = nullptr;
+  engines::ModelCache* cache = nullptr;                                                     // null: nothing is kept for the next start
   telemetry::ServingMetrics* metrics = nullptr;                                             // null: nothing is counted
   std::function<bool(float)> progress;                                                      // 0..1; false stops the load
   std::function<Result<std::shared_ptr<ServedModel>>(const std::string& name)> find_model;  // what a pipeline is made of; empty: nothing

@@ -14,12 +14,23 @@ struct PipelineOptions {
   std::uint32_t depth_max = 16;  // steps that wait for each other in a row
 };
 
+// What loading keeps for the next start.
+struct CacheOptions {
+  bool enabled = true;
+  std::string path;  // empty: below the user's cache folder
+  std::uint64_t bytes_max = std::uint64_t{2} << 30;
+  std::uint64_t model_bytes_max = std::uint64_t{64} << 20;  // nothing is kept about larger files
+};
+
 struct ModelsOptions {
   std::string backend = "auto";  // for every model; a chain like "dnnl,cpu" is tried in order
   std::uint32_t models_max = 256;
   std::uint64_t file_bytes_max = std::uint64_t{64} << 30;
-  std::uint32_t threads = 0;          // of one engine session; 0: every usable core
-  bool tune = true;                   // try out at load how many threads pay
+  std::uint32_t threads = 0;              // of one engine session; 0: every usable core
+  bool tune = true;                       // try out at load how many threads pay
+  std::vector<std::string> cpu_affinity;  // processors that models compute on: "0-3", "5"; empty: every usable one
+  std::string numa = "off";               // how libllama spreads threads over memory nodes: off, distribute, isolate or numactl
+  CacheOptions cache;
   bool warm = true;                   // one synthetic request before a model counts as ready
   std::vector<std::string> adapters;  // low-rank adapters that requests may name: "MODEL/ADAPTER=FILE"
   scheduling::GenerationOptions generation;

@@ -68,6 +68,7 @@ BatchingEmbeddingRunner::~BatchingEmbeddingRunner() {
 
 void BatchingEmbeddingRunner::work() {
   name_this_thread("embed");
+  keep_thread_on(core_.context().processors);
   auto& queue = core_.queue();
   std::uint64_t seen = queue.changes();
   while (!queue.closed()) {

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/memory_pressure.h"
+#include "base/processors.h"
 #include "base/result.h"
 #include "engines/engine.h"
 #include "scheduling/answer_cache_stats.h"
@@ -43,6 +44,7 @@ struct RunnerContext {
   std::string version = {};
   Digest model_digest = {};  // of its file, where states are kept on disk
   std::vector<AdapterSource> adapters = {};
+  Processors processors = {};  // that workers stay on; empty: those of the thread that starts them
 };
 
 struct EmbeddingCacheStats {

@@ -349,6 +349,14 @@ TEST_F(Helping, RunsOnTheSubmittersThreadWhatIsKnownToBeShort) {
   EXPECT_EQ(runner->stats().steps, 2U) << "there was nothing to help with";
 }
 
+TEST_F(Helping, KnowsFromTheStartWhatLoadingMeasured) {
+  engines::FakeEngine measured({.runs = {{.rows = 1, .took = std::chrono::microseconds(10)}}});
+  auto runner = TensorRunner::open(load_fake(measured, formats::Task::kTensors), {.workers = 1, .helping_max = std::chrono::seconds(1)},
+                                   {.clock = &clock_, .budget = &budget_})
+                    .value();
+  EXPECT_EQ(run_with_help(*runner), std::this_thread::get_id());
+}
+
 TEST_F(Helping, IsLeftToTheWorkersWhenItIsOffOrTakesLonger) {
   auto off = tensor({.workers = 1, .helping_max = std::chrono::microseconds(0)});
   run_with_help(*off);

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/mapped_file.h"
+#include "base/private_folder.h"
 #include "scheduling/errors.h"
 #include "scheduling/state_file.h"
 
@@ -24,20 +24,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kEnding = ".state";
 
 std::string reason(int number) { return std::generic_category().message(number); }
-
-Result<> prepare(const fs::path& path) {
-  std::error_code error;
-  const bool made = fs::create_directories(path, error);
-  if (error) return fail(kStateFolderRefused, fmt::format("'{}' cannot be made: {}", path.string(), error.message()));
-  // What is in it was written by people into prompts.
-  if (made) fs::permissions(path, fs::perms::owner_all, error);
-  struct stat status{};
-  if (error || ::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
-    return fail(kStateFolderRefused, fmt::format("'{}' is no folder that can be used", path.string()));
-  if (status.st_uid != ::geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    return fail(kStateFolderRefused, fmt::format("others than this server's user may write to '{}'", path.string()));
-  return {};
-}
 
 Result<int> lock(const fs::path& path) {
   const int file = ::open((path / "lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -65,7 +51,8 @@ bool is_unfinished(const std::string& name) {
 }  // namespace
 
 Result<std::unique_ptr<StateFolder>> StateFolder::open(const StateFolderOptions& options, Executor& reads, Executor& writes) {
-  TRY(prepare(options.path));
+  // What is in it was written by people into prompts.
+  if (auto problem = make_private_folder(options.path)) return fail(kStateFolderRefused, *std::move(problem));
   TRY_ASSIGN(const int lock_file, lock(options.path));
   auto folder = std::unique_ptr<StateFolder>(new StateFolder(options, reads, writes, lock_file));
   folder->read_heads();

@@ -73,6 +73,7 @@ BatchingTensorRunner::BatchingTensorRunner(std::shared_ptr<engines::LoadedModel>
   if (options.helping_max.count() > 0 && options.queue_delay_max.count() == 0 && rows_decide_cost(model_->description())) {
     for (std::size_t i = 0; i < usable_cores(); ++i) lanes_.push_back(std::make_unique<HelperLane>());
   }
+  for (const engines::RunTime& run : model_->backend().runs) cost_.note(run.rows, run.took);
   for (auto& session : sessions) {
     auto worker = std::make_unique<TensorWorker>();
     worker->batcher = make_batcher(std::move(session));
@@ -98,6 +99,7 @@ std::unique_ptr<TensorBatcher> BatchingTensorRunner::make_batcher(std::unique_pt
 
 void BatchingTensorRunner::work(TensorBatcher& batcher) {
   name_this_thread("predict");
+  keep_thread_on(core_.context().processors);
   auto& queue = core_.queue();
   std::uint64_t seen = queue.changes();
   while (!queue.closed()) {

@@ -148,6 +148,7 @@ std::size_t WorkerPool::cells_soon_of(const GenerationWork& work) {
 
 void WorkerPool::work(Worker& worker) {
   name_this_thread("generate");
+  keep_thread_on(surroundings_.context.processors);
   std::uint64_t seen = queue_.changes();
   while (!queue_.closed()) {
     bool did_something = false;

@@ -8,11 +8,29 @@
 namespace forebay::engines {
 
 namespace {
-// "Vulkan0" belongs to the registry "Vulkan": "vulkan".
-std::string backend_name_of(ggml_backend_dev_t device) {
-  std::string name = ggml_backend_reg_name(ggml_backend_dev_backend_reg(device));
+constexpr std::string_view kNoDevice =
+    "the backend is installed, but finds no device here; ggml leaves out a software driver unless its environment variable names it, such "
+    "as "
+    "GGML_VK_VISIBLE_DEVICES=0";
+
+std::string backend_name_of(ggml_backend_reg_t registry) {
+  std::string name = ggml_backend_reg_name(registry);
   for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return name;
+}
+
+// "Vulkan0" belongs to the registry "Vulkan": "vulkan".
+std::string backend_name_of(ggml_backend_dev_t device) { return backend_name_of(ggml_backend_dev_backend_reg(device)); }
+
+// Those that are loaded and have nothing to compute on.
+std::vector<std::string> backends_without_device() {
+  llama_library();
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < ggml_backend_reg_count(); ++i) {
+    ggml_backend_reg_t registry = ggml_backend_reg_get(i);
+    if (ggml_backend_reg_dev_count(registry) == 0) names.push_back(backend_name_of(registry));
+  }
+  return names;
 }
 
 bool is_gpu(ggml_backend_dev_t device) {
@@ -47,7 +65,10 @@ LlamaDevices devices_of(const std::string& backend) {
   for (ggml_backend_dev_t device : all_devices()) {
     if (is_gpu(device) && backend_name_of(device) == backend) found.list.insert(found.list.end() - 1, device);
   }
-  if (found.list.size() == 1) found.reason = "libllama found no such backend on this machine";
+  if (found.list.size() == 1) {
+    const bool installed = std::ranges::contains(backends_without_device(), backend);
+    found.reason = installed ? kNoDevice : "libllama found no such backend on this machine";
+  }
   return found;
 }
 
@@ -65,6 +86,8 @@ std::vector<Device> llama_devices() {
                        .usable = is_cpu || is_gpu(device),
                        .reason = is_cpu || is_gpu(device) ? "" : "it only assists the CPU"});
   }
+  for (std::string& backend : backends_without_device())
+    devices.push_back({.engine = "llama", .backend = std::move(backend), .reason = std::string(kNoDevice)});
   if (!llama_library().has_cpu) devices.push_back({.engine = "llama", .backend = "cpu", .reason = "libllama found no CPU backend"});
   return devices;
 }

@@ -1,10 +1,16 @@
 #include "engines/llama/llama_library.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
 #include <string_view>
 
 #include "base/log.h"
 #include "engines/findings.h"
 #include "engines/library_message.h"
+#include "engines/numa.h"
 
 namespace forebay::engines {
 
@@ -66,6 +72,25 @@ std::vector<std::string> environment_findings() {
         "remove it with 'apt remove libggml0-backend-blas'");
   }
   return findings;
+}
+
+namespace {
+constexpr std::array<std::string_view, 4> kNumaStrategies = {"off", "distribute", "isolate", "numactl"};
+constexpr ggml_numa_strategy kNumaValues[] = {GGML_NUMA_STRATEGY_DISABLED, GGML_NUMA_STRATEGY_DISTRIBUTE, GGML_NUMA_STRATEGY_ISOLATE,
+                                              GGML_NUMA_STRATEGY_NUMACTL};
+}  // namespace
+
+std::span<const std::string_view> numa_strategies() { return kNumaStrategies; }
+
+void use_numa(std::string_view strategy) {
+  const auto place = std::ranges::find(kNumaStrategies, strategy);
+  if (place == kNumaStrategies.begin() || place == kNumaStrategies.end()) return;
+  llama_library();
+  llama_numa_init(kNumaValues[place - kNumaStrategies.begin()]);
+  std::size_t nodes = 0;
+  std::error_code none;
+  while (std::filesystem::exists(fmt::format("/sys/devices/system/node/node{}", nodes), none)) ++nodes;
+  log::info("libllama's threads follow the memory nodes", {{"strategy", std::string(strategy)}, {"nodes", fmt::to_string(nodes)}});
 }
 
 LlamaErrorLog* LlamaErrorLog::current() { return collecting; }

@@ -1,10 +1,10 @@
 #include "engines/onnx/onnx_backends.h"
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
 
 #include "base/machine.h"
+#include "base/processors.h"
 #include "engines/backend_chain.h"
 #include "engines/library_message.h"
 #include "engines/onnx/onnx_environment.h"
@@ -58,16 +58,6 @@ void append(Ort::SessionOptions& options, std::string_view backend) {
   } else {
     options.AppendExecutionProvider(backend == "xnnpack" ? "XNNPACK" : "QNN");
   }
-}
-
-// "AMD EPYC 7B13", or the architecture's name when the kernel does not say.
-std::string processor_name() {
-  std::ifstream lines("/proc/cpuinfo");
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t colon = line.find(": ");
-    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
-  }
-  return "CPU";
 }
 }  // namespace
 

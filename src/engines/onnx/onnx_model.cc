@@ -26,7 +26,7 @@ bool has_free_dimension(const formats::ModelDescription& description) {
 
 Ort::SessionOptions session_options(const formats::ModelDescription& description, std::size_t threads) {
   Ort::SessionOptions options;
-  options.SetIntraOpNumThreads(static_cast<int>(threads == 0 ? usable_cores() : threads));
+  options.SetIntraOpNumThreads(static_cast<int>(threads));
   options.SetInterOpNumThreads(1);
   options.SetExecutionMode(ORT_SEQUENTIAL);
   options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
@@ -41,42 +41,14 @@ Ort::SessionOptions session_options(const formats::ModelDescription& description
   return options;
 }
 
-Result<> make_encoder(OnnxModel& model, const std::filesystem::path& path, const std::string& backend, const LoadOptions& options) {
+Result<> make_encoder(OnnxModel& model, const std::filesystem::path& path, GraphOpener& opener, const LoadOptions& options) {
   const auto& text = *model.description().text;
   auto tokenizer = text::SubwordTokenizer::open(path.parent_path() / text.tokenizer_file);
   if (!tokenizer) return fail(annotate(std::move(tokenizer).error(), "reading tokenizer.json beside the model"));
-  const auto open = [&](std::size_t threads) {
-    auto setup = encoder_session_options(threads);
-    append_backend(setup, backend);
-    return Ort::Session(onnx_environment(), path.c_str(), setup);
-  };
+  const auto open = [&](std::size_t threads) { return opener.open(threads); };
   TRY_ASSIGN(auto encoder, make_encoder_graph(model.description(), {options.threads, (*tokenizer)->padding_token(), open}));
   model.encode_with(*std::move(tokenizer), std::move(encoder));
   return {};
-}
-
-struct Sessions {
-  Ort::Session one{nullptr};
-  Ort::Session wide{nullptr};  // null when threads gain nothing, or there is to be one session only
-  std::string finding;
-};
-
-double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
-
-// Given a session with `threads` threads: is one with a single thread as good, or good to have beside it?
-Sessions fewest_threads(Ort::Session wide, std::size_t threads, const formats::ModelDescription& description,
-                        const std::function<Ort::Session(std::size_t threads)>& open) {
-  const auto with_all = run_time_of(wide, description);
-  if (!with_all) return {.one = std::move(wide)};
-  Ort::Session narrow = open(1);
-  const auto with_one = run_time_of(narrow, description);
-  if (!with_one) return {.one = std::move(wide)};
-  const bool worth = *with_one > *with_all * kThreadsWorth;
-  Sessions sessions{.finding = fmt::format("a run takes {:.3f} ms with 1 thread and {:.3f} with {}: {}", milliseconds(*with_one),
-                                           milliseconds(*with_all), threads, worth ? "one that is alone uses them all" : "1 is used")};
-  sessions.one = std::move(narrow);
-  if (worth) sessions.wide = std::move(wide);
-  return sessions;
 }
 
 // The inputs the library sees must be those the description promises, or validation would be about another file.
@@ -90,6 +62,34 @@ Result<> check_inputs(const Ort::Session& session, const formats::ModelDescripti
   }
   return {};
 }
+
+// Opens the file on one backend. Throws Ort::Exception.
+Result<std::shared_ptr<OnnxModel>> load_on(const std::string& backend, const std::filesystem::path& path,
+                                           const formats::ModelDescription& description, const LoadOptions& options, BackendReport report) {
+  const bool on_cpu = backend == "cpu";
+  GraphOpener opener(path, description, on_cpu ? options.cache : CacheUse{}, [&](std::size_t threads) {
+    auto setup = description.text ? encoder_session_options(threads) : session_options(description, threads);
+    append_backend(setup, backend);
+    keep_session_on(setup, threads, options.processors);
+    return setup;
+  });
+  report.chosen = backend;
+  std::shared_ptr<OnnxModel> model;
+  if (description.text) {
+    model = std::make_shared<OnnxModel>(description, std::move(report), TunedSessions());
+    TRY(make_encoder(*model, path, opener, options));
+    TRY(check_inputs(model->encoder()->one_thread, description));
+  } else {
+    auto sessions = options.tune && on_cpu && description.weight_bytes <= kTwoSessionsBytesMax
+                        ? open_tuned(opener, description, options.threads, options.cache.cache)
+                        : TunedSessions{.one = opener.open(options.threads == 0 ? usable_cores() : options.threads)};
+    TRY(check_inputs(sessions.one, description));
+    model = std::make_shared<OnnxModel>(description, std::move(report), std::move(sessions));
+  }
+  model->note_graph(opener.finding());
+  if (options.progress && !options.progress(1.0F)) return fail(kCancelledByCaller, "the load was stopped");
+  return model;
+}
 }  // namespace
 
 Result<std::shared_ptr<OnnxModel>> OnnxModel::load(const std::filesystem::path& path, const formats::ModelDescription& description,
@@ -97,28 +97,15 @@ Result<std::shared_ptr<OnnxModel>> OnnxModel::load(const std::filesystem::path& 
   if (options.progress && !options.progress(0.0F)) return fail(kCancelledByCaller, "the load was stopped");
   BackendReport report;
   try {
-    Ort::Env& environment = onnx_environment();
+    onnx_environment();  // before anything else of the library, options included
     for (const std::string& backend : onnx_backend_chain(options.backend)) {
-      Ort::SessionOptions session_setup = session_options(description, options.threads);
-      if (auto reason = append_backend(session_setup, backend)) {
+      Ort::SessionOptions probe;
+      if (auto reason = append_backend(probe, backend)) {
         report.passed_over.push_back(fmt::format("{}: {}", backend, *reason));
         continue;
       }
       try {
-        Sessions sessions{.one = Ort::Session(environment, path.c_str(), session_setup)};
-        TRY(check_inputs(sessions.one, description));
-        if (options.tune && !description.text && options.threads == 0 && backend == "cpu" && usable_cores() > 1 &&
-            description.weight_bytes <= kTwoSessionsBytesMax) {
-          sessions = fewest_threads(std::move(sessions.one), usable_cores(), description, [&](std::size_t threads) {
-            return Ort::Session(environment, path.c_str(), session_options(description, threads));
-          });
-        }
-        if (options.progress && !options.progress(1.0F)) return fail(kCancelledByCaller, "the load was stopped");
-        report.chosen = backend;
-        report.threads = sessions.finding;
-        auto model = std::make_shared<OnnxModel>(description, std::move(report), std::move(sessions.one), std::move(sessions.wide));
-        if (description.text) TRY(make_encoder(*model, path, backend, options));  // checked by the session, which it replaces
-        return model;
+        return load_on(backend, path, description, options, report);
       } catch (const Ort::Exception& error) {
         const std::string reason = cleaned_library_message(error.what());
         // What the library's own kernels refuse, nothing will take: it is the model.
@@ -134,8 +121,11 @@ Result<std::shared_ptr<OnnxModel>> OnnxModel::load(const std::filesystem::path& 
   return fail(kBackendUnavailable, fmt::format("no backend of '{}' can be used: {}", options.backend, fmt::join(report.passed_over, "; ")));
 }
 
-OnnxModel::OnnxModel(formats::ModelDescription description, BackendReport report, Ort::Session session, Ort::Session wide)
-    : description_(std::move(description)), report_(std::move(report)), session_(std::move(session)), wide_(std::move(wide)) {
+OnnxModel::OnnxModel(formats::ModelDescription description, BackendReport report, TunedSessions sessions)
+    : description_(std::move(description)), report_(std::move(report)), session_(std::move(sessions.one)), wide_(std::move(sessions.wide)) {
+  report_.threads = std::move(sessions.threads);
+  report_.runs = std::move(sessions.runs);
+  if (!session_) return;
   Ort::AllocatorWithDefaultOptions allocator;
   for (std::size_t i = 0; i < session_.GetOutputCount(); ++i)
     output_names_.emplace_back(session_.GetOutputNameAllocated(i, allocator).get());
@@ -161,7 +151,6 @@ Result<std::unique_ptr<TextSession>> OnnxModel::open_text_session(const TextSess
 void OnnxModel::encode_with(std::unique_ptr<text::SubwordTokenizer> tokenizer, std::shared_ptr<EncoderGraph> encoder) {
   tokenizer_ = std::move(tokenizer);
   encoder_ = std::move(encoder);
-  session_ = Ort::Session(nullptr);
 }
 
 Result<std::unique_ptr<Sampler>> OnnxModel::make_sampler(const SamplingOptions&) const {

@@ -12,6 +12,7 @@
 #include "engines/engine.h"
 #include "engines/onnx/encoder_session.h"
 #include "engines/onnx/onnx_api.h"
+#include "engines/onnx/onnx_threads.h"
 #include "text/subword_tokenizer.h"
 
 namespace forebay::engines {
@@ -21,8 +22,8 @@ class OnnxModel final : public LoadedModel, public std::enable_shared_from_this<
   // As Engine::load.
   static Result<std::shared_ptr<OnnxModel>> load(const std::filesystem::path& path, const formats::ModelDescription& description,
                                                  const LoadOptions& options);
-  // `wide` may be null.
-  OnnxModel(formats::ModelDescription description, BackendReport report, Ort::Session session, Ort::Session wide);
+  // Without sessions: encode_with() follows.
+  OnnxModel(formats::ModelDescription description, BackendReport report, TunedSessions sessions);
 
   const formats::ModelDescription& description() const override { return description_; }
   const BackendReport& backend() const override { return report_; }
@@ -35,6 +36,8 @@ class OnnxModel final : public LoadedModel, public std::enable_shared_from_this<
 
   // Makes it an encoder of texts. Its description has a text part.
   void encode_with(std::unique_ptr<text::SubwordTokenizer> tokenizer, std::shared_ptr<EncoderGraph> encoder);
+  EncoderGraph* encoder() const { return encoder_.get(); }
+  void note_graph(std::string finding) { report_.graph = std::move(finding); }
 
   // The right to run, while it lives. Run is const in spirit: the library locks what it must.
   class Turn {
@@ -53,7 +56,7 @@ class OnnxModel final : public LoadedModel, public std::enable_shared_from_this<
 
  private:
   const formats::ModelDescription description_;
-  const BackendReport report_;
+  BackendReport report_;  // complete when load() returns
   Ort::Session session_;
   Ort::Session wide_;
   std::atomic<int> running_{0};

@@ -1,18 +1,35 @@
-// How many threads a run of an ONNX model should use, found out by running it when it is loaded.
-// Threads: called on the loading thread. Owner: onnx/.
+// How an ONNX model runs best on this machine: with how many threads, and what batches of it take. Found out by running it when it is
+// loaded, and kept for the next start where there is a model cache. Threads: called on the loading thread. Owner: onnx/.
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/clock.h"
+#include "engines/engine.h"
+#include "engines/onnx/graph_opener.h"
 #include "engines/onnx/onnx_api.h"
 #include "formats/model_description.h"
 
 namespace forebay::engines {
 
-// What one run takes with zeros in the smallest shape: the best of a few, after some that warm up. Nothing when the model takes no zeros.
-std::optional<Duration> run_time_of(Ort::Session& session, const formats::ModelDescription& description);
+struct TunedSessions {
+  Ort::Session one{nullptr};
+  Ort::Session wide{nullptr};  // null when threads gain nothing, or there is to be one session only
+  std::string threads;         // as BackendReport
+  std::vector<RunTime> runs;   // as BackendReport
+};
+
+// `threads` 0: as many as pay, of every usable core. `cache` may be null. Throws Ort::Exception.
+TunedSessions open_tuned(GraphOpener& opener, const formats::ModelDescription& description, std::size_t threads, ModelCache* cache);
+
+// What one run of so many rows takes, with zeros in the smallest shape otherwise: the best of a few, after some that warm up. Nothing when
+// the model takes no zeros.
+std::optional<Duration> run_time_of(Ort::Session& session, const formats::ModelDescription& description, std::uint32_t rows = 1);
+
+// The library's own threads of a session stay on these processors; the one that calls it is where it is. Without any, nothing changes.
+void keep_session_on(Ort::SessionOptions& options, std::size_t threads, std::span<const std::uint32_t> processors);
 
 // With threads a run must be this much faster to be worth them: they are cores that other runs could use.
 inline constexpr double kThreadsWorth = 1.25;

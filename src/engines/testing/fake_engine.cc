@@ -192,6 +192,7 @@ class FakeModel final : public LoadedModel, public std::enable_shared_from_this<
   FakeModel(formats::ModelDescription description, std::shared_ptr<const FakeOptions> options, std::shared_ptr<FakeControl> control)
       : description_(std::move(description)), options_(std::move(options)), control_(std::move(control)) {
     ++control_->counters.models_alive;
+    backend_.runs = options_->runs;
   }
   ~FakeModel() override { --control_->counters.models_alive; }
 

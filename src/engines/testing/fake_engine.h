@@ -106,6 +106,7 @@ struct FakeOptions {
   std::uint32_t embedding_length = 8;
   std::uint64_t weights_bytes = 1'000'000;
   std::uint64_t bytes_per_cell = 100;
+  std::vector<RunTime> runs;  // as BackendReport: what loading measured
 };
 
 class FakeEngine final : public Engine {
