@@ -11,6 +11,7 @@ Absolute times belong to this machine; the ratios are what is reported.
 import argparse
 import json
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -195,6 +196,8 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="write the medians here too")
     arguments = parser.parse_args()
     groups = arguments.only or GROUPS
+    shutil.rmtree(servers.CACHES, ignore_errors=True)
+    servers.CACHES.mkdir(parents=True)
 
     report = {}
     model = arguments.model or ROOT / "build" / "bench-60m.gguf"

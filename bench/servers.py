@@ -1,6 +1,7 @@
 """Starts the servers that are compared, waits until each answers, and ends them."""
 
 import contextlib
+import os
 import pathlib
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "release"
 START_SECONDS_MAX = 120
+CACHES = ROOT / "build" / "bench-cache"  # what programs find out about this machine, made anew by every run of the bench
 
 
 def free_port():
@@ -27,7 +29,8 @@ class Server:
         self.name, self.port = name, port
         started = time.perf_counter()
         self.log = open(ROOT / "build" / f"bench-{name.replace(' ', '-')}.log", "w", encoding="utf-8")
-        self.process = subprocess.Popen([str(part) for part in command], stdout=self.log, stderr=self.log, cwd=ROOT)
+        self.process = subprocess.Popen([str(part) for part in command], stdout=self.log, stderr=self.log, cwd=ROOT,
+                                        env={**os.environ, "XDG_CACHE_HOME": str(CACHES)})
         self.start_seconds = self._wait_until_healthy(started, health_path)
 
     def _wait_until_healthy(self, started, path):

@@ -1,8 +1,7 @@
 // What loading a model made or found out, kept in a folder for the next start: a file per key, bounded by bytes, the least recently used go
 // first. What is damaged, cut short or of another key is removed and never used.
 //   Several processes may share the folder: files appear by rename, and one at a time makes room. Nobody waits for that: who does not get
-//   the
-// lock keeps nothing this time.
+// the lock keeps nothing this time.
 // Threads: shared. Owner: cli::serve, or the command that runs.
 #pragma once
 

@@ -169,7 +169,7 @@ Result<std::unique_ptr<Normalizer>> make_one(const NormalizerPart& part, const T
   if (part.type == "ByteLevel") return mapping([](const std::string& text) { return to_byte_alphabet(text); });
   if (part.type == "Prepend") {
     if (!is_valid_utf8(part.prepend.value_or(""))) return fail(kTokenizerInvalid, "the normalizer 'Prepend' has text that is not UTF-8");
-    return mapping([prefix = part.prepend.value_or("")](std::string text) { return text.empty() ? text : prefix + text; });
+    return mapping([prefix = part.prepend.value_or("")](const std::string& text) { return text.empty() ? text : prefix + text; });
   }
   if (part.type == "Replace") return make_replace(part, limits);
   if (part.type == "Precompiled") {

@@ -9,9 +9,8 @@ namespace forebay::engines {
 
 namespace {
 constexpr std::string_view kNoDevice =
-    "the backend is installed, but finds no device here; ggml leaves out a software driver unless its environment variable names it, such "
-    "as "
-    "GGML_VK_VISIBLE_DEVICES=0";
+    "the backend is installed, but finds no device here; ggml leaves out a software driver unless its environment variable names it, "
+    "such as GGML_VK_VISIBLE_DEVICES=0";
 
 std::string backend_name_of(ggml_backend_reg_t registry) {
   std::string name = ggml_backend_reg_name(registry);
