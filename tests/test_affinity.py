@@ -21,7 +21,11 @@ def threads(server):
     """(name, processors it may use) of every thread."""
     found = []
     for task in pathlib.Path(f"/proc/{server.process.pid}/task").iterdir():
-        fields = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines() if ":\t" in line)
+        try:
+            lines = (task / "status").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
+        fields = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
         found.append((fields["Name"], fields["Cpus_allowed_list"]))
     return found
 
