@@ -163,7 +163,9 @@ TEST_F(ModelCacheFolder, SeveralProcessesMayHaveItAtOnce) {
   EXPECT_LE(bytes(), 2'000U);
   EXPECT_GT(bytes(), 0U);
   for (int number = 0; number < kKeys; ++number)
-    if (const auto found = cache->find(key(number))) EXPECT_EQ(text_of(*found), content(number));
+    if (const auto found = cache->find(key(number))) {
+      EXPECT_EQ(text_of(*found), content(number));
+    }
 }
 
 TEST_F(ModelCacheFolder, IsRefusedWhereOthersMayWrite) {
