@@ -37,7 +37,10 @@ struct Connection {
   Instant sent_at;
   Instant last_event_at;
   std::uint64_t events_seen = 0;
+  std::size_t request = 0;  // which text is under way
   bool busy = false;
+  bool heard = false;   // something of its answer has come
+  bool reused = false;  // an answer came on this connection before
 };
 
 class Load {
@@ -56,6 +59,8 @@ class Load {
   Result<> connect(Connection& connection);
   void close(Connection& connection);
   void start_request(Connection& connection);
+  void send_request(Connection& connection);
+  bool send_again(Connection& connection);
   void flush(Connection& connection);
   void receive(Connection& connection);
   void note_events(Connection& connection, Instant now);
@@ -107,6 +112,7 @@ Result<> Load::connect(Connection& connection) {
 void Load::close(Connection& connection) {
   if (connection.socket >= 0) ::close(connection.socket);
   connection.socket = -1;
+  connection.reused = false;
 }
 
 bool Load::may_start() const {
@@ -119,20 +125,38 @@ void Load::start_request(Connection& connection) {
     ++report_.failed;
     return;
   }
-  connection.parser.reset();
-  connection.events_seen = 0;
   connection.busy = true;
-  connection.unsent = requests_[started_ % requests_.size()];
+  connection.request = started_ % requests_.size();
   ++started_;
   ++in_flight_;
   connection.sent_at = clock_.now();
+  send_request(connection);
+}
+
+void Load::send_request(Connection& connection) {
+  connection.parser.reset();
+  connection.events_seen = 0;
+  connection.heard = false;
+  connection.unsent = requests_[connection.request];
   flush(connection);
+}
+
+// A server may close a kept connection just when the next request comes; every client sends it once more then (RFC 9112, 9.3.1).
+bool Load::send_again(Connection& connection) {
+  if (!connection.reused || connection.heard) return false;
+  close(connection);
+  if (!connect(connection)) return false;
+  send_request(connection);
+  return true;
 }
 
 void Load::flush(Connection& connection) {
   while (!connection.unsent.empty()) {
     const ssize_t sent = ::send(connection.socket, connection.unsent.data(), connection.unsent.size(), MSG_NOSIGNAL);
-    if (sent < 0) return finish(connection, true);
+    if (sent < 0) {
+      if (!send_again(connection)) finish(connection, true);
+      return;
+    }
     connection.unsent.erase(0, static_cast<std::size_t>(sent));
   }
 }
@@ -151,12 +175,13 @@ void Load::receive(Connection& connection) {
   char buffer[64 << 10];
   const ssize_t received = ::recv(connection.socket, buffer, sizeof buffer, 0);
   if (received <= 0) {
-    if (connection.busy)
-      finish(connection, true);
-    else
+    if (!connection.busy)
       close(connection);
+    else if (!send_again(connection))
+      finish(connection, true);
     return;
   }
+  connection.heard = true;
   report_.bytes_received += static_cast<std::uint64_t>(received);
   connection.parser.feed({buffer, static_cast<std::size_t>(received)});
   note_events(connection, clock_.now());
@@ -175,6 +200,7 @@ void Load::finish(Connection& connection, bool failed) {
     report_.generated_tokens += connection.parser.completion_tokens();
     latencies_.push_back(milliseconds(clock_.now() - connection.sent_at));
     latencies_by_status_[connection.parser.status()].push_back(latencies_.back());
+    connection.reused = true;
     if (!connection.parser.keeps_alive()) close(connection);
   }
   if (may_start()) start_request(connection);

@@ -67,7 +67,7 @@ def all_answered(report, count):
 
 
 def one_stream(server):
-    report = load(server, COMPLETIONS, PROMPTS.bodies(8, 16, 160), concurrency=1, requests=8)
+    report = all_answered(load(server, COMPLETIONS, PROMPTS.bodies(8, 16, 160), concurrency=1, requests=8), 8)
     return {"one stream, tokens/s": report["generated_tokens_per_second"]}
 
 
