@@ -28,7 +28,7 @@ std::string convolution_model(int layers = 3, float first = 0.5F) {
   std::string x = "x";
   for (int i = 0; i < layers; ++i) {
     const auto named = [i](const char* part) { return fmt::format("{}{}", part, i); };
-    std::vector<float> weights(8 * 8 * 3 * 3);
+    std::vector<float> weights(std::size_t{8} * 8 * 3 * 3);
     for (std::size_t at = 0; at < weights.size(); ++at) weights[at] = first * static_cast<float>(at % 7) / 50.0F - 0.02F;
     model.initialiser(named("w"), Tensor::of<float>({8, 8, 3, 3}, weights));
     for (const char* part : {"scale", "bias", "mean", "var"})
