@@ -143,7 +143,7 @@ void rerank_v2(const ExchangePtr& exchange) { rerank_with(exchange, answer_v2); 
 void embed(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
     TRY_ASSIGN(auto request, read_embed(exchange->body(), exchange->parts().json_limits()));
-    const auto order = std::move(request.order);
+    auto order = std::move(request.order);
     http::embed(exchange, std::move(order), [id = exchange->id(), request = std::move(request)](const Embedded& embedded) {
       JsonWriter json;
       json.object().field("id", id).key("embeddings").object();
