@@ -117,7 +117,7 @@ struct Server::State {
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Server::~Server() = default;
 
-Result<std::unique_ptr<Server>> Server::create(const HttpOptions& options, ServerContext context) {
+Result<std::unique_ptr<Server>> Server::create(const HttpOptions& options, const ServerContext& context) {
   HttpOptions own = options;
   if (own.host == "localhost") own.host = "127.0.0.1";
   if (own.loop_threads == 0) own.loop_threads = static_cast<std::uint32_t>(std::max<std::size_t>(1, usable_cores() / 2));

@@ -37,7 +37,7 @@ struct ServerContext {
 class Server {
  public:
   // Checks host and port before the library does, which would end the process. kBadAddress, kPortInUse.
-  static Result<std::unique_ptr<Server>> create(const HttpOptions& options, ServerContext context);
+  static Result<std::unique_ptr<Server>> create(const HttpOptions& options, const ServerContext& context);
   ~Server();
   // Listens and serves on the calling thread until stop(). `listening` is called once the port answers, with the port.
   Result<> run(const std::function<void(std::uint16_t)>& listening);

@@ -55,11 +55,11 @@ Result<std::unique_ptr<DiskTier>> DiskTier::open(const PrefixCacheOptions& optio
   return tier;
 }
 
-void DiskTier::close(std::vector<SavedStatePointer> last, const Clock& clock) {
+void DiskTier::close(const std::vector<SavedStatePointer>& last, const Clock& clock) {
   const Instant until = clock.now() + kClosingTime;
-  for (auto& state : last) {
+  for (const auto& state : last) {
     if (clock.now() >= until) break;
-    folder_->put(std::move(state));
+    folder_->put(state);
     folder_->flush();
   }
   folder_->close();

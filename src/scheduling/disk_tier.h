@@ -24,7 +24,7 @@ class DiskTier {
 
   StateFolder& folder() { return *folder_; }
   // Writes these, in this order, while there is time; afterwards nobody is called back any more.
-  void close(std::vector<SavedStatePointer> last, const Clock& clock);
+  void close(const std::vector<SavedStatePointer>& last, const Clock& clock);
 
  private:
   ThreadPool reads_;
