@@ -72,7 +72,7 @@ LoopGenerationRunner::LoopGenerationRunner(std::shared_ptr<engines::LoadedModel>
 
 std::function<void(SavedStatePointer)> LoopGenerationRunner::to_disk() {
   if (!disk_) return {};
-  return [folder = &disk_->folder()](SavedStatePointer state) { folder->put(std::move(state)); };
+  return [folder = &disk_->folder()](const SavedStatePointer& state) { folder->put(state); };
 }
 
 GenerationSurroundings LoopGenerationRunner::surroundings() {

@@ -48,7 +48,7 @@ class PrefixCacheTest : public ::testing::Test {
                                          .unified_cells = setting.unified});
     if (setting.disk) {
       folder = *StateFolder::open({.path = path, .bytes_max = 1 << 20, .covers_prefixes = setting.can_trim}, reads, writes);
-      dropped = [this](SavedStatePointer state) { folder->put(std::move(state)); };
+      dropped = [this](const SavedStatePointer& state) { folder->put(state); };
     }
     saved = std::make_unique<SavedStates>(SavedStatesOptions{.bytes_max = setting.ram_bytes_max}, nullptr, nullptr, dropped);
     const LowerTiers lower{.ram = saved.get(), .disk = folder.get(), .fetched = [this] { ++fetched; }};
