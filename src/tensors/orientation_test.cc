@@ -84,7 +84,7 @@ TEST(Orientation, IsNotLookedForBehindTheFirstScan) {
 TEST(Orientation, TurnsPicturesAllEightWays) {
   // The stored pixels are 1 2 3 over 4 5 6.
   const Tensor stored = Tensor::of<std::uint8_t>({2, 3, 1}, {1, 2, 3, 4, 5, 6});
-  const auto check = [&](Orientation orientation, Shape shape, std::vector<std::uint8_t> pixels) {
+  const auto check = [&](Orientation orientation, const Shape& shape, const std::vector<std::uint8_t>& pixels) {
     const Tensor turned = turned_upright(stored, orientation);
     EXPECT_EQ(turned.shape(), shape) << int(orientation);
     EXPECT_THAT(turned.values<std::uint8_t>(), ElementsAreArray(pixels)) << int(orientation);

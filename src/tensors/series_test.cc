@@ -11,7 +11,7 @@ namespace {
 using testing::ElementsAre;
 
 const SeriesRecipe kPairs{.input = "x", .window = 2, .stride = 1};
-Tensor line(std::vector<float> values) { return Tensor::of<float>({static_cast<std::int64_t>(values.size())}, values); }
+Tensor line(const std::vector<float>& values) { return Tensor::of<float>({static_cast<std::int64_t>(values.size())}, values); }
 
 TEST(CutSeries, GivesEveryCompleteWindow) {
   const auto cut = cut_series(line({1, 2, 3, 4}), kPairs, {-1, 2}, DType::kFloat32);
