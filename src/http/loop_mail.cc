@@ -25,7 +25,8 @@ void LoopMail::close() {
   box.unlock();
 }
 
-bool LoopMail::is_here() const { return loop_->isInLoopThread(); }
+// Without a look at the loop, which may have ended.
+bool LoopMail::is_here() const { return trantor::EventLoop::getEventLoopOfCurrentThread() == loop_; }
 
 void LoopMail::deliver() {
   Letters letters;

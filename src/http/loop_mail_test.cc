@@ -54,5 +54,16 @@ TEST_F(LoopMailTest, DropsWhatHasNotRunWhenItIsClosed) {
   held.set_value();
 }
 
+TEST(LoopMail, IsNotHereOnceItsLoopHasEnded) {
+  std::shared_ptr<LoopMail> mail;
+  {
+    trantor::EventLoopThread thread;
+    thread.run();
+    mail = std::make_shared<LoopMail>(thread.getLoop());
+    mail->close();
+  }
+  EXPECT_FALSE(mail->is_here());
+}
+
 }  // namespace
 }  // namespace forebay::http

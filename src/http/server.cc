@@ -245,12 +245,13 @@ void Server::drain(std::chrono::milliseconds longest) {
   }
 }
 
+// The loops end with run(): nothing may be said to them later, by whoever stops for a second time.
 void Server::stop() {
   state_->parts->draining = true;
-  state_->connections.cancel_all(CancelReason::kShutdown);
   {
     auto stopped = state_->parts->stopped.lock();
     if (std::exchange(*stopped, true)) return;
+    state_->connections.cancel_all(CancelReason::kShutdown);
   }
   state_->connections.close();
   drogon::app().quit();

@@ -43,7 +43,7 @@ class Server {
   Result<> run(const std::function<void(std::uint16_t)>& listening);
   // Readiness off, no new work; waits until requests in flight have ended or `longest` has passed. From another thread than run()'s.
   void drain(std::chrono::milliseconds longest);
-  // Cancels what is left and makes run() return.
+  // Cancels what is left and makes run() return. From any thread, as often as one likes, also after run() has returned.
   void stop();
 
  private:
