@@ -41,8 +41,6 @@ Result<std::string> read_text(const JsonValue& field) {
   return text;
 }
 
-Error about(Error error, const std::string& field) { return error.field().empty() ? std::move(error).with_field(field) : error; }
-
 // What the model wants before every text: of this name, or its default.
 Result<std::string> prompt_of(const models::ServedModel& model, const EmbeddingOrder& order) {
   const auto& text = model.description.text;
@@ -89,6 +87,21 @@ void shorten(std::vector<std::vector<float>>& vectors, const std::optional<std::
 }
 
 }  // namespace
+
+Result<> read_dimensions(const JsonObject& body, std::string_view name, EmbeddingOrder& order) {
+  const auto dimensions = body.find(name);
+  if (!dimensions) return {};
+  TRY_ASSIGN(const auto count, dimensions->integer(1, 1 << 20));
+  order.dimensions = static_cast<std::uint32_t>(count);
+  return {};
+}
+
+Result<> read_prompt_name(const JsonObject& body, EmbeddingOrder& order) {
+  const auto prompt = body.find("prompt_name");
+  if (!prompt) return {};
+  TRY_ASSIGN(order.prompt, prompt->string());
+  return {};
+}
 
 void write_vector(JsonWriter& json, const std::vector<float>& vector, bool base64) {
   if (base64) {

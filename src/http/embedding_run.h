@@ -16,6 +16,9 @@
 
 namespace forebay::http {
 
+// Texts of one request where a dialect has no setting for it.
+inline constexpr std::size_t kRequestTextsMax = 2048;
+
 struct EmbeddingOrder {
   std::string model;
   std::vector<std::variant<std::string, std::vector<text::Token>>> texts;
@@ -41,6 +44,10 @@ Result<std::vector<std::variant<std::string, std::vector<text::Token>>>> read_te
 // `to_json` runs on the request pool. Errors: kWrongTask, kTokenOutOfRange, text's kTextTooLong with the text's index, kFieldRange for
 // dimensions.
 void embed(const ExchangePtr& exchange, EmbeddingOrder order, std::function<std::string(const Embedded&)> to_json);
+
+// What several dialects say in the same way; nothing when the field is not there. kFieldType, kFieldRange.
+Result<> read_dimensions(const JsonObject& body, std::string_view name, EmbeddingOrder& order);
+Result<> read_prompt_name(const JsonObject& body, EmbeddingOrder& order);
 
 // A vector as base64 of little-endian float32, and as an array of numbers.
 void write_vector(JsonWriter& json, const std::vector<float>& vector, bool base64 = false);

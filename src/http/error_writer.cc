@@ -31,6 +31,8 @@ void field_or_null(JsonWriter& json, std::string_view key, const std::string& te
 }
 }  // namespace
 
+Error about(Error error, const std::string& field) { return error.field().empty() ? std::move(error).with_field(field) : error; }
+
 void write_error(JsonWriter& json, const Error& error, Dialect dialect, std::string_view request_id) {
   json.object();
   if (dialect == Dialect::kOpenAi) {

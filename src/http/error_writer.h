@@ -13,6 +13,9 @@
 
 namespace forebay::http {
 
+// The error, about this field unless it names one itself.
+Error about(Error error, const std::string& field);
+
 struct Reply {
   int status = 200;
   std::string content_type = "application/json";

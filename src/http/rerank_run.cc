@@ -14,8 +14,6 @@ namespace forebay::http {
 
 namespace {
 
-Error about(Error error, const std::string& field) { return error.field().empty() ? std::move(error).with_field(field) : error; }
-
 Result<> tokenize(const models::ServedModel& model, const ScoringOrder& order, scheduling::EmbeddingRequest& request) {
   const text::EncodeOptions options{.tokens_max = model.sequence_tokens_max, .truncate_to = order.truncate ? model.sequence_tokens_max : 0};
   for (std::size_t i = 0; i < order.texts.size(); ++i) {

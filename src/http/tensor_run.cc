@@ -13,10 +13,6 @@
 
 namespace forebay::http {
 
-namespace {
-Error with_field_of(Error error, const std::string& field) { return error.field().empty() ? std::move(error).with_field(field) : error; }
-}  // namespace
-
 Result<const formats::TensorSpec*> input_of(const formats::ModelDescription& description, std::string_view name) {
   const auto found = std::ranges::find(description.inputs, name, &formats::TensorSpec::name);
   if (found != description.inputs.end()) return &*found;
@@ -30,7 +26,7 @@ Result<const formats::TensorSpec*> input_of(const formats::ModelDescription& des
 
 Result<tensors::Tensor> input_from_json(const formats::TensorSpec& spec, const JsonValue& value) {
   auto tensor = tensors::tensor_from_json(value.raw(), spec.dtype, spec.shape, tensors::NanPolicy::kRefuse);
-  if (!tensor) return fail(with_field_of(std::move(tensor).error(), value.path()));
+  if (!tensor) return fail(about(std::move(tensor).error(), value.path()));
   return tensor;
 }
 
@@ -59,7 +55,7 @@ Result<> check_input(const formats::TensorSpec& spec, const tensors::Tensor& ten
 
 Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string& name, const std::string& version) {
   auto lease = exchange.parts().context.catalog->lease(name, version, formats::Task::kTensors);
-  if (!lease) return fail(with_field_of(lease.error(), "model"));
+  if (!lease) return fail(about(lease.error(), "model"));
   return lease;
 }
 

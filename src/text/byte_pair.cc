@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 #include <queue>
 #include <unordered_map>
@@ -46,7 +45,7 @@ class BytePair final : public SubwordModel {
     fuse_unknown_ = part.fuse_unk;
     ignore_merges_ = part.ignore_merges;
     if (part.unk_token) unknown_ = vocabulary_.find(*part.unk_token);
-    if (part.byte_fallback) find_bytes();
+    if (part.byte_fallback) bytes_ = ByteTokens(vocabulary_);
   }
 
   Result<> add_merges(const ModelPart& part) {
@@ -78,17 +77,11 @@ class BytePair final : public SubwordModel {
   }
 
  private:
-  void find_bytes() {
-    std::vector<Token> tokens;
-    for (unsigned byte = 0; byte < 256; ++byte) tokens.push_back(vocabulary_.find(fmt::format("<0x{:02X}>", byte)).value_or(-1));
-    bytes_ = std::move(tokens);
-  }
-
   // The tokens of its bytes, when every byte has one.
   bool append_bytes(std::string_view character, std::vector<Symbol>& symbols) const {
-    const auto token_of = [this](char byte) { return bytes_[static_cast<unsigned char>(byte)]; };
-    if (bytes_.empty() || std::ranges::any_of(character, [&](char byte) { return token_of(byte) < 0; })) return false;
-    for (const char byte : character) symbols.push_back({token_of(byte), 0, 0});
+    const auto tokens = bytes_.of(character);
+    if (!tokens) return false;
+    for (const Token token : *tokens) symbols.push_back({token, 0, 0});
     return true;
   }
 
@@ -156,7 +149,7 @@ class BytePair final : public SubwordModel {
   std::string prefix_;
   std::string suffix_;
   std::optional<Token> unknown_;
-  std::vector<Token> bytes_;  // by byte; empty without byte fallback
+  ByteTokens bytes_;
   bool fuse_unknown_ = false;
   bool ignore_merges_ = false;
 };

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -36,8 +34,7 @@ class Unigram final : public SubwordModel {
     unknown_score_ = lowest - kUnknownPenalty;
     if (part.unk_id && *part.unk_id >= 0 && static_cast<std::size_t>(*part.unk_id) < part.pieces.size())
       unknown_ = static_cast<Token>(*part.unk_id);
-    if (!part.byte_fallback) return;
-    for (unsigned byte = 0; byte < 256; ++byte) bytes_.push_back(vocabulary_.find(fmt::format("<0x{:02X}>", byte)).value_or(-1));
+    if (part.byte_fallback) bytes_ = ByteTokens(vocabulary_);
   }
 
   Result<> append_tokens(std::string_view piece, std::vector<Token>& into) const override {
@@ -101,9 +98,8 @@ class Unigram final : public SubwordModel {
       into.push_back(*token);
       return {};
     }
-    const auto token_of = [this](char byte) { return bytes_[static_cast<unsigned char>(byte)]; };
-    if (!bytes_.empty() && std::ranges::none_of(text, [&](char byte) { return token_of(byte) < 0; })) {
-      for (const char byte : text) into.push_back(token_of(byte));
+    if (const auto tokens = bytes_.of(text)) {
+      into.insert(into.end(), tokens->begin(), tokens->end());
       return {};
     }
     if (unknown_ < 0) return fail(kTokenizerInvalid, "a character is not in the vocabulary, which has no token for unknown characters");
@@ -116,7 +112,7 @@ class Unigram final : public SubwordModel {
   std::vector<double> scores_;
   double unknown_score_ = 0;
   Token unknown_ = -1;
-  std::vector<Token> bytes_;
+  ByteTokens bytes_;
 };
 
 }  // namespace

@@ -32,4 +32,16 @@ class Vocabulary {
   std::unordered_map<std::string, Token, Hash, std::equal_to<>> ids_;
 };
 
+// The tokens "<0x00>" to "<0xFF>", which stand for the bytes of characters that the vocabulary does not have.
+class ByteTokens {
+ public:
+  ByteTokens() = default;  // has none
+  explicit ByteTokens(const Vocabulary& vocabulary);
+  // One a byte; nothing unless each has one.
+  std::optional<std::vector<Token>> of(std::string_view text) const;
+
+ private:
+  std::vector<Token> tokens_;  // by byte, -1 where there is none
+};
+
 }  // namespace forebay::text

@@ -7,6 +7,7 @@
 
 #include "base/machine.h"
 #include "engines/errors.h"
+#include "engines/onnx/onnx_environment.h"
 
 namespace forebay::engines {
 
@@ -18,16 +19,9 @@ constexpr std::uint64_t kTwiceWeightBytesMax = 512U << 20U;
 }  // namespace
 
 Ort::SessionOptions encoder_session_options(std::size_t threads) {
-  Ort::SessionOptions options;
-  options.SetIntraOpNumThreads(static_cast<int>(threads));
-  options.SetInterOpNumThreads(1);
-  options.SetExecutionMode(ORT_SEQUENTIAL);
-  options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
-  options.AddConfigEntry(kOrtSessionOptionsConfigAllowIntraOpSpinning, "0");
+  Ort::SessionOptions options = session_options_for(threads);
   options.AddConfigEntry(kOrtSessionOptionsConfigSetDenormalAsZero, "1");
-  // Texts have every length: with each new shape the arena would keep another set of blocks and the planner another pattern.
-  options.DisableCpuMemArena();
-  options.DisableMemPattern();
+  keep_memory_flat(options);  // texts have every length
   return options;
 }
 

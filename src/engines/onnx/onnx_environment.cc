@@ -1,5 +1,7 @@
 #include "engines/onnx/onnx_environment.h"
 
+#include <onnxruntime/onnxruntime_session_options_config_keys.h>
+
 #include <cstdlib>
 #include <string>
 
@@ -47,6 +49,22 @@ bool SchemaNoise::drops(std::string_view line) {
   after_schema_error_ = is_schema_error;
   if (is_schema_error) ++dropped_;
   return is_schema_error || is_its_empty_line;
+}
+
+Ort::SessionOptions session_options_for(std::size_t threads) {
+  Ort::SessionOptions options;
+  options.SetIntraOpNumThreads(static_cast<int>(threads));
+  options.SetInterOpNumThreads(1);
+  options.SetExecutionMode(ORT_SEQUENTIAL);
+  options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+  options.AddConfigEntry(kOrtSessionOptionsConfigAllowIntraOpSpinning, "0");
+  options.AddConfigEntry(kOrtSessionOptionsConfigAllowInterOpSpinning, "0");
+  return options;
+}
+
+void keep_memory_flat(Ort::SessionOptions& options) {
+  options.DisableCpuMemArena();
+  options.DisableMemPattern();
 }
 
 Ort::Env& onnx_environment() {

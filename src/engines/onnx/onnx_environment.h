@@ -9,6 +9,13 @@ namespace forebay::engines {
 // Throws Ort::Exception when the library cannot be started.
 Ort::Env& onnx_environment();
 
+// What every session of ours has: one run after the other, everything optimized, and threads that do not spin between runs, because several
+// models share the machine. onnx_environment() comes first.
+Ort::SessionOptions session_options_for(std::size_t threads);
+// For shapes that change: with each new one the arena keeps another set of blocks and the planner another pattern, and neither ever
+// shrinks.
+void keep_memory_flat(Ort::SessionOptions& options);
+
 // Decides what start-up noise is: "Schema error: … it is already registered …" lines and the empty line after each.
 // Debian's build registers its schemas twice, 629 of them, at the first session (1.23.2+dfsg).
 class SchemaNoise {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <onnxruntime/onnxruntime_session_options_config_keys.h>
 
 #include <algorithm>
 
@@ -25,19 +24,8 @@ bool has_free_dimension(const formats::ModelDescription& description) {
 }
 
 Ort::SessionOptions session_options(const formats::ModelDescription& description, std::size_t threads) {
-  Ort::SessionOptions options;
-  options.SetIntraOpNumThreads(static_cast<int>(threads));
-  options.SetInterOpNumThreads(1);
-  options.SetExecutionMode(ORT_SEQUENTIAL);
-  options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
-  // Several models share the machine: a pool that spins between runs takes the cores of the others.
-  options.AddConfigEntry(kOrtSessionOptionsConfigAllowIntraOpSpinning, "0");
-  options.AddConfigEntry(kOrtSessionOptionsConfigAllowInterOpSpinning, "0");
-  if (has_free_dimension(description)) {
-    // With every new shape the arena keeps another set of blocks and the planner another pattern: neither ever shrinks.
-    options.DisableCpuMemArena();
-    options.DisableMemPattern();
-  }
+  Ort::SessionOptions options = session_options_for(threads);
+  if (has_free_dimension(description)) keep_memory_flat(options);
   return options;
 }
 

@@ -14,7 +14,6 @@ namespace forebay::http::cohere {
 namespace {
 
 constexpr std::size_t kDocumentsMax = 1000;
-constexpr std::size_t kTextsMax = 2048;
 
 struct RerankRequest {
   ScoringOrder order;
@@ -113,7 +112,7 @@ Result<EmbedRequest> read_embed(std::string_view text, const JsonLimits& limits)
   TRY_ASSIGN(request.order.model, body.string_or("model", ""));
   TRY_ASSIGN(request.order.urgency, read_urgency(body));
   TRY_ASSIGN(const auto texts, body.need("texts"));
-  TRY_ASSIGN(request.order.texts, read_texts(texts, kTextsMax));
+  TRY_ASSIGN(request.order.texts, read_texts(texts, kRequestTextsMax));
   for (const auto& one : request.order.texts) {
     if (const auto* string = std::get_if<std::string>(&one)) request.texts.push_back(*string);
   }
@@ -122,10 +121,7 @@ Result<EmbedRequest> read_embed(std::string_view text, const JsonLimits& limits)
   TRY_ASSIGN(const auto truncate, body.string_or("truncate", "END"));
   if (truncate != "NONE" && truncate != "END") return fail(Error(kFieldRange, "'truncate' must be NONE or END").with_field("truncate"));
   request.order.truncate = truncate == "END";
-  if (const auto dimensions = body.find("output_dimension")) {
-    TRY_ASSIGN(const auto count, dimensions->integer(1, 1 << 20));
-    request.order.dimensions = static_cast<std::uint32_t>(count);
-  }
+  TRY(read_dimensions(body, "output_dimension", request.order));
   return request;
 }
 

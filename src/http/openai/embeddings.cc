@@ -33,11 +33,8 @@ Result<EmbeddingsRequest> read_embeddings_request(std::string_view text, const R
   TRY_ASSIGN(request.order.model, body.string_or("model", ""));
   TRY_ASSIGN(request.order.urgency, read_urgency(body));
   TRY_ASSIGN(const auto input, body.need("input"));
-  TRY_ASSIGN(request.order.texts, read_texts(input, std::max<std::size_t>(limits.prompts_max, 2048)));
-  if (const auto dimensions = body.find("dimensions")) {
-    TRY_ASSIGN(const auto count, dimensions->integer(1, 1 << 20));
-    request.order.dimensions = static_cast<std::uint32_t>(count);
-  }
+  TRY_ASSIGN(request.order.texts, read_texts(input, std::max<std::size_t>(limits.prompts_max, kRequestTextsMax)));
+  TRY(read_dimensions(body, "dimensions", request.order));
   TRY_ASSIGN(request.order.truncate, body.boolean_or("truncate", false));
   TRY_ASSIGN(const auto format, body.string_or("encoding_format", "float"));
   if (format != "float" && format != "base64") {

@@ -18,13 +18,8 @@ Result<EmbeddingOrder> read_order(std::string_view text, const JsonLimits& limit
   TRY_ASSIGN(const auto input, body.need("input"));
   TRY_ASSIGN(order.texts, read_texts(input, texts_max));
   TRY_ASSIGN(order.truncate, body.boolean_or("truncate", false));
-  if (const auto prompt = body.find("prompt_name")) {
-    TRY_ASSIGN(order.prompt, prompt->string());
-  }
-  if (const auto dimensions = body.find("dimensions")) {
-    TRY_ASSIGN(const auto count, dimensions->integer(1, 1 << 20));
-    order.dimensions = static_cast<std::uint32_t>(count);
-  }
+  TRY(read_prompt_name(body, order));
+  TRY(read_dimensions(body, "dimensions", order));
   return order;
 }
 

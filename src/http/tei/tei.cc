@@ -13,8 +13,6 @@ namespace forebay::http::tei {
 
 namespace {
 
-constexpr std::size_t kTextsMax = 2048;
-
 // What every route of this dialect lets say: {"truncate", "truncation_direction": "Right", "model"} and our own.
 Result<> read_shared(const JsonObject& body, std::string& model, Urgency& urgency, bool& truncate) {
   TRY_ASSIGN(model, body.string_or("model", ""));
@@ -35,15 +33,10 @@ Result<EmbeddingOrder> read_embed(std::string_view text, const JsonLimits& limit
   order.field = "inputs";
   TRY(read_shared(body, order.model, order.urgency, order.truncate));
   TRY_ASSIGN(const auto inputs, body.need("inputs"));
-  TRY_ASSIGN(order.texts, read_texts(inputs, kTextsMax));
+  TRY_ASSIGN(order.texts, read_texts(inputs, kRequestTextsMax));
   TRY_ASSIGN(order.normalize, body.boolean_or("normalize", true));
-  if (const auto prompt = body.find("prompt_name")) {
-    TRY_ASSIGN(order.prompt, prompt->string());
-  }
-  if (const auto dimensions = body.find("dimensions")) {
-    TRY_ASSIGN(const auto count, dimensions->integer(1, 1 << 20));
-    order.dimensions = static_cast<std::uint32_t>(count);
-  }
+  TRY(read_prompt_name(body, order));
+  TRY(read_dimensions(body, "dimensions", order));
   return order;
 }
 
@@ -64,7 +57,7 @@ Result<RerankRequest> read_rerank(std::string_view text, const JsonLimits& limit
   TRY_ASSIGN(const auto query_field, body.need("query"));
   TRY_ASSIGN(const auto query, query_field.string());
   TRY_ASSIGN(const auto texts, body.need("texts"));
-  TRY_ASSIGN(request.texts, read_documents(texts, kTextsMax));
+  TRY_ASSIGN(request.texts, read_documents(texts, kRequestTextsMax));
   for (const auto& one : request.texts) request.order.texts.emplace_back(query, one);
   TRY_ASSIGN(request.raw, body.boolean_or("raw_scores", false));
   TRY_ASSIGN(request.returns_text, body.boolean_or("return_text", false));
@@ -100,7 +93,7 @@ Result<ClassifyRequest> read_classify(std::string_view text, const JsonLimits& l
   TRY_ASSIGN(request.raw, body.boolean_or("raw_scores", false));
   TRY_ASSIGN(const auto inputs, body.need("inputs"));
   if (inputs.type() == JsonType::kArray) {
-    TRY_ASSIGN(const auto items, inputs.items(kTextsMax));
+    TRY_ASSIGN(const auto items, inputs.items(kRequestTextsMax));
     request.is_list = !items.empty() && items.front().type() == JsonType::kArray;
     for (const auto& item : items) {
       if (!request.is_list) break;
@@ -137,7 +130,7 @@ Result<EmbeddingOrder> read_similarity(std::string_view text, const JsonLimits& 
   TRY_ASSIGN(const auto source, inputs.need("source_sentence"));
   TRY_ASSIGN(order.texts, read_texts(source, 1));
   TRY_ASSIGN(const auto sentences, inputs.need("sentences"));
-  TRY_ASSIGN(auto others, read_texts(sentences, kTextsMax));
+  TRY_ASSIGN(auto others, read_texts(sentences, kRequestTextsMax));
   for (auto& other : others) order.texts.push_back(std::move(other));
   order.field = "inputs";
   return order;
@@ -166,7 +159,7 @@ void rerank(const ExchangePtr& exchange) {
     score(exchange, order, [request = std::move(request)](const Scored& scored) {
       JsonWriter json;
       json.array();
-      for (const auto& [index, score] : ranking(scored, request.raw, kTextsMax)) {
+      for (const auto& [index, score] : ranking(scored, request.raw, kRequestTextsMax)) {
         json.object().field("index", index).field("score", score);
         if (request.returns_text) json.field("text", request.texts[index]);
         json.end();

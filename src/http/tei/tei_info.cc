@@ -11,8 +11,6 @@ namespace forebay::http::tei {
 
 namespace {
 
-constexpr std::size_t kTextsMax = 2048;
-
 // {"inputs": "text" or ["text", …], "add_special_tokens", "model"}: the tokens of each text. Places in the text are not known.
 Result<std::string> tokens_of(const Exchange& exchange) {
   TRY_ASSIGN(const auto body, JsonObject::parse(exchange.body(), exchange.parts().json_limits()));
@@ -20,7 +18,7 @@ Result<std::string> tokens_of(const Exchange& exchange) {
   TRY_ASSIGN(const auto name, body.string_or("model", ""));
   TRY_ASSIGN(const bool special, body.boolean_or("add_special_tokens", true));
   TRY_ASSIGN(const auto inputs, body.need("inputs"));
-  TRY_ASSIGN(const auto texts, read_texts(inputs, kTextsMax));
+  TRY_ASSIGN(const auto texts, read_texts(inputs, kRequestTextsMax));
   auto lease = exchange.parts().context.catalog->lease(name);
   if (!lease) return fail(Error(lease.error()).with_field("model"));
   const auto* tokenizer = (*lease)->tokenizer;
@@ -64,7 +62,7 @@ Result<std::string> information(const Exchange& exchange) {
   JsonWriter json;
   json.object().field("model_id", model.name).field("model_sha", model.version).field("model_dtype", "float32");
   write_kind(json, model);
-  json.field("max_input_length", model.sequence_tokens_max).field("max_client_batch_size", kTextsMax).field("auto_truncate", true);
+  json.field("max_input_length", model.sequence_tokens_max).field("max_client_batch_size", kRequestTextsMax).field("auto_truncate", true);
   json.field("version", exchange.parts().context.version).end();
   return json.take();
 }
