@@ -84,6 +84,9 @@ class TextSession {
   // Of the slice with that index in the last step, vocabulary_size floats, valid until the next step.
   virtual std::span<const float> logits(std::size_t slice) const = 0;
 
+  // No step and no embed() follows for now: threads that wait for the next one end. What was computed stays.
+  virtual void rest() {}
+
   virtual std::int32_t length(SequenceId sequence) const = 0;  // tokens it holds
   virtual std::uint32_t cells_used() const = 0;
   // Keeps the first `tokens`; false where the model cannot (info().can_trim), except for 0, which always works.

@@ -45,6 +45,8 @@ class EmbeddingBatcher {
 
   // One batch. False when there was nothing to do: wait for a change of the queue.
   bool run_once();
+  // There will be nothing to do for a while.
+  void rest() { session_->rest(); }
   // Ends every request with kShuttingDown.
   void shut_down();
 

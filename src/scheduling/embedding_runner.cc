@@ -74,6 +74,7 @@ void BatchingEmbeddingRunner::work() {
   while (!queue.closed()) {
     if (batcher_->run_once()) continue;
     const std::uint64_t now = queue.changes();
+    if (now == seen) batcher_->rest();
     seen = now == seen ? queue.wait(seen) : now;
   }
   batcher_.reset();

@@ -49,7 +49,7 @@ bool GenerationLoop::run_once() {
   const bool joined = join(now);
   if (running_.empty()) {
     if (left || joined) publish();
-    return left || joined;
+    return left || joined || cache_.save_ahead();
   }
   const bool computed = compute();
   publish();

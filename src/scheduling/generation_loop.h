@@ -68,8 +68,10 @@ class GenerationLoop {
                  const GenerationSurroundings& surroundings);
   ~GenerationLoop();
 
-  // One step. False when there was nothing to do: wait for a change of the queue.
+  // One step, or what is better done before the next one. False when there was nothing to do: wait for a change of the queue.
   bool run_once();
+  // There will be nothing to do for a while.
+  void rest() { session_->rest(); }
   // Ends every sequence with kShuttingDown.
   void shut_down();
   // The same, and what texts hold leaves its cells for the lower tiers of the cache. No step is computed any more.

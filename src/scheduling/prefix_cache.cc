@@ -274,6 +274,7 @@ void PrefixCache::leave_holding(SequenceId id, KeyedText text) {
   slot.since = ++uses_;
   slot.use = text.empty() ? Use::kEmpty : Use::kIdle;
   slot.adapter = text.adapter;
+  slot.saved_ahead = false;
   slot.holds.assign(text.tokens.begin(), text.tokens.end());
   slot.fetch = nullptr;
   idle_cells_ += text.size();
@@ -295,6 +296,16 @@ bool PrefixCache::give_up_one() {
   if (oldest == kNoSlot) return false;
   empty(oldest, true);
   return true;
+}
+
+bool PrefixCache::save_ahead() {
+  if (lower_.ram == nullptr || std::ranges::contains(slots_, Use::kEmpty, &Slot::use)) return false;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].use != Use::kIdle || std::exchange(slots_[i].saved_ahead, true)) continue;
+    save(i);
+    return true;
+  }
+  return false;
 }
 
 void PrefixCache::keep_idle_within(std::size_t cells) {

@@ -67,6 +67,9 @@ class PrefixCache {
   void leave_empty(engines::SequenceId slot);
   // Saves and empties the least recently used idle sequence; false when there is none.
   bool give_up_one();
+  // While nothing else is to be done: once a new text would have to displace one, saves what an idle sequence holds, so that it goes
+  // without a wait. False when there is none left to save.
+  bool save_ahead();
   // Where every sequence has cells of its own, steps are fastest without gaps between their sequences: moves this one into a gap between
   // the lowest and the highest that run, if there is one. Returns where it is now.
   engines::SequenceId move_inward(engines::SequenceId slot);
@@ -83,6 +86,7 @@ class PrefixCache {
     std::uint64_t since = 0;  // when its use began, in uses
     AdapterIndex adapter = 0;
     std::vector<Token> holds;           // while idle
+    bool saved_ahead = false;           // while idle
     bool forgotten = false;             // while running: it will leave nothing behind
     std::shared_ptr<StateFetch> fetch;  // while running: a longer beginning is being read
   };

@@ -170,6 +170,23 @@ TEST_F(PrefixCacheTest, PartOfASavedTextServesToo) {
   EXPECT_EQ(pass(plus(half, {199, 198})), 50U);
 }
 
+TEST_F(PrefixCacheTest, WhatTheNextTextWouldDisplaceIsSavedBeforeItComes) {
+  open({.unified = false, .sequences = 2});
+  const auto first = text_of(1, 100);
+  pass(first);
+  EXPECT_FALSE(cache->save_ahead()) << "there is a free sequence";
+  pass(text_of(2, 100));
+  EXPECT_TRUE(cache->save_ahead());
+  EXPECT_TRUE(cache->save_ahead());
+  EXPECT_FALSE(cache->save_ahead());
+  EXPECT_EQ(saved->stats().entries, 2U);
+  EXPECT_EQ(engine.control().counters.saves, 2U);
+  pass(text_of(3, 100));
+  EXPECT_EQ(engine.control().counters.saves, 2U) << "it is not saved again";
+  EXPECT_EQ(pass(plus(first, {9})), 100U);
+  EXPECT_EQ(counters.ram_hits, 1U);
+}
+
 TEST_F(PrefixCacheTest, SeparateCellsAreCopiedAndTheOriginalStays) {
   open({.unified = false});
   const auto text = text_of(1, 100);

@@ -257,6 +257,15 @@ TEST_F(Property20, ThereAreAsManyWorkersAsConfigured) {
   }
 }
 
+TEST_F(Runners, LetTheirSessionsRestWhenThereIsNothingToDo) {
+  auto runner = generation({});
+  auto embedder = embedding({});
+  const auto& rests = engine_.control().counters.rests;
+  ASSERT_TRUE(eventually([&] { return rests == 2; })) << "a worker that has started waits";
+  generate(*runner, greedy("a", 3));
+  EXPECT_TRUE(eventually([&] { return rests > 2; }));
+}
+
 TEST_F(Runners, PassOnWhyASessionCannotBeOpened) {
   auto model = load_fake(engine_, formats::Task::kTextGeneration);
   engine_.control().switches.open_fails = true;

@@ -166,6 +166,7 @@ void WorkerPool::work(Worker& worker) {
     }
     // Whatever changed since the last look is looked at again before waiting.
     const std::uint64_t now = queue_.changes();
+    if (now == seen && worker.loop) worker.loop->rest();
     seen = now == seen ? queue_.wait(seen, wake_at(worker)) : now;
   }
   if (worker.loop && surroundings_.lower.disk != nullptr) worker.loop->close();

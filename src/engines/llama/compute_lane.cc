@@ -1,5 +1,7 @@
 #include "engines/llama/compute_lane.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <map>
 #include <mutex>
@@ -13,49 +15,95 @@
 
 namespace forebay::engines {
 
-struct ComputeLane::State {
-  std::mutex turn;
-  std::binary_semaphore begin{0};
-  std::binary_semaphore done{0};
-  const std::function<void()>* work = nullptr;  // null: end
-  std::jthread thread;                          // last: it uses what stands above
+namespace {
 
-  void loop() {
-    name_this_thread("compute");
-    for (begin.acquire(); work != nullptr; begin.acquire()) {
-      (*work)();
-      done.release();
-    }
+// The team of the calling thread. The library that has it came with ggml's own; where ggml computes without it, there is none.
+void end_team_of_this_thread() {
+  using Pause = int (*)(int);
+  constexpr int kSoft = 1;  // omp_pause_soft
+  static const auto pause = [] {
+    void* openmp = ::dlopen("libgomp.so.1", RTLD_NOLOAD | RTLD_LAZY);
+    return openmp == nullptr ? nullptr : reinterpret_cast<Pause>(::dlsym(openmp, "omp_pause_resource_all"));
+  }();
+  if (pause != nullptr) pause(kSoft);
+}
+
+class LaneThread {
+ public:
+  LaneThread()
+      : thread_([this] {
+          name_this_thread("compute");
+          for (begin_.acquire(); work_ != nullptr; begin_.acquire()) {
+            (*work_)();
+            done_.release();
+          }
+        }) {}
+  // Ends with its thread, and so does the library's team.
+  ~LaneThread() {
+    work_ = nullptr;
+    begin_.release();
   }
+  void run(const std::function<void()>& work) {
+    work_ = &work;
+    begin_.release();
+    done_.acquire();
+  }
+
+ private:
+  std::binary_semaphore begin_{0};
+  std::binary_semaphore done_{0};
+  const std::function<void()>* work_ = nullptr;  // null: end
+  std::jthread thread_;                          // last: it uses what stands above
 };
 
-ComputeLane::ComputeLane() : state_(std::make_unique<State>()) {
-  state_->thread = std::jthread([state = state_.get()] { state->loop(); });
-}
+}  // namespace
 
-ComputeLane::~ComputeLane() {
-  state_->work = nullptr;
-  state_->begin.release();
-}
+struct ComputeSeat::Lane {
+  std::mutex turn;
+  std::size_t busy = 0;                // seats
+  std::unique_ptr<LaneThread> thread;  // while several are
+};
 
-void ComputeLane::run(const std::function<void()>& work) {
-  const std::lock_guard turn(state_->turn);
-  state_->work = &work;
-  state_->begin.release();
-  state_->done.acquire();
-}
-
-std::shared_ptr<ComputeLane> ComputeLane::take(std::size_t threads) {
-  static Synchronized<std::map<std::size_t, std::vector<std::weak_ptr<ComputeLane>>>> lanes_by_threads;
+std::unique_ptr<ComputeSeat> ComputeSeat::take(std::size_t threads) {
+  static Synchronized<std::map<std::size_t, std::vector<std::weak_ptr<Lane>>>> lanes_by_threads;
   auto all = lanes_by_threads.lock();
   auto& lanes = (*all)[threads];
   std::erase_if(lanes, [](const auto& lane) { return lane.expired(); });
+  std::shared_ptr<Lane> lane;
   if (lanes.size() < std::max<std::size_t>(1, usable_cores() / std::max<std::size_t>(1, threads))) {
-    auto made = std::make_shared<ComputeLane>();
-    lanes.push_back(made);
-    return made;
+    lane = std::make_shared<Lane>();
+    lanes.push_back(lane);
+  } else {
+    lane = std::ranges::min_element(lanes, {}, [](const auto& one) { return one.use_count(); })->lock();
   }
-  return std::ranges::min_element(lanes, {}, [](const auto& lane) { return lane.use_count(); })->lock();
+  return std::unique_ptr<ComputeSeat>(new ComputeSeat(std::move(lane)));
+}
+
+ComputeSeat::~ComputeSeat() { rest(); }
+
+void ComputeSeat::run(const std::function<void()>& work) {
+  const std::lock_guard turn(lane_->turn);
+  if (!std::exchange(is_busy_, true)) ++lane_->busy;
+  if (lane_->busy == 1) {
+    lane_->thread.reset();
+    has_team_ = true;
+    return work();
+  }
+  end_team();
+  if (!lane_->thread) lane_->thread = std::make_unique<LaneThread>();
+  lane_->thread->run(work);
+}
+
+void ComputeSeat::rest() {
+  if (!is_busy_) return;
+  const std::lock_guard turn(lane_->turn);
+  is_busy_ = false;
+  --lane_->busy;
+  end_team();
+}
+
+void ComputeSeat::end_team() {
+  if (std::exchange(has_team_, false)) end_team_of_this_thread();
 }
 
 void run_on_passing_thread(const std::function<void()>& work) { std::jthread(work).join(); }

@@ -55,7 +55,7 @@ Result<> check_options(const LlamaModel& model, const TextSessionOptions& option
 }
 
 // One thread needs no team: it computes where it is called.
-std::shared_ptr<ComputeLane> lane_for(std::size_t threads) { return threads > 1 ? ComputeLane::take(threads) : nullptr; }
+std::unique_ptr<ComputeSeat> seat_for(std::size_t threads) { return threads > 1 ? ComputeSeat::take(threads) : nullptr; }
 }  // namespace
 
 Result<std::unique_ptr<TextSession>> LlamaTextSession::open(std::shared_ptr<LlamaModel> model, const TextSessionOptions& options) {
@@ -86,7 +86,7 @@ LlamaTextSession::LlamaTextSession(std::shared_ptr<LlamaModel> model, LlamaConte
       unified_(options.unified_cells || options.embeddings),
       embeddings_(options.embeddings),
       ledger_(options.sequences_max),
-      lane_(lane_for(options.threads == 0 ? model_->threads() : options.threads)),
+      seat_(seat_for(options.threads == 0 ? model_->threads() : options.threads)),
       seen_in_step_(options.sequences_max, 0) {
   const llama_model* library_model = model_->library_model();
   const llama_context* opened = context_.get();
@@ -189,8 +189,8 @@ std::int32_t LlamaTextSession::compute(const CancelToken& abort) {
       if (callback != nullptr) callback(GGML_LOG_LEVEL_ERROR, error.what(), user_data);
     }
   };
-  if (lane_) {
-    lane_->run([&, log = LlamaErrorLog::current()] {
+  if (seat_) {
+    seat_->run([&, log = LlamaErrorLog::current()] {
       const LlamaErrorLog::Loan loan(log);
       library_computes();
     });
@@ -246,6 +246,10 @@ void LlamaTextSession::resync(std::span<const StepSlice> slices) {
     const std::int32_t held = memory_ == nullptr ? 0 : llama_memory_seq_pos_max(memory_, slice.sequence) + 1;
     ledger_.resync(static_cast<std::size_t>(slice.sequence), static_cast<std::size_t>(std::max(held, 0)));
   }
+}
+
+void LlamaTextSession::rest() {
+  if (seat_) seat_->rest();
 }
 
 std::span<const float> LlamaTextSession::logits(std::size_t slice) const {

@@ -22,6 +22,7 @@ class LlamaTextSession final : public TextSession {
   const TextSessionInfo& info() const override { return info_; }
   Result<StepOutcome> step(std::span<const StepSlice> slices, const CancelToken& abort) override;
   std::span<const float> logits(std::size_t slice) const override;
+  void rest() override;
   std::int32_t length(SequenceId sequence) const override;
   std::uint32_t cells_used() const override { return static_cast<std::uint32_t>(ledger_.cells_used()); }
   bool trim(SequenceId sequence, std::int32_t tokens) override;
@@ -66,7 +67,7 @@ class LlamaTextSession final : public TextSession {
   bool unified_;
   bool embeddings_;
   CellLedger ledger_;
-  std::shared_ptr<ComputeLane> lane_;  // null: computes on the caller's thread
+  std::unique_ptr<ComputeSeat> seat_;  // null: one thread, which needs no team
   Batch batch_;
   // What share() copied last, for when several take the same prefix one after the other; dropped as soon as anything changes.
   struct Copied {

@@ -41,7 +41,7 @@ struct FakeCounters {
   std::atomic<std::uint64_t> loads = 0, models_alive = 0, sessions_opened = 0, sessions_open = 0;
   std::atomic<std::uint64_t> steps = 0, slices = 0, tokens = 0, no_cells = 0, aborts = 0;
   std::atomic<std::uint64_t> runs = 0, rows = 0, embeds = 0, computations = 0, texts = 0;
-  std::atomic<std::uint64_t> shares = 0, saves = 0, restores = 0, bad_steps = 0;
+  std::atomic<std::uint64_t> shares = 0, saves = 0, restores = 0, rests = 0, bad_steps = 0;
   std::atomic<std::uint64_t> cells_held = 0, sequences_held = 0;  // at the end of the last call
   std::atomic<std::uint64_t> used_on_another_thread =
       0;  // text sessions used or destroyed away from the thread of their first use, tensor sessions used by two at once
