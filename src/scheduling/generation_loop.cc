@@ -17,7 +17,9 @@ double seconds(Duration duration) { return std::chrono::duration<double>(duratio
 
 // A model that reuses whole texts only is stopped where a checkpoint of its prompt is taken.
 StepLimits limits_of(const engines::TextSessionInfo& info) {
-  return {.step_tokens_max = info.step_tokens_max, .chunk_ends_at = info.can_trim ? 0 : PrefixCache::kCheckpointTokens};
+  return {.step_tokens_max = info.step_tokens_max,
+          .chunk_ends_at = info.can_trim ? 0 : PrefixCache::kCheckpointTokens,
+          .prompts_apart = info.separate_cells};
 }
 }  // namespace
 
@@ -243,15 +245,32 @@ bool GenerationLoop::join_next(Instant now) {
 
 void GenerationLoop::prepare() {
   if (session_->info().separate_cells) close_gaps();
+  const auto decodes =
+      static_cast<std::size_t>(std::ranges::count_if(running_, [](const auto& sequence) { return sequence->is_decoding(); }));
   for (auto& sequence : running_) {
     if (sequence->shifts() && sequence->tokens().size() > session_->info().sequence_tokens_max) shift(*sequence);
     if (sequence->is_decoding()) continue;
     const std::size_t before = sequence->computed;
     sequence->waiting = cache_.waits(sequence->slot, sequence->text(), sequence->computed);
-    if (sequence->computed <= before) continue;
-    sequence->note_reused(sequence->computed);
-    surroundings_.context.metrics->cached_prompt_tokens.increment(static_cast<double>(sequence->computed - before));
+    if (sequence->computed > before) {
+      sequence->note_reused(sequence->computed);
+      surroundings_.context.metrics->cached_prompt_tokens.increment(static_cast<double>(sequence->computed - before));
+    }
+    if (!sequence->waiting) fill_tile(*sequence, decodes);
   }
+}
+
+// Deep in a text the rest of a prompt that is most of a tile takes longer than the whole tile: what stands before it is computed again.
+void GenerationLoop::fill_tile(Sequence& sequence, std::size_t decodes) {
+  constexpr std::size_t kDeepTokens = 256;
+  const std::size_t tile = pace_.tile_tokens(decodes);
+  if (sequence.tile_filled || !session_->info().can_trim || sequence.computed < kDeepTokens) return;
+  if (sequence.pending() < StepPace::kTileTokens / 2 || sequence.pending() >= tile) return;
+  sequence.tile_filled = true;
+  const std::size_t kept = sequence.tokens().size() - tile;
+  if (!session_->trim(sequence.slot, static_cast<std::int32_t>(kept))) return;
+  sequence.computed = kept;
+  sequence.shared = std::min(sequence.shared, kept);
 }
 
 // The context is full: the older half goes, and the rest is computed again at its new place, which every model can do.
@@ -336,7 +355,7 @@ void GenerationLoop::choose(Instant now) {
 
 void GenerationLoop::note_step(Duration took) {
   auto& counters = *surroundings_.counters;
-  pace_.note(builder_.decodes(), builder_.prompt_tokens(), took);
+  pace_.note(builder_.decodes(), builder_.prompts(), took);
   ++counters.steps;
   counters.rows += builder_.tokens();
   const auto& metrics = *surroundings_.context.metrics;

@@ -113,6 +113,7 @@ class GenerationLoop {
   std::size_t cells_for(const GenerationWork& work) const;
   void prepare();
   void shift(Sequence& sequence);
+  void fill_tile(Sequence& sequence, std::size_t decodes);
   void close_gaps();
   bool compute();
   Result<engines::StepOutcome> step(const CancelToken& abort);

@@ -67,7 +67,7 @@ struct GenerationOptions {
   std::uint32_t context_tokens = 0;                 // KV cells of one worker; 0: from the file
   std::uint32_t step_tokens_max = 512;
   std::chrono::milliseconds inter_token_max{250};  // how long a step may take while somebody is decoding; 0: any time
-  std::uint32_t prompt_chunk_tokens_min = 128;     // prompt tokens that every such step takes all the same
+  std::uint32_t prompt_chunk_tokens_min = 64;      // prompt tokens that every such step takes all the same
   std::uint32_t tokens_default = 0;                // max_tokens of requests that do not say; 0: what the context leaves
   std::uint32_t channel_events_max = 4096;         // unread token events of one request
   std::string cells = "auto";  // "unified": one pool for all; "separate": a part for each; "auto": by what fits into memory

@@ -82,6 +82,7 @@ class Sequence {
   std::size_t computed = 0;       // the first so many tokens are in the session, or in `saved`
   std::size_t shared = 0;         // of its cells that another running text was counted for
   bool waiting = false;           // for another sequence that is computing the same beginning
+  bool tile_filled = false;       // part of its prompt is computed twice, to make a tile of the rest
   bool suspect = false;           // was part of a failed step: steps alone until that is cleared
   std::vector<std::byte> saved;   // its state while parked, if it could be saved
   ByteBudget::Reservation saved_bytes;

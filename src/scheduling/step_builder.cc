@@ -41,9 +41,18 @@ void StepBuilder::build(std::span<const std::unique_ptr<Sequence>> running, cons
     add(**suspect, std::min((*suspect)->pending(), limits_.step_tokens_max));
     return;
   }
-  add_decodes(running);
+  find_readers(running);
+  const auto decoding =
+      static_cast<std::size_t>(std::ranges::count_if(running, [this](const auto& sequence) { return decodes(*sequence); }));
+  const bool apart = limits_.prompts_apart && decoding > 0;
+  const bool only_prompts = apart && prompts_next_ && !readers_.empty();
+  if (!only_prompts) add_decodes(running);
   decodes_ = tokens_;
-  add_prompts(running, std::min({limits_.step_tokens_max - tokens_, pace.prompt_tokens(decodes_), prompt_tokens_max}));
+  if (!readers_.empty() && (!apart || only_prompts)) {
+    const std::size_t in_time = pace.prompt_tokens(decoding, readers_.front()->computed);
+    add_prompts(std::min({limits_.step_tokens_max - tokens_, in_time, prompt_tokens_max}));
+  }
+  prompts_next_ = decodes_ > 0;
 }
 
 // The next one after the last step's, once around.
@@ -71,7 +80,7 @@ void StepBuilder::add(Sequence& sequence, std::size_t tokens) {
 
 void StepBuilder::add_decodes(std::span<const std::unique_ptr<Sequence>> running) {
   in_turns(
-      running, decode_served_, [this](const Sequence& sequence) { return sequence.is_decoding() && sequence.adapter() == adapter_; },
+      running, decode_served_, [this](const Sequence& sequence) { return decodes(sequence); },
       [&](Sequence& sequence) {
         if (tokens_ >= limits_.step_tokens_max) return false;
         add(sequence, 1);
@@ -80,17 +89,22 @@ void StepBuilder::add_decodes(std::span<const std::unique_ptr<Sequence>> running
       });
 }
 
-void StepBuilder::add_prompts(std::span<const std::unique_ptr<Sequence>> running, std::size_t budget) {
+// In the order of their turns.
+void StepBuilder::find_readers(std::span<const std::unique_ptr<Sequence>> running) {
   readers_.clear();
   for (const auto& sequence : running) {
     if (!sequence->is_decoding() && !sequence->waiting && sequence->adapter() == adapter_) readers_.push_back(sequence.get());
   }
+  if (readers_.empty()) client_turns_.clear();
   const bool shortest_first = turns_ % 2 == 1;
   const auto turn = [&](const Sequence* sequence) {
     const auto client = client_turns_.find(sequence->ticket().client);
     return std::tuple(client == client_turns_.end() ? 0 : client->second, shortest_first ? sequence->pending() : 0, sequence->serial());
   };
   std::ranges::sort(readers_, {}, turn);
+}
+
+void StepBuilder::add_prompts(std::size_t budget) {
   for (Sequence* sequence : readers_) {
     if (budget == 0) break;
     const std::size_t tokens = std::min({budget, sequence->pending(), chunk_of(*sequence)});
@@ -98,11 +112,19 @@ void StepBuilder::add_prompts(std::span<const std::unique_ptr<Sequence>> running
     budget -= tokens;
     client_turns_[sequence->ticket().client] = ++turns_;
   }
-  if (readers_.empty()) client_turns_.clear();
 }
 
 std::size_t StepBuilder::chunk_of(const Sequence& sequence) const {
   return limits_.chunk_ends_at == 0 ? SIZE_MAX : limits_.chunk_ends_at - sequence.computed % limits_.chunk_ends_at;
+}
+
+PromptPart StepBuilder::prompts() const {
+  PromptPart part{.tokens = tokens_ - decodes_};
+  for (std::size_t i = decodes_; i < slices_.size(); ++i) {
+    const auto tokens = static_cast<double>(slices_[i].tokens.size());
+    part.mean_position += tokens / static_cast<double>(part.tokens) * (slices_[i].position + tokens / 2);
+  }
+  return part;
 }
 
 std::uint64_t StepBuilder::abortable() const {

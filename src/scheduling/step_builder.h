@@ -1,4 +1,5 @@
-// Puts one step together: first one token of every decoding sequence, then prompts, client by client in turns.
+// Puts one step together: first one token of every decoding sequence, then prompts, client by client in turns. Where the library computes
+// the two one after the other anyway, each is a step of its own.
 // Threads: confined to its engine thread. Owner: GenerationLoop.
 #pragma once
 
@@ -19,6 +20,7 @@ namespace forebay::scheduling {
 struct StepLimits {
   std::size_t step_tokens_max = 512;  // of the whole step
   std::size_t chunk_ends_at = 0;      // no chunk of a prompt goes past a multiple of this; 0: anywhere
+  bool prompts_apart = false;         // while somebody decodes, steps of prompts and steps without any alternate
 };
 
 class StepBuilder {
@@ -38,14 +40,16 @@ class StepBuilder {
   AdapterIndex adapter() const { return adapter_; }
   std::size_t tokens() const { return tokens_; }
   std::size_t decodes() const { return decodes_; }
-  std::size_t prompt_tokens() const { return tokens_ - decodes_; }
+  PromptPart prompts() const;
   // The serial of the request whose end would make the step worthless: it is alone, or the bulk of the step is its long prompt.
   std::uint64_t abortable() const;
 
  private:
+  bool decodes(const Sequence& sequence) const { return sequence.is_decoding() && sequence.adapter() == adapter_; }
   void add(Sequence& sequence, std::size_t tokens);
   void add_decodes(std::span<const std::unique_ptr<Sequence>> running);
-  void add_prompts(std::span<const std::unique_ptr<Sequence>> running, std::size_t budget);
+  void find_readers(std::span<const std::unique_ptr<Sequence>> running);
+  void add_prompts(std::size_t budget);
   std::size_t chunk_of(const Sequence& sequence) const;
   AdapterIndex next_adapter(std::span<const std::unique_ptr<Sequence>> running) const;
 
@@ -58,6 +62,7 @@ class StepBuilder {
   std::map<std::string, std::uint64_t, std::less<>> client_turns_;  // when each client's prompts were last served
   std::vector<Sequence*> readers_;
   AdapterIndex adapter_ = 0;
+  bool prompts_next_ = false;        // those who decode have had their step
   std::uint64_t decode_served_ = 0;  // serial of the last one, so that those after it come next
 };
 
