@@ -51,7 +51,7 @@ bool GenerationLoop::run_once() {
   const bool joined = join(now);
   if (running_.empty()) {
     if (left || joined) publish();
-    return left || joined || cache_.save_ahead();
+    return left || joined;
   }
   const bool computed = compute();
   publish();

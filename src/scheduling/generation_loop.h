@@ -21,41 +21,19 @@
 // Threads: confined to its engine thread, which is that of the first run_once(); destroy it there. Owner: GenerationRunner's worker.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "base/synchronized.h"
-#include "engines/engine.h"
+#include "scheduling/generation_surroundings.h"
 #include "scheduling/prefix_cache.h"
-#include "scheduling/runner_counters.h"
-#include "scheduling/runners.h"
 #include "scheduling/sequence.h"
-#include "scheduling/shared_queue.h"
 #include "scheduling/step_builder.h"
 #include "scheduling/step_pace.h"
-#include "scheduling/step_watch.h"
 #include "scheduling/worker_load.h"
 
 namespace forebay::scheduling {
-
-using GenerationQueue = SharedQueue<GenerationWork>;
-
-// What a loop works on; all outlive it.
-struct GenerationSurroundings {
-  RunnerContext context;
-  const text::Tokenizer* tokenizer = nullptr;
-  const std::vector<Token>* end_tokens = nullptr;
-  GenerationQueue* queue = nullptr;
-  StepWatch* watch = nullptr;
-  RunnerCounters* counters = nullptr;
-  LowerTiers lower = {};  // of the prefix cache
-  // Whether this loop should take that request from the queue, asked under the queue's lock; empty: every one.
-  std::function<bool(const GenerationWork&)> may_take;
-  // What became of a request that it may take, under the same lock: it takes it now, or has no cells for it yet.
-  std::function<void(const GenerationWork&, bool takes)> offered;
-};
 
 class GenerationLoop {
  public:
@@ -68,10 +46,13 @@ class GenerationLoop {
                  const GenerationSurroundings& surroundings);
   ~GenerationLoop();
 
-  // One step, or what is better done before the next one. False when there was nothing to do: wait for a change of the queue.
+  // One step. False when there was nothing to do: wait for a change of the queue.
   bool run_once();
   // There will be nothing to do for a while.
   void rest() { session_->rest(); }
+  // PrefixCache's, for when there has been nothing to do for a while.
+  bool can_save_ahead() const { return cache_.can_save_ahead(); }
+  void save_ahead() { cache_.save_ahead(); }
   // Ends every sequence with kShuttingDown.
   void shut_down();
   // The same, and what texts hold leaves its cells for the lower tiers of the cache. No step is computed any more.

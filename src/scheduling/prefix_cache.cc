@@ -298,14 +298,18 @@ bool PrefixCache::give_up_one() {
   return true;
 }
 
-bool PrefixCache::save_ahead() {
-  if (lower_.ram == nullptr || std::ranges::contains(slots_, Use::kEmpty, &Slot::use)) return false;
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].use != Use::kIdle || std::exchange(slots_[i].saved_ahead, true)) continue;
-    save(i);
-    return true;
-  }
-  return false;
+// slots_.size(): none.
+std::size_t PrefixCache::next_to_save() const {
+  if (lower_.ram == nullptr || std::ranges::contains(slots_, Use::kEmpty, &Slot::use)) return slots_.size();
+  const auto unsaved = [](const Slot& slot) { return slot.use == Use::kIdle && !slot.saved_ahead; };
+  return static_cast<std::size_t>(std::ranges::find_if(slots_, unsaved) - slots_.begin());
+}
+
+void PrefixCache::save_ahead() {
+  const std::size_t index = next_to_save();
+  if (index == slots_.size()) return;
+  slots_[index].saved_ahead = true;
+  save(index);
 }
 
 void PrefixCache::keep_idle_within(std::size_t cells) {

@@ -67,9 +67,9 @@ class PrefixCache {
   void leave_empty(engines::SequenceId slot);
   // Saves and empties the least recently used idle sequence; false when there is none.
   bool give_up_one();
-  // While nothing else is to be done: once a new text would have to displace one, saves what an idle sequence holds, so that it goes
-  // without a wait. False when there is none left to save.
-  bool save_ahead();
+  // Once a new text would have to displace one: whether an idle sequence is not saved yet, and saves it, so that it goes without a wait.
+  bool can_save_ahead() const { return next_to_save() != slots_.size(); }
+  void save_ahead();
   // Where every sequence has cells of its own, steps are fastest without gaps between their sequences: moves this one into a gap between
   // the lowest and the highest that run, if there is one. Returns where it is now.
   engines::SequenceId move_inward(engines::SequenceId slot);
@@ -112,6 +112,7 @@ class PrefixCache {
   std::optional<std::size_t> free_slot(std::size_t except) const;
   void empty(std::size_t index, bool save);
   void save(std::size_t index);
+  std::size_t next_to_save() const;
   Place run(std::size_t index, KeyedText text, std::size_t computed);
   std::size_t shared_with_running(std::size_t index, KeyedText text) const;
   std::size_t common_with_running(std::size_t index, KeyedText text) const;

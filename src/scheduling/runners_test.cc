@@ -266,6 +266,15 @@ TEST_F(Runners, LetTheirSessionsRestWhenThereIsNothingToDo) {
   EXPECT_TRUE(eventually([&] { return rests > 2; }));
 }
 
+TEST_F(Runners, SaveWhatTheNextRequestWouldDisplaceWhileThereIsNothingToDo) {
+  auto runner = generation({.sequences_max = 2, .context_tokens = 1024, .cells = "separate"});
+  for (const char letter : {'a', 'b'}) generate(*runner, greedy(std::string(100, letter), 3));
+  EXPECT_TRUE(eventually([&] { return runner->stats().prefix_cache.ram.entries == 2; }));
+  const std::uint64_t saves = engine_.control().counters.saves;
+  generate(*runner, greedy(std::string(100, 'c'), 3));
+  EXPECT_EQ(engine_.control().counters.saves, saves) << "what had to go was saved already";
+}
+
 TEST_F(Runners, PassOnWhyASessionCannotBeOpened) {
   auto model = load_fake(engine_, formats::Task::kTextGeneration);
   engine_.control().switches.open_fails = true;

@@ -15,6 +15,8 @@ namespace forebay::scheduling {
 namespace {
 // Blocks of prompts that are remembered for prefix_affinity: a million tokens, a few MB.
 constexpr std::size_t kDirectoryBlocks = 32'768;
+// A worker that has been idle for so long uses the time; a client that asks again at once does not wait for that.
+constexpr auto kSettled = std::chrono::milliseconds(50);
 
 std::optional<Instant> earlier(std::optional<Instant> one, std::optional<Instant> other) {
   if (!one || !other) return one ? one : other;
@@ -31,6 +33,7 @@ struct WorkerPool::Worker {
   std::unique_ptr<GenerationLoop> loop;
   std::uint64_t steps_seen = 0;
   std::uint32_t failures_seen = 0;
+  Instant idle_from{};  // when it last did something
   // Under the roster's lock.
   WorkerHealth health;
   WorkerLoad load;
@@ -160,13 +163,14 @@ void WorkerPool::work(Worker& worker) {
     if (leave_if_drained(worker)) break;
     end_dead_homeless();
     if (did_something) {
+      worker.idle_from = clock_.now();
       // What this round changed may make a waiting request somebody else's.
       if ((queue_.size() > 0 || homeless_ > 0) && worker_count() > 1) queue_.nudge();
       continue;
     }
     // Whatever changed since the last look is looked at again before waiting.
     const std::uint64_t now = queue_.changes();
-    if (now == seen && worker.loop) worker.loop->rest();
+    if (now == seen && use_idle_time(worker)) continue;
     seen = now == seen ? queue_.wait(seen, wake_at(worker)) : now;
   }
   if (worker.loop && surroundings_.lower.disk != nullptr) worker.loop->close();
@@ -286,10 +290,20 @@ bool WorkerPool::leave_if_drained(Worker& worker) {
   return true;
 }
 
+// A worker that waits is the place for what would make a request wait later. True when it did some of that.
+bool WorkerPool::use_idle_time(Worker& worker) {
+  if (!worker.loop) return false;
+  worker.loop->rest();
+  if (!worker.loop->can_save_ahead() || clock_.now() < worker.idle_from + kSettled) return false;
+  worker.loop->save_ahead();
+  return true;
+}
+
 // When a worker that waits has to look again although nothing has changed.
 std::optional<Instant> WorkerPool::wake_at(const Worker& worker) {
   auto roster = roster_.lock();
   std::optional<Instant> until = worker.open ? std::nullopt : worker.health.restart_at();
+  if (worker.loop && worker.loop->can_save_ahead()) until = earlier(until, worker.idle_from + kSettled);
   for (const auto& sequence : roster->homeless) until = earlier(until, sequence->ticket().deadline);
   if (queue_.size() == 0 && roster->homeless.empty()) return until;
   for (const auto& other : roster->workers) {

@@ -78,6 +78,7 @@ class WorkerPool {
   void break_down(Worker& worker);
   Sequences give_up(Worker& worker);
   bool leave_if_drained(Worker& worker);
+  bool use_idle_time(Worker& worker);
   std::optional<Instant> wake_at(const Worker& worker);
 
   void hand_over(Sequences sequences, const Error* failure);

@@ -68,15 +68,14 @@ std::unique_ptr<ComputeSeat> ComputeSeat::take(std::size_t threads) {
   static Synchronized<std::map<std::size_t, std::vector<std::weak_ptr<Lane>>>> lanes_by_threads;
   auto all = lanes_by_threads.lock();
   auto& lanes = (*all)[threads];
-  std::erase_if(lanes, [](const auto& lane) { return lane.expired(); });
-  std::shared_ptr<Lane> lane;
-  if (lanes.size() < std::max<std::size_t>(1, usable_cores() / std::max<std::size_t>(1, threads))) {
-    lane = std::make_shared<Lane>();
-    lanes.push_back(lane);
-  } else {
-    lane = std::ranges::min_element(lanes, {}, [](const auto& one) { return one.use_count(); })->lock();
+  std::vector<std::shared_ptr<Lane>> alive;  // for as long as one is chosen: others give up their seats meanwhile
+  for (const auto& lane : lanes) {
+    if (auto held = lane.lock()) alive.push_back(std::move(held));
   }
-  return std::unique_ptr<ComputeSeat>(new ComputeSeat(std::move(lane)));
+  if (alive.size() < std::max<std::size_t>(1, usable_cores() / std::max<std::size_t>(1, threads)))
+    alive.push_back(std::make_shared<Lane>());
+  lanes.assign(alive.begin(), alive.end());
+  return std::unique_ptr<ComputeSeat>(new ComputeSeat(*std::ranges::min_element(alive, {}, &std::shared_ptr<Lane>::use_count)));
 }
 
 ComputeSeat::~ComputeSeat() { rest(); }
