@@ -20,7 +20,7 @@ constexpr double kDay = 24 * kHour;
 constexpr std::array kRules = {
     SettingRule{"http.host", "Address to listen on; 0.0.0.0 answers the whole network.", 1, 255, TextRule::kHost},
     SettingRule{"http.port", "Port to listen on; 0 takes any free one.", 0, 65'535},
-    SettingRule{"http.loop_threads", "Threads that read and write connections; 0 is half the cores, at least one.", 0, 256},
+    SettingRule{"http.loop_threads", "Threads that read and write connections; 0 is one a core, at most 16.", 0, 256},
     SettingRule{"http.body_bytes_max", "Largest request body; 413 beyond.", kKib, 16 * kGib},
     SettingRule{"http.bodies_bytes_max",
                 "Bodies of all requests in flight together; 503 beyond. 0: an eighth of the memory, at most 1 GiB, but room for one body.",

@@ -11,7 +11,7 @@ namespace forebay::http {
 struct HttpOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;       // 0: any free one
-  std::uint32_t loop_threads = 0;  // 0: half the cores, at least 1
+  std::uint32_t loop_threads = 0;  // 0: one a core, at most 16
   std::uint64_t body_bytes_max = 64ULL << 20;
   std::uint64_t bodies_bytes_max =
       0;  // of all requests in flight, 503 beyond; 0: an eighth of the memory, at most 1 GiB, room for one body

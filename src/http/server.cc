@@ -120,7 +120,8 @@ Server::~Server() = default;
 Result<std::unique_ptr<Server>> Server::create(const HttpOptions& options, const ServerContext& context) {
   HttpOptions own = options;
   if (own.host == "localhost") own.host = "127.0.0.1";
-  if (own.loop_threads == 0) own.loop_threads = static_cast<std::uint32_t>(std::max<std::size_t>(1, usable_cores() / 2));
+  constexpr std::size_t kUsualLoopsMax = 16;
+  if (own.loop_threads == 0) own.loop_threads = static_cast<std::uint32_t>(std::min(usable_cores(), kUsualLoopsMax));
   if (own.bodies_bytes_max == 0) {
     constexpr std::uint64_t kUsualMost = std::uint64_t{1} << 30;
     own.bodies_bytes_max = std::max(own.body_bytes_max, std::min(usable_memory_bytes() / 8, kUsualMost));
