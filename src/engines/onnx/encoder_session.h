@@ -30,8 +30,8 @@ struct EncoderRun {
   std::size_t length = 0;          // of the longest
 };
 struct EncoderRunLimits {
-  std::size_t tokens_max = 512;          // padding counted, of a run that has more than one text
-  std::size_t padding_percent_max = 20;  // of the tokens that are not padding
+  std::size_t tokens_max = 256;         // padding counted, of a run that has more than one text
+  std::size_t padding_percent_max = 8;  // of the tokens that are not padding
 };
 // Longest first. A text that is longer than tokens_max has a run for itself.
 std::vector<EncoderRun> encoder_runs(std::span<const std::vector<Token>> texts, const EncoderRunLimits& limits);
