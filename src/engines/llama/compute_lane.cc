@@ -21,11 +21,11 @@ namespace {
 void end_team_of_this_thread() {
   using Pause = int (*)(int);
   constexpr int kSoft = 1;  // omp_pause_soft
-  static const auto pause = [] {
+  static const auto kPause = [] {
     void* openmp = ::dlopen("libgomp.so.1", RTLD_NOLOAD | RTLD_LAZY);
     return openmp == nullptr ? nullptr : reinterpret_cast<Pause>(::dlsym(openmp, "omp_pause_resource_all"));
   }();
-  if (pause != nullptr) pause(kSoft);
+  if (kPause != nullptr) kPause(kSoft);
 }
 
 class LaneThread {
