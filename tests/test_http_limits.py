@@ -1,14 +1,16 @@
 """The edges of HTTP: limits, keys, timeouts, slow and vanishing clients, CORS, draining. Each answer has its code, and the server stays up."""
 
 import json
+import signal
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 import requests
 
-from conftest import EXAMPLES, eventually, runner
+from conftest import BINARY, EXAMPLES, STOP_SECONDS_MAX, environment, eventually, runner
 
 DIGITS = EXAMPLES / "digits.onnx"
 CHAT = EXAMPLES / "chat.gguf"
@@ -281,6 +283,16 @@ def test_a_second_signal_ends_streams_with_an_event(serve):
                 server.terminate()
     assert events[-1].get("name") == "shutting_down" or "finish_reason" in events[-1]
     assert server.wait() == 0
+
+
+@pytest.mark.parametrize("milliseconds", range(0, 60, 6))
+def test_a_signal_while_it_starts_ends_it(tmp_path, milliseconds):
+    process = subprocess.Popen([str(BINARY), "serve", str(DIGITS), "--port", "0"], env=environment(tmp_path), stderr=subprocess.PIPE)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=milliseconds / 1000)
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=STOP_SECONDS_MAX)
+    assert process.returncode in (0, -signal.SIGTERM), log.decode()  # the latter before it has begun to listen to signals
 
 
 def test_metrics_count_what_happened(serve):

@@ -229,7 +229,9 @@ Result<> Server::run(const std::function<void(std::uint16_t)>& listening) {
     auto& started = drogon::app();
     std::vector<trantor::EventLoop*> loops;
     for (std::size_t i = 0; i < started.getThreadNum(); ++i) loops.push_back(started.getIOLoop(i));
+    auto stopped = state_->parts->stopped.lock();
     state_->connections.begin(loops);
+    if (*stopped) return started.quit();  // before there was anything to quit
     started.getLoop()->queueInLoop([this, listening] { state_->listening(listening); });
   });
   app.run();

@@ -261,18 +261,19 @@ TEST_F(Runners, LetTheirSessionsRestWhenThereIsNothingToDo) {
   auto runner = generation({});
   auto embedder = embedding({});
   const auto& rests = engine_.control().counters.rests;
-  ASSERT_TRUE(eventually([&] { return rests == 2; })) << "a worker that has started waits";
+  ASSERT_TRUE(eventually([&] { return rests >= 2; })) << "a worker that has started waits";
+  const std::uint64_t before = rests;
   generate(*runner, greedy("a", 3));
-  EXPECT_TRUE(eventually([&] { return rests > 2; }));
+  EXPECT_TRUE(eventually([&] { return rests > before; }));
 }
 
 TEST_F(Runners, SaveWhatTheNextRequestWouldDisplaceWhileThereIsNothingToDo) {
   auto runner = generation({.sequences_max = 2, .context_tokens = 1024, .cells = "separate"});
   for (const char letter : {'a', 'b'}) generate(*runner, greedy(std::string(100, letter), 3));
   EXPECT_TRUE(eventually([&] { return runner->stats().prefix_cache.ram.entries == 2; }));
-  const std::uint64_t saves = engine_.control().counters.saves;
   generate(*runner, greedy(std::string(100, 'c'), 3));
-  EXPECT_EQ(engine_.control().counters.saves, saves) << "what had to go was saved already";
+  EXPECT_TRUE(eventually([&] { return runner->stats().prefix_cache.ram.entries == 3; }));
+  EXPECT_EQ(engine_.control().counters.saves, 3U) << "what had to go was saved already";
 }
 
 TEST_F(Runners, PassOnWhyASessionCannotBeOpened) {
