@@ -185,6 +185,16 @@ TEST(Configuration, AnEmptyFileChangesNothing) {
     EXPECT_TRUE(load_configuration(with_file(folder.write("a.yaml", content)))) << content;
   }
   EXPECT_TRUE(load_configuration(with_file(folder.write("a.toml", "[http]\n"))));
+  // Characters beyond ASCII in every kind of string, and in comments.
+  const auto strings = folder.write("a.toml", R"toml(# é
+[[models_served]]
+name = """é"""""
+path = '/é' # é
+[[models_served]]
+name = "\"é"
+path = '''/é'''
+)toml");
+  EXPECT_EQ(must_load(with_file(strings)).values.models_served, (std::vector<ModelEntry>{{"é\"\"", "/é"}, {"\"é", "/é"}}));
 }
 
 TEST(Configuration, NamesTheLineOfAnUnknownSettingAndTheNearestName) {
@@ -248,6 +258,8 @@ TEST(Configuration, RefusesWhatItCannotMean) {
       {"a.yaml", "? [a]\n: 1\n", kConfigurationSyntax, "a.yaml:1"},
       {"a.toml", "[http\n", kConfigurationSyntax, "a.toml:1"},
       {"a.toml", "[,http]\n", kConfigurationSyntax, "a.toml:1"},
+      {"a.toml", "[http]\nport = 1 # é\nhöst = 2\n", kConfigurationSyntax, "a.toml:3"},
+      {"a.toml", "[http]\nport = \xEF\xBA\xBF\n", kConfigurationSyntax, "a.toml:2"},
       {"a.toml", "[http]\nport = \"1\"\n", kSettingWrongType, "a.toml:2"},
       {"a.toml", "[log]\nlevel = 1979-05-27\n", kSettingWrongType, "a.toml:2"},
       {"a.toml", "[http]\ncors_origins = [[\"*\"]]\n", kConfigurationSyntax, "a.toml:2"},

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 // The parser asserts what a file such as "[," does not keep, and in release builds tells the compiler to assume it. What comes after
 // its assertions treats the same case as an error of the file, so they are left out, in every kind of build.
@@ -15,6 +16,39 @@
 namespace forebay::cli {
 
 namespace {
+// Where characters beyond ASCII may stand, strings and comments, is known here, because the parser's table of white space has no answer for
+// most of them elsewhere, and tells the compiler that it is not asked. Up to the first mistake the two agree on what a string is.
+// The line of the first one elsewhere.
+std::optional<std::size_t> misplaced_character(std::string_view text) {
+  std::size_t line = 1;
+  std::string_view until;  // of the string or comment this is in
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const std::string_view rest = text.substr(at);
+    line += rest.front() == '\n' ? 1 : 0;
+    if (!until.empty()) {
+      if (until.front() == '"' && rest.front() == '\\') {
+        line += rest.size() > 1 && rest[1] == '\n' ? 1 : 0;
+        ++at;
+      } else if (rest.starts_with(until)) {
+        at += until.size() - 1;
+        // A long string may end with two more quotes of its own.
+        for (int more = 0; until.size() == 3 && more < 2 && at + 1 < text.size() && text[at + 1] == until.front(); ++more) ++at;
+        until = {};
+      }
+      continue;
+    }
+    if (static_cast<unsigned char>(rest.front()) >= 0x80) return line;
+    for (const std::string_view quote : {R"(""")", "'''", "\"", "'"}) {
+      if (!rest.starts_with(quote)) continue;
+      until = quote;
+      at += quote.size() - 1;
+      break;
+    }
+    if (rest.front() == '#') until = "\n";
+  }
+  return std::nullopt;
+}
+
 class Flattener {
  public:
   Flattener(const std::string& name, const FileLimits& limits) : name_(name), limits_(limits) {}
@@ -76,6 +110,9 @@ class Flattener {
 Result<std::vector<Entry>> flatten_toml(std::string_view text, const std::string& name, const FileLimits& limits) {
   if (text.size() > limits.bytes_max)
     return fail(kConfigurationTooLarge, fmt::format("{} is larger than {} bytes", name, limits.bytes_max));
+  const bool has_mark = text.starts_with("\xEF\xBB\xBF");
+  if (const auto line = misplaced_character(has_mark ? text.substr(3) : text))
+    return fail(kConfigurationSyntax, fmt::format("{}:{}: characters beyond ASCII stand in strings and comments only", name, *line));
   try {
     const toml::table document = toml::parse(text, name);
     Flattener flattener(name, limits);

@@ -50,7 +50,7 @@ Result<Value> parse_json(Heap& heap, std::string_view json) {
   TRY(heap.reserve(json.size()));
   TRY(heap.scan(json.size()));
   Json parsed;
-  if (const auto problem = glz::read_json(parsed, json)) {
+  if (const auto problem = glz::read<glz::opts{.null_terminated = false}>(parsed, json)) {
     return fail(kTemplateInput, fmt::format("not JSON: {}", glz::format_error(problem, std::string_view())));
   }
   return convert(heap, parsed);

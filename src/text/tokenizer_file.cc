@@ -65,7 +65,7 @@ namespace forebay::text {
 
 namespace {
 
-constexpr glz::opts kOptions{.error_on_unknown_keys = false};
+constexpr glz::opts kOptions{.null_terminated = false, .error_on_unknown_keys = false};
 
 template <class T>
 Result<> read(T& into, std::string_view json, std::string_view what) {
