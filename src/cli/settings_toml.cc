@@ -16,9 +16,23 @@
 namespace forebay::cli {
 
 namespace {
+bool is_ascii(char character) { return static_cast<unsigned char>(character) < 0x80; }
+
+// Behind the escape that begins here: the character after the backslash, or all white space that it swallows. Nothing when a character
+// beyond ASCII follows either.
+std::optional<std::size_t> end_of_escape(std::string_view text, std::size_t backslash) {
+  constexpr std::string_view kSpace = " \t\r\n\v\f";
+  std::size_t end = backslash + 1;
+  if (end >= text.size()) return end;
+  if (is_ascii(text[end]) && !kSpace.contains(text[end])) return end + 1;
+  end = std::min(text.size(), text.find_first_not_of(kSpace, end));
+  if (end < text.size() && !is_ascii(text[end])) return std::nullopt;
+  return end;
+}
+
 // Where characters beyond ASCII may stand, strings and comments, is known here, because the parser's table of white space has no answer for
 // most of them elsewhere, and tells the compiler that it is not asked. Up to the first mistake the two agree on what a string is.
-// The line of the first one elsewhere.
+// The line of the first one elsewhere, or right behind a backslash or the white space that one swallows.
 std::optional<std::size_t> misplaced_character(std::string_view text) {
   std::size_t line = 1;
   std::string_view until;  // of the string or comment this is in
@@ -27,8 +41,10 @@ std::optional<std::size_t> misplaced_character(std::string_view text) {
     line += rest.front() == '\n' ? 1 : 0;
     if (!until.empty()) {
       if (until.front() == '"' && rest.front() == '\\') {
-        line += rest.size() > 1 && rest[1] == '\n' ? 1 : 0;
-        ++at;
+        const auto end = end_of_escape(text, at);
+        if (!end) return line;
+        line += static_cast<std::size_t>(std::ranges::count(text.substr(at, *end - at), '\n'));
+        at = *end - 1;
       } else if (rest.starts_with(until)) {
         at += until.size() - 1;
         // A long string may end with two more quotes of its own.
@@ -37,7 +53,7 @@ std::optional<std::size_t> misplaced_character(std::string_view text) {
       }
       continue;
     }
-    if (static_cast<unsigned char>(rest.front()) >= 0x80) return line;
+    if (!is_ascii(rest.front())) return line;
     for (const std::string_view quote : {R"(""")", "'''", "\"", "'"}) {
       if (!rest.starts_with(quote)) continue;
       until = quote;
