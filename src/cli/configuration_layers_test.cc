@@ -260,6 +260,7 @@ TEST(Configuration, RefusesWhatItCannotMean) {
       {"a.toml", "[,http]\n", kConfigurationSyntax, "a.toml:1"},
       {"a.toml", "[http]\nport = 1 # é\nhöst = 2\n", kConfigurationSyntax, "a.toml:3"},
       {"a.toml", "[http]\nport = \xEF\xBA\xBF\n", kConfigurationSyntax, "a.toml:2"},
+      {"a.toml", "[http]\nport = 90t\"é", kConfigurationSyntax, "a.toml:2"},
       {"a.toml", "[http]\nhost = \"\"\"\\é\"\"\"\n", kConfigurationSyntax, "a.toml:2"},
       {"a.toml", "[http]\nhost = \"\"\"\\\n é\"\"\"\n", kConfigurationSyntax, "a.toml:2"},
       {"a.toml", "[http]\nport = \"1\"\n", kSettingWrongType, "a.toml:2"},

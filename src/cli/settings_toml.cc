@@ -36,6 +36,7 @@ std::optional<std::size_t> end_of_escape(std::string_view text, std::size_t back
 std::optional<std::size_t> misplaced_character(std::string_view text) {
   std::size_t line = 1;
   std::string_view until;  // of the string or comment this is in
+  char before = '\n';      // this, other than blanks: a quote in the middle of a word begins no string
   for (std::size_t at = 0; at < text.size(); ++at) {
     const std::string_view rest = text.substr(at);
     line += rest.front() == '\n' ? 1 : 0;
@@ -49,18 +50,20 @@ std::optional<std::size_t> misplaced_character(std::string_view text) {
         at += until.size() - 1;
         // A long string may end with two more quotes of its own.
         for (int more = 0; until.size() == 3 && more < 2 && at + 1 < text.size() && text[at + 1] == until.front(); ++more) ++at;
+        before = until.back();
         until = {};
       }
       continue;
     }
     if (!is_ascii(rest.front())) return line;
     for (const std::string_view quote : {R"(""")", "'''", "\"", "'"}) {
-      if (!rest.starts_with(quote)) continue;
+      if (!rest.starts_with(quote) || !std::string_view("\r\n=,[{").contains(before)) continue;
       until = quote;
       at += quote.size() - 1;
       break;
     }
     if (rest.front() == '#') until = "\n";
+    if (rest.front() != ' ' && rest.front() != '\t') before = rest.front();
   }
   return std::nullopt;
 }
