@@ -109,7 +109,15 @@ def test_refusals_are_counted_by_reason(serve):
         next(lines)
         for _ in range(3):
             assert server.post("/generate", LONG).status_code == 503
-    assert 'forebay_refused_total{reason="too_many_requests_in_flight"} 3' in server.get("/metrics").text
+    answers = []
+
+    def scraped():  # once the server knows that the stream's reader is gone; until then each is refused, too
+        answers.append(server.get("/metrics"))
+        return answers[-1].status_code == 200
+
+    eventually(scraped)
+    refused = 3 + len(answers) - 1
+    assert f'forebay_refused_total{{reason="too_many_requests_in_flight"}} {refused}' in answers[-1].text
     assert re.search(r'forebay_build_info\{version="[^"]+"\} 1', server.get("/metrics").text)
 
 
