@@ -1,9 +1,9 @@
-// A picture of 150,528 floats on the wire: our JSON against the one that comes with Drogon (jsoncpp), and against the same numbers as
+// A picture of 150,528 floats on the wire: our JSON against glaze, and against the same numbers as
 // bytes. The engine has no part in it: text or bytes to a tensor, and back.
 #include <benchmark/benchmark.h>
-#include <json/json.h>
 
 #include <cmath>
+#include <glaze/glaze.hpp>
 #include <memory>
 
 #include "tensors/array_json.h"
@@ -32,19 +32,15 @@ void BM_ReadJson(benchmark::State& state) {
 }
 BENCHMARK(BM_ReadJson)->Unit(benchmark::kMillisecond);
 
-void BM_ReadJsonWithJsoncpp(benchmark::State& state) {
+void BM_ReadJsonWithGlaze(benchmark::State& state) {
   const std::string json = text();
-  const std::unique_ptr<Json::CharReader> reader(Json::CharReaderBuilder().newCharReader());
   for (auto _ : state) {
-    Json::Value root;
-    reader->parse(json.data(), json.data() + json.size(), &root, nullptr);
     std::vector<float> values;
-    values.reserve(root.size());
-    for (const auto& value : root) values.push_back(value.asFloat());
+    if (glz::read_json(values, json)) state.SkipWithError("not read");
     benchmark::DoNotOptimize(values);
   }
 }
-BENCHMARK(BM_ReadJsonWithJsoncpp)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_ReadJsonWithGlaze)->Unit(benchmark::kMillisecond);
 
 void BM_ReadBinary(benchmark::State& state) {
   const Tensor tensor = picture();
@@ -63,17 +59,11 @@ void BM_WriteJson(benchmark::State& state) {
 }
 BENCHMARK(BM_WriteJson)->Unit(benchmark::kMillisecond);
 
-void BM_WriteJsonWithJsoncpp(benchmark::State& state) {
+void BM_WriteJsonWithGlaze(benchmark::State& state) {
   const Tensor tensor = picture();
-  Json::StreamWriterBuilder settings;
-  settings["indentation"] = "";
-  for (auto _ : state) {
-    Json::Value root(Json::arrayValue);
-    for (const float value : tensor.values<float>()) root.append(value);
-    benchmark::DoNotOptimize(Json::writeString(settings, root));
-  }
+  for (auto _ : state) benchmark::DoNotOptimize(glz::write_json(tensor.values<float>()));
 }
-BENCHMARK(BM_WriteJsonWithJsoncpp)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_WriteJsonWithGlaze)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 

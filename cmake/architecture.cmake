@@ -26,11 +26,11 @@ set(OWNS_text pcre2 utf8proc)
 set(OWNS_storage soci/ sodium libs3)
 set(OWNS_engines onnxruntime llama ggml torch/)
 set(OWNS_accounts sodium jwt hiredis/)
-set(OWNS_http drogon/ trantor/ json/ grpc)
+set(OWNS_http boost/ zlib grpc)
 set(OWNS_cli CLI/ yaml-cpp/ toml++/ readline/)
 
 # Anyone may include these, in .cc files only.
 set(EVERYWHERE_IN_SOURCES glaze/ spdlog/ fmt/)
 
 set(FOREIGN seccomp prometheus/ opentelemetry/ jpeglib png.h webp/ pcre2 utf8proc onnx/ google/protobuf zlib hdf5 soci/ sodium libs3
-  onnxruntime llama ggml torch/ jwt hiredis/ drogon/ trantor/ json/ grpc CLI/ yaml-cpp/ toml++/ readline/)
+  onnxruntime llama ggml torch/ jwt hiredis/ boost/ grpc CLI/ yaml-cpp/ toml++/ readline/)

@@ -15,14 +15,12 @@ pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 
-# Drogon's own package file asks for the PostgreSQL headers that it was built with and we do not need.
-find_library(DROGON drogon REQUIRED)
-find_library(TRANTOR trantor REQUIRED)
-find_library(JSONCPP jsoncpp REQUIRED)
-find_path(JSONCPP_HEADERS json/json.h PATH_SUFFIXES jsoncpp REQUIRED)
-add_library(drogon_library INTERFACE)
-target_include_directories(drogon_library SYSTEM INTERFACE ${JSONCPP_HEADERS})
-target_link_libraries(drogon_library INTERFACE ${DROGON} ${TRANTOR} ${JSONCPP})
+# Asio and Beast are headers; TLS is OpenSSL's.
+find_package(Boost REQUIRED)
+find_package(OpenSSL REQUIRED)
+add_library(beast_library INTERFACE)
+target_compile_definitions(beast_library INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+target_link_libraries(beast_library INTERFACE Boost::headers OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
 
 if(FOREBAY_TESTS)
   find_package(GTest REQUIRED)

@@ -25,10 +25,10 @@ constexpr std::array kRules = {
     SettingRule{"http.bodies_bytes_max",
                 "Bodies of all requests in flight together; 503 beyond. 0: an eighth of the memory, at most 1 GiB, but room for one body.",
                 0, 1024 * kGib},
-    SettingRule{"http.header_bytes_max", "Largest request header; the connection is closed beyond.", kKib, 16 * kMib},
+    SettingRule{"http.header_bytes_max", "Largest request header; 413 beyond.", kKib, 16 * kMib},
     SettingRule{"http.json_depth_max", "Deepest nesting of a JSON body; 400 beyond.", 1, 1'000},
     SettingRule{"http.concurrent_requests_max", "Requests in flight at the same time; 503 with Retry-After beyond.", 1, 1'000'000},
-    SettingRule{"http.connections_max", "Open connections; further ones are closed at once.", 1, 1'000'000},
+    SettingRule{"http.connections_max", "Open connections; further ones get 503 and are closed.", 1, 1'000'000},
     SettingRule{"http.request_timeout", "Longest life of a request; 504 beyond, and a stream ends with an error event.", 1, kDay},
     SettingRule{"http.idle_timeout", "How long a connection without a request stays open.", kSecond, kDay},
     SettingRule{"http.keep_alive_interval", "Pause after which a silent stream gets a comment, also before its first event; 0 is never.", 0,
@@ -41,6 +41,13 @@ constexpr std::array kRules = {
     SettingRule{"http.image_side_max", "Longest side of a picture in pixels; 413 beyond.", 1, 65'535},
     SettingRule{"http.choices_max", "Answers to one prompt (n).", 1, 128},
     SettingRule{"http.cors_origins", "Origins whose pages may call this server; \"*\" is any.", 0, 100, TextRule::kOrigin},
+    SettingRule{"http.allowed_hosts",
+                "Names that requests may be for (Host); others get 403. Empty allows addresses, loopback names and the machine's name, and "
+                "with API keys any; \"*\" is any.",
+                0, 100, TextRule::kHostName},
+    SettingRule{"http.tls_certificate", "PEM file of the certificate, followed by those between it and the root; read again when it changes.", 0,
+                4'096, TextRule::kPath},
+    SettingRule{"http.tls_key", "PEM file of the certificate's key, without a password.", 0, 4'096, TextRule::kPath},
     SettingRule{"accounts.api_keys", "Keys that may use this server; without any it is open. Shown masked.", 0, 1'000, TextRule::kSecret},
     SettingRule{"models.backend", "Where models compute: auto, a name from `forebay devices`, or a chain that is tried in order.", 1, 255,
                 TextRule::kBackend},
@@ -206,6 +213,10 @@ std::string text_problem(TextRule rule, std::string_view text) {
           text.find('/', text.find("//") + 2) != std::string_view::npos || text.ends_with("//") || text.size() > 512)
         return "must be \"*\" or an origin such as https://example.com, without a path";
       break;
+    case TextRule::kHostName:
+      if (text != "*" && (text.empty() || text.size() > 255 || !std::ranges::all_of(text, [](char c) { return word_character(c) || c == ':'; })))
+        return "must be \"*\" or a name such as models.example, without scheme and port";
+      break;
     case TextRule::kSecret:
       if (text.size() < 8 || text.size() > 512 || !std::ranges::all_of(text, printable))
         return "must have 8 to 512 printable ASCII characters without spaces";
@@ -240,6 +251,8 @@ std::vector<Conflict> conflicts_in(const Configuration& configuration) {
           "at most", "models.generation.step_tokens_max");
   require(models.generation.sequences_max <= models.generation.step_tokens_max, "models.generation.sequences_max", "at most",
           "models.generation.step_tokens_max");
+  if (configuration.http.tls_certificate.empty() != configuration.http.tls_key.empty())
+    conflicts.push_back({"http.tls_certificate", "http.tls_key", "http.tls_certificate and http.tls_key must be set together"});
   const auto& pressure = configuration.memory.pressure;
   const auto until_below_at = [&](double until, double at, const std::string& level) {
     require(until < at, "memory.pressure." + level + "_until", "below", "memory.pressure." + level + "_at");

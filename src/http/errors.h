@@ -12,7 +12,7 @@ inline constexpr ErrorCode kJsonTooDeep{7001, "json_too_deep", ErrorKind::kInval
                                         "The JSON is nested deeper than http.json_depth_max.",
                                         "send flat arrays; their shape follows from the model"};
 inline constexpr ErrorCode kJsonDuplicateKey{7002, "json_duplicate_key", ErrorKind::kInvalidArgument, "An object has the same key twice.",
-                                             "send every key once; which of the two was meant is anybody's guess"};
+                                             "send every key once"};
 inline constexpr ErrorCode kJsonNotUtf8{7003, "json_not_utf8", ErrorKind::kInvalidArgument, "The request body is not UTF-8.",
                                         "encode the body as UTF-8"};
 inline constexpr ErrorCode kFieldUnknown{7004, "field_unknown", ErrorKind::kInvalidArgument,
@@ -61,7 +61,8 @@ inline constexpr ErrorCode kBodyMissing{7041, "body_missing", ErrorKind::kInvali
 inline constexpr ErrorCode kContentType{7042, "content_type_not_supported", ErrorKind::kUnsupported,
                                         "This route does not take bodies of that Content-Type.", "send Content-Type: application/json"};
 inline constexpr ErrorCode kContentEncoding{7043, "content_encoding_not_supported", ErrorKind::kUnsupported,
-                                            "Compressed request bodies are not taken.", "send the body without Content-Encoding"};
+                                            "The body is compressed or transferred in a way that is not taken.",
+                                            "send it with Content-Encoding gzip or deflate, or without"};
 inline constexpr ErrorCode kRouteNotFound{7044, "route_not_found", ErrorKind::kNotFound, "There is nothing at this URL.",
                                           "see docs/http.md for the routes"};
 inline constexpr ErrorCode kMethodNotAllowed{7045, "method_not_allowed", ErrorKind::kMethodNotAllowed,
@@ -73,9 +74,16 @@ inline constexpr ErrorCode kBadRequest{7047, "bad_request", ErrorKind::kInvalidA
 inline constexpr ErrorCode kAmbiguousLength{7048, "ambiguous_length", ErrorKind::kInvalidArgument,
                                             "The request's length is ambiguous, as in request smuggling.",
                                             "send either one Content-Length of digits or Transfer-Encoding: chunked"};
-inline constexpr ErrorCode kStreamNeedsHttp11{7049, "stream_needs_http11", ErrorKind::kInvalidArgument,
-                                              "Streams need HTTP/1.1 without pipelining.",
-                                              "use HTTP/1.1, one request at a time on a connection that streams"};
+inline constexpr ErrorCode kBadEscape{7049, "bad_escape", ErrorKind::kInvalidArgument, "The URL has a percent sign without two digits.",
+                                      "write a percent sign itself as %25"};
+inline constexpr ErrorCode kBodyDamaged{7050, "body_damaged", ErrorKind::kInvalidArgument, "The compressed body cannot be decompressed.",
+                                        "send it again, or without Content-Encoding"};
+inline constexpr ErrorCode kHostNotAllowed{7051, "host_not_allowed", ErrorKind::kPermissionDenied,
+                                           "The request's Host is no name of this server, as when a web page uses DNS to reach it.",
+                                           "add the name to http.allowed_hosts"};
+inline constexpr ErrorCode kOriginNotAllowed{7052, "origin_not_allowed", ErrorKind::kPermissionDenied,
+                                             "The request comes from a page of another site.",
+                                             "add the page's origin to http.cors_origins"};
 
 // Limits of the server.
 inline constexpr ErrorCode kTooBusy{7060, "too_many_requests_in_flight", ErrorKind::kUnavailable,
@@ -100,13 +108,20 @@ inline constexpr ErrorCode kBodiesTooLarge{7067, "bodies_too_large_together", Er
                                            "The bodies of the requests in flight take all of http.bodies_bytes_max.",
                                            "try again after the time in Retry-After, or send fewer large requests at once"};
 
+inline constexpr ErrorCode kCertificate{7068, "certificate_not_usable", ErrorKind::kInvalidArgument,
+                                        "The certificate or the key of TLS cannot be read.",
+                                        "http.tls_certificate and http.tls_key are PEM files, the key without a password"};
+inline constexpr ErrorCode kTooManyConnections{7069, "too_many_connections", ErrorKind::kUnavailable,
+                                               "As many connections are open as http.connections_max allows.",
+                                               "try again after the time in Retry-After"};
+
 inline constexpr const ErrorCode* kHttpErrors[] = {
     &kJsonSyntax,       &kJsonTooDeep,    &kJsonDuplicateKey,  &kJsonNotUtf8,     &kFieldUnknown,      &kFieldMissing,
     &kFieldType,        &kFieldRange,     &kFieldNotSupported, &kFieldConflict,   &kTooManyItems,      &kTokenOutOfRange,
     &kInputUnknown,     &kInputMissing,   &kInputMismatch,     &kBinarySizes,     &kImageNotWanted,    &kImageNotBase64,
     &kFormInvalid,      &kBodyTooLarge,   &kBodyMissing,       &kContentType,     &kContentEncoding,   &kRouteNotFound,
-    &kMethodNotAllowed, &kHeaderTooLarge, &kBadRequest,        &kAmbiguousLength, &kStreamNeedsHttp11, &kTooBusy,
+    &kMethodNotAllowed, &kHeaderTooLarge, &kBadRequest,        &kAmbiguousLength, &kBadEscape, &kBodyDamaged, &kHostNotAllowed, &kOriginNotAllowed, &kTooBusy,
     &kSlowReader,       &kBadAddress,     &kPortInUse,         &kPortNotAllowed,  &kMemoryPressure,    &kAnswerTooLarge,
-    &kBodiesTooLarge};
+    &kBodiesTooLarge, &kCertificate, &kTooManyConnections};
 
 }  // namespace forebay::http

@@ -1,19 +1,15 @@
 #include "http/exchange.h"
 
-#include <drogon/HttpRequest.h>
-#include <drogon/HttpResponse.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 
 #include "base/errors.h"
 #include "base/ids.h"
 #include "base/log.h"
-#include "http/connections.h"
+#include "http/admission.h"
 #include "http/errors.h"
-#include "http/loop_mail.h"
+#include "http/wire/event_loop.h"
 
 namespace forebay::http {
 
@@ -22,136 +18,73 @@ namespace {
 // How long the finished part of an answer may take to arrive after the deadline: a step of the engine is far shorter.
 constexpr auto kPartialGrace = std::chrono::seconds(2);
 
-// What ResponseStream puts around a piece: its length in hexadecimal and two line ends.
-std::size_t framed(std::size_t bytes) { return bytes + fmt::formatted_size("{:x}", bytes) + 4; }
-
-class DrogonWriter final : public StreamWriter {
+class ConnectionWriter final : public StreamWriter {
  public:
-  DrogonWriter(drogon::ResponseStreamPtr stream, std::shared_ptr<Connection> connection)
-      : stream_(std::move(stream)), connection_(std::move(connection)), sent_before_(connection_->bytes_sent()) {}
+  explicit ConnectionWriter(std::shared_ptr<wire::Connection> connection) : connection_(std::move(connection)) {}
   bool write(const std::string& bytes) override {
-    handed_over_ += framed(bytes.size());
-    return stream_->send(bytes);
+    connection_->write_piece(bytes);
+    return connection_->is_open();
   }
-  std::uint64_t unsent() const override {
-    const std::uint64_t sent = connection_->bytes_sent() - sent_before_;
-    return handed_over_ > sent ? handed_over_ - sent : 0;
-  }
-  void close() override { stream_->close(); }
+  std::uint64_t unsent() const override { return connection_->unsent_bytes(); }
+  void close() override { connection_->end_stream(); }
 
  private:
-  drogon::ResponseStreamPtr stream_;
-  std::shared_ptr<Connection> connection_;
-  std::uint64_t sent_before_;
-  std::uint64_t handed_over_ = 0;
+  std::shared_ptr<wire::Connection> connection_;
 };
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
-
-// "application/json; charset=UTF-8" -> the type and its charset, lower case.
-struct MediaType {
-  std::string type;
-  std::string charset;
-};
-MediaType media_type(std::string_view header) {
-  const auto semicolon = header.find(';');
-  MediaType media{lower(trimmed(header.substr(0, semicolon))), {}};
-  const std::string rest = semicolon == std::string_view::npos ? "" : lower(header.substr(semicolon));
-  if (const auto at = rest.find("charset="); at != std::string::npos) {
-    media.charset = rest.substr(at + 8, rest.find(';', at) - at - 8);
-    std::erase(media.charset, '"');
-    media.charset = trimmed(media.charset);
-  }
-  return media;
-}
-
-// By names that are made once: HttpRequest::getHeader makes one for every call.
-const std::string& header_of(const drogon::HttpRequest& request, const std::string& lower_case_name) {
-  static const std::string kNone;
-  const auto found = request.headers().find(lower_case_name);
-  return found == request.headers().end() ? kNone : found->second;
-}
-const std::string kAuthorization = "authorization";
-const std::string kApiKey = "x-api-key";
-const std::string kContentEncodingName = "content-encoding";
-const std::string kContentLength = "content-length";
-const std::string kContentTypeName = "content-type";
-const std::string kOrigin = "origin";
-const std::string kRequestId = "x-request-id";
-const std::string kTraceParent = "traceparent";
-const std::string kTransferEncoding = "transfer-encoding";
-
-Result<std::uint64_t> content_length(const drogon::HttpRequest& request) {
-  const std::string& length = header_of(request, kContentLength);
-  if (length.empty()) return 0;
-  std::uint64_t bytes = 0;
-  const auto read = std::from_chars(length.data(), length.data() + length.size(), bytes);
-  if (read.ec != std::errc() || read.ptr != length.data() + length.size()) return fail(kAmbiguousLength, "Content-Length is not a number");
-  if (!header_of(request, kTransferEncoding).empty()) return fail(kAmbiguousLength, "both Content-Length and Transfer-Encoding are there");
-  return bytes;
+// A preflight asks for the header names that the page wants to send: they are echoed, if they are names.
+bool are_header_names(std::string_view text) {
+  constexpr std::size_t kNamesBytesMax = 4'096;
+  return !text.empty() && text.size() <= kNamesBytesMax &&
+         std::ranges::all_of(text, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == ',' || c == ' '; });
 }
 
 }  // namespace
 
-Exchange::Exchange(std::shared_ptr<ServerParts> parts, const std::shared_ptr<Connection>& connection, const Request& request)
+Exchange::Exchange(std::shared_ptr<ServerParts> parts, const std::shared_ptr<wire::Connection>& connection,
+                   std::shared_ptr<InlineRuns> inline_runs, Head head)
     : parts_(std::move(parts)),
       connection_(connection),
-      mail_(connection->mail()),
+      loop_(connection->loop()),
+      inline_runs_(std::move(inline_runs)),
+      head_(std::move(head)),
       body_(parts_->bodies),
+      media_(read_media_type(head_->field("content-type"))),
+      origin_(head_->field("origin")),
       peer_(connection->peer()),
       began_(parts_->context.clock->now()),
       deadline_(began_ + parts_->options.request_timeout),
       cutoff_(deadline_.load()) {
-  read_head(*request);
+  const std::string wanted_id(head_->field("x-request-id"));
+  id_ = is_harmless_id(wanted_id) ? wanted_id : make_id("req");
+  trace_id_ = trace_id_of(std::string(head_->field("traceparent")));
+  dialect_ = dialect_of(head_->path());
+  match_ = find_route(head_->method() == "HEAD" ? "GET" : head_->method(), head_->path());
+  if (match_.route != nullptr) dialect_ = match_.route->dialect;
 }
 
 Exchange::~Exchange() {
   if (counted_) --parts_->in_flight;
 }
 
-void Exchange::read_head(const drogon::HttpRequest& request) {
-  const std::string& wanted_id = header_of(request, kRequestId);
-  id_ = is_harmless_id(wanted_id) ? wanted_id : make_id("req");
-  trace_id_ = trace_id_of(header_of(request, kTraceParent));
-  origin_ = header_of(request, kOrigin);
-  auto media = media_type(header_of(request, kContentTypeName));
-  content_type_ = std::move(media.type);
-  charset_ = std::move(media.charset);
-  old_http_ = request.version() == drogon::Version::kHttp10;
-  const std::string& path = request.getOriginalPath();
-  dialect_ = dialect_of(path);
-  match_ = find_route(request.isHead() ? "GET" : request.methodString(), path);
-  if (match_.route != nullptr) dialect_ = match_.route->dialect;
+// --- the request
+
+void Exchange::begin() {
+  if (head_->method() == "OPTIONS") return answer(options_reply());
+  if (auto admitted = admit(); !admitted) refuse(admitted.error());
 }
 
-Result<> Exchange::admit(const Request& request) {
-  TRY_ASSIGN(const auto length, content_length(*request));
-  const Route* route = match_.route;
-  if (route == nullptr && match_.allow.empty())
-    return fail(kRouteNotFound, fmt::format("there is nothing at {}", request->getOriginalPath().substr(0, 200)));
-  if (route == nullptr)
-    return fail(Error(kMethodNotAllowed, fmt::format("this URL takes {}", match_.allow)).with_hint(fmt::format("use {}", match_.allow)));
-  principal_ = {.client = peer_, .authenticated = false};
-  if (route->access != Access::kPublic) {
-    const bool is_admin = route->access == Access::kAdmin;
-    if (is_admin) TRY(parts_->context.gatekeeper->check_keyed());
-    TRY_ASSIGN(principal_,
-               parts_->context.gatekeeper->admit(
-                   {.authorization = header_of(*request, kAuthorization), .api_key = header_of(*request, kApiKey), .peer_address = peer_}));
+Result<> Exchange::admit() {
+  TRY(check_route(*head_, match_));
+  TRY_ASSIGN(query_, Query::read(head_->query()));
+  const Route& route = *match_.route;
+  TRY_ASSIGN(principal_, check_caller(*head_, route, *parts_, peer_));
+  if (route.access != Access::kPublic) {
+    const bool is_admin = route.access == Access::kAdmin;
     if (parts_->draining.load()) return fail(Error(kShuttingDown, "the server is draining").with_retry_after(std::chrono::seconds(5)));
     TRY_ASSIGN(pass_, parts_->gate.enter());
     // Looking at the server is always allowed.
-    if (route->body != Body::kNone && !is_admin) TRY(check_pressure(parts_->context.pressure, scheduling::Priority::kHigh));
+    if (route.body != Body::kNone && !is_admin) TRY(check_pressure(parts_->context.pressure, scheduling::Priority::kHigh));
     counted_ = true;
     const std::uint32_t in_flight = ++parts_->in_flight;
     parts_->context.serving_metrics->in_flight.set(in_flight);
@@ -160,56 +93,64 @@ Result<> Exchange::admit(const Request& request) {
                       .with_retry_after(std::chrono::seconds(1)));
     }
   }
-  if (length > parts_->options.body_bytes_max) {
-    return fail(kBodyTooLarge, fmt::format("the body has {} bytes, and {} are allowed", length, parts_->options.body_bytes_max));
-  }
-  TRY(expect_body(length));
-  if (route->body == Body::kNone) return {};
-  const std::string encoding = lower(header_of(*request, kContentEncodingName));
-  if (!encoding.empty() && encoding != "identity")
-    return fail(kContentEncoding, fmt::format("Content-Encoding {} is not taken", encoding.substr(0, 40)));
-  if (!charset_.empty() && charset_ != "utf-8" && charset_ != "utf8") {
-    return fail(kContentType, fmt::format("charset {} is not taken, only utf-8", charset_.substr(0, 40)));
-  }
-  if (route->body == Body::kJson && !content_type_.empty() && content_type_ != "application/json" && !content_type_.ends_with("+json")) {
-    return fail(kContentType, fmt::format("Content-Type {} is not taken here", content_type_.substr(0, 80)));
-  }
-  return {};
+  TRY(check_body(*head_, route, media_, parts_->options));
+  TRY_ASSIGN(coding_, coding_of(head_->field("content-encoding")));
+  return grow_body(head_->content_length().value_or(0));
 }
 
-Reply Exchange::options_reply(const Request& request) const {
-  if (match_.allow.empty()) return error_reply(Error(kRouteNotFound, "there is nothing at this URL"), dialect_, id_);
+Reply Exchange::options_reply() const {
+  if (match_.malformed) return error_reply(Error(kBadEscape, "the URL's path has a broken escape"), dialect_, id_);
+  if (match_.allow.empty() && head_->target() != "*")
+    return error_reply(Error(kRouteNotFound, "there is nothing at this URL"), dialect_, id_);
   Reply reply{.status = 204, .content_type = "", .body = {}};
-  reply.headers.emplace_back("Allow", match_.allow);
-  if (origin_.empty() || request->getHeader("access-control-request-method").empty()) return reply;
+  if (!match_.allow.empty()) reply.headers.emplace_back("Allow", match_.allow);
+  if (head_->field("access-control-request-method").empty() || !parts_->callers.has_cors(origin_)) return reply;
   reply.headers.emplace_back("Access-Control-Allow-Methods", match_.allow);
-  reply.headers.emplace_back(
-      "Access-Control-Allow-Headers",
-      "Authorization, Content-Type, X-API-Key, X-Request-Id, Inference-Header-Content-Length, OpenAI-Organization, OpenAI-Project");
+  if (const auto names = head_->field("access-control-request-headers"); are_header_names(names))
+    reply.headers.emplace_back("Access-Control-Allow-Headers", std::string(names));
   reply.headers.emplace_back("Access-Control-Max-Age", "86400");
   return reply;
 }
 
-void Exchange::begin(const Request& request, Respond respond) {
-  request_ = request;
-  body_.arrived(request);
-  respond_ = std::move(respond);
-  begun_ = true;
-  if (body().size() > parts_->options.body_bytes_max) {
-    return refuse(
-        Error(kBodyTooLarge, fmt::format("the body has {} bytes, and {} are allowed", body().size(), parts_->options.body_bytes_max)));
-  }
+Result<> Exchange::grow_body(std::uint64_t bytes) {
+  if (bytes > parts_->options.body_bytes_max)
+    return fail(kBodyTooLarge, fmt::format("the body is larger than the {} bytes that are allowed", parts_->options.body_bytes_max));
+  return body_.expect(bytes);
+}
+
+void Exchange::body_piece(std::string_view bytes) {
+  if (answered()) return;
+  body_bytes_ += bytes.size();
+  if (auto room = grow_body(body_bytes_); !room) return refuse(room.error());
+  body_.append(bytes);
+}
+
+void Exchange::body_complete() {
+  if (answered()) return;
+  if (coding_ == ContentCoding::kNone || body().empty()) return run_handler();
+  on_pool([self = shared_from_this()] { self->decode_body(); });
+}
+
+// On the request pool: a small body may become a large one.
+void Exchange::decode_body() {
+  auto decoded = decoded_body(body(), coding_, [this](std::uint64_t bytes) -> Result<> {
+    if (cancel_.cancelled()) return fail(cancel_.error());
+    return grow_body(bytes);
+  });
+  if (!decoded) return refuse(decoded.error());
+  body_.replace(*std::move(decoded));
+  on_loop([self = shared_from_this()] {
+    if (!self->answered()) self->run_handler();
+  });
+}
+
+void Exchange::run_handler() {
   try {
     match_.route->handler(shared_from_this());
   } catch (const std::exception& failure) {  // Out of memory, at most: our own code does not throw.
     refuse(Error(kInternalError, "the request could not be handled").with_context(failure.what()));
   }
 }
-
-std::string Exchange::query(const std::string& name) const { return request_->getParameter(name); }
-std::string_view Exchange::header(const std::string& lower_case_name) const { return request_->getHeader(lower_case_name); }
-std::string_view Exchange::content_type() const { return content_type_; }
-std::string_view Exchange::body() const { return request_->body(); }
 
 scheduling::Ticket Exchange::ticket() const {
   return {.request_id = id_, .client = principal_.client, .priority = priority_, .deadline = deadline(), .cancel = cancel_};
@@ -221,6 +162,8 @@ Result<> Exchange::set_urgency(const Urgency& urgency, bool partial) {
   cutoff_ = partial ? deadline() + kPartialGrace : deadline();
   return check_pressure(parts_->context.pressure, priority_);
 }
+
+// --- the response
 
 void Exchange::answer(Reply reply) {
   if (answered_.exchange(true)) return;
@@ -243,66 +186,55 @@ void Exchange::refuse(const Error& error) {
 void Exchange::send(Reply reply) {
   if (ended_) return;
   auto response = response_of(std::move(reply));
-  if (const auto respond = std::exchange(respond_, nullptr)) respond(response);
+  const auto connection = connection_.lock();
   end();
+  if (connection == nullptr) return;
+  if (parts_->draining.load()) connection->close_after_response();
+  connection->respond(std::move(response));
 }
 
-std::shared_ptr<drogon::HttpResponse> Exchange::response_of(Reply reply) {
-  auto response = drogon::HttpResponse::newHttpResponse();
+wire::Response Exchange::response_of(Reply reply) {
   status_ = reply.status;
-  if (const auto word = drogon::statusCodeToString(reply.status); reply.status == 499 || word.empty())
-    response->setCustomStatusCode(reply.status, "Client Closed Request");
-  else
-    response->setStatusCode(static_cast<drogon::HttpStatusCode>(reply.status));
-  if (!reply.content_type.empty()) response->setContentTypeString(reply.content_type);
-  if (!match_.allow.empty() && reply.status == 405) response->addHeader("Allow", match_.allow);
-  for (auto& [name, value] : reply.headers) response->addHeader(name, std::move(value));
-  add_headers(*response);
-  response->setBody(std::move(reply.body));
+  wire::Response response{.status = reply.status, .fields = {}, .body = std::move(reply.body)};
+  if (!reply.content_type.empty()) response.fields.emplace_back("Content-Type", std::move(reply.content_type));
+  if (!match_.allow.empty() && reply.status == 405) response.fields.emplace_back("Allow", match_.allow);
+  for (auto& field : reply.headers) response.fields.push_back(std::move(field));
+  add_fields(response);
   return response;
 }
 
-void Exchange::add_headers(drogon::HttpResponse& response) const {
-  response.addHeader("X-Request-Id", id_);
-  response.addHeader("X-Content-Type-Options", "nosniff");
-  const auto& origins = parts_->options.cors_origins;
-  if (origin_.empty() || origins.empty()) return;
-  const bool any = std::ranges::find(origins, "*") != origins.end();
-  if (!any && std::ranges::find(origins, origin_) == origins.end()) return;
-  response.addHeader("Access-Control-Allow-Origin", any ? "*" : origin_);
-  response.addHeader("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Server-Timing, Inference-Header-Content-Length");
-  if (!any) response.addHeader("Vary", "Origin");
+void Exchange::add_fields(wire::Response& response) const {
+  response.fields.emplace_back("X-Request-Id", id_);
+  response.fields.emplace_back("X-Content-Type-Options", "nosniff");
+  const auto& callers = parts_->callers;
+  if (!callers.has_cors(origin_)) return;
+  response.fields.emplace_back("Access-Control-Allow-Origin", callers.any_origin() ? "*" : std::string(origin_));
+  response.fields.emplace_back("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Server-Timing, Inference-Header-Content-Length");
+  if (!callers.any_origin()) response.fields.emplace_back("Vary", "Origin");
 }
 
-void Exchange::start_stream(std::function<void(EventStream&)> ready) {
+void Exchange::start_stream(const std::function<void(EventStream&)>& ready) {
   const auto connection = connection_.lock();
-  if (connection == nullptr || ended_) return;
-  if (old_http_ || connection->active() > 1) return refuse(Error(kStreamNeedsHttp11, "this connection cannot carry a stream"));
-  if (answered_.exchange(true)) return;
+  if (connection == nullptr || ended_ || answered_.exchange(true)) return;
   const std::weak_ptr<Exchange> weak = weak_from_this();
-  auto response = drogon::HttpResponse::newAsyncStreamResponse(
-      [weak, ready = std::move(ready)](drogon::ResponseStreamPtr stream) {
-        const auto self = weak.lock();
-        const auto wire = self == nullptr ? nullptr : self->connection_.lock();
-        if (wire == nullptr || self->ended_) return;
-        self->stream_ = std::make_unique<EventStream>(
-            std::make_unique<DrogonWriter>(std::move(stream), wire), self->parts_->options, self->parts_->context.clock->now(), [weak] {
-              const auto slow = weak.lock();
-              if (slow == nullptr) return;
-              slow->parts_->context.serving_metrics->count_error(kSlowReader.id());
-              log::info("a reader too slow for its stream was dropped", {{"request_id", slow->id_}});
-              slow->cancel_.cancel(CancelReason::kSlowReader);
-              if (const auto connection_now = slow->connection_.lock()) connection_now->drop();
-            });
-        ready(*self->stream_);
-      },
-      true);
+  stream_ = std::make_unique<EventStream>(
+      std::make_unique<ConnectionWriter>(connection), parts_->options, parts_->context.clock->now(), [weak] {
+        const auto slow = weak.lock();
+        if (slow == nullptr) return;
+        slow->parts_->context.serving_metrics->count_error(kSlowReader.id());
+        log::info("a reader too slow for its stream was dropped", {{"request_id", slow->id_}});
+        slow->client_gone(CancelReason::kSlowReader);
+        if (const auto connection_now = slow->connection_.lock()) connection_now->drop();
+      });
   status_ = 200;
-  response->setContentTypeString("text/event-stream");
-  response->addHeader("Cache-Control", "no-cache");
-  response->addHeader("X-Accel-Buffering", "no");  // nginx: do not collect the events
-  add_headers(*response);
-  if (const auto respond = std::exchange(respond_, nullptr)) respond(response);
+  wire::Response head;
+  head.fields.emplace_back("Content-Type", "text/event-stream");
+  head.fields.emplace_back("Cache-Control", "no-cache");
+  head.fields.emplace_back("X-Accel-Buffering", "no");  // nginx: do not collect the events
+  add_fields(head);
+  if (parts_->draining.load()) connection->close_after_response();
+  connection->begin_stream(head);
+  ready(*stream_);
 }
 
 void Exchange::fail_stream(const Error& error) {
@@ -316,20 +248,22 @@ void Exchange::fail_stream(const Error& error) {
 
 void Exchange::end_stream() { end(); }
 
+void Exchange::keep(std::shared_ptr<void> work, telemetry::ModelMetrics* counted) {
+  auto kept = kept_.lock();
+  kept->counted = counted;
+  if (!kept->ended) std::swap(kept->work, work);
+}
+
+// --- threads and time
+
 void Exchange::on_loop(std::move_only_function<void()> work) {
-  if (mail_->is_here()) return work();
-  mail_->post(std::move(work));
+  if (loop_->is_here()) return work();
+  loop_->post(std::move(work));
 }
 
 void Exchange::on_pool(std::move_only_function<void()> work) {
   auto posted = parts_->context.request_pool->post(std::move(work));
   if (!posted) refuse(Error(posted.error()).with_retry_after(std::chrono::seconds(1)));
-}
-
-void Exchange::keep(std::shared_ptr<void> work, telemetry::ModelMetrics* counted) {
-  auto kept = kept_.lock();
-  kept->counted = counted;
-  if (!kept->ended) std::swap(kept->work, work);
 }
 
 void Exchange::tick(Instant now) {
@@ -342,8 +276,7 @@ void Exchange::tick(Instant now) {
                                                 std::chrono::ceil<std::chrono::milliseconds>(deadline() - began_).count()));
   cancel_.cancel(CancelReason::kDeadline);
   if (stream_ != nullptr) return fail_stream(late);
-  if (begun()) return refuse(late);
-  if (const auto connection = connection_.lock()) connection->refuse_bytes(late);
+  refuse(late);
 }
 
 void Exchange::client_gone(CancelReason reason) {
@@ -358,15 +291,10 @@ void Exchange::client_gone(CancelReason reason) {
 
 void Exchange::end() {
   if (std::exchange(ended_, true)) return;
-  const auto self = shared_from_this();  // the connection lets go below
   std::shared_ptr<void> work;
   const std::chrono::duration<double> took = parts_->context.clock->now() - began_;
   parts_->context.serving_metrics->count_request(match_.route == nullptr ? "none" : std::string(match_.route->name), status_, took.count());
-  if (log::level() == log::Level::kDebug)
-    log::debug("request", {{"request_id", id_},
-                           {"trace_id", trace_id_},
-                           {"route", match_.route == nullptr ? "none" : std::string(match_.route->name)},
-                           {"status", std::to_string(status_)}});
+  log_end(took.count());
   if (std::exchange(counted_, false)) parts_->context.serving_metrics->in_flight.set(--parts_->in_flight);
   pass_ = {};
   {
@@ -376,9 +304,21 @@ void Exchange::end() {
     if (kept->counted != nullptr && status_ == 200) kept->counted->request_seconds.observe(took.count());
   }
   silent_ = nullptr;
-  respond_ = nullptr;  // it holds the connection, which must not end on another thread
   if (stream_ != nullptr) stream_->close();
-  if (const auto connection = connection_.lock()) connection->remove(this);
+}
+
+// Probes come every few seconds, for ever: they are logged at debug.
+void Exchange::log_end(double seconds) const {
+  const bool probe = match_.route != nullptr && match_.route->access == Access::kPublic;
+  const auto level = probe ? log::Level::kDebug : log::Level::kInfo;
+  if (log::level() > level) return;
+  const std::string line = fmt::format("{} {} {} in {:.1f} ms", head_->method().substr(0, 20), head_->path().substr(0, 200), status_, seconds * 1000);
+  const std::string& client = principal_.client.empty() ? peer_ : principal_.client;
+  if (trace_id_.empty())
+    log::write(level, line, {{"request_id", id_}, {"client", client}, {"body_bytes", std::to_string(body_bytes_)}});
+  else
+    log::write(level, line,
+               {{"request_id", id_}, {"trace_id", trace_id_}, {"client", client}, {"body_bytes", std::to_string(body_bytes_)}});
 }
 
 }  // namespace forebay::http

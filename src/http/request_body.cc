@@ -1,11 +1,9 @@
 #include "http/request_body.h"
 
-#include <drogon/HttpRequest.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
-#include <string>
 
 #include "http/errors.h"
 
@@ -25,18 +23,11 @@ Result<> RequestBody::expect(std::uint64_t bytes) {
   return {};
 }
 
-// The library uses a connection's request again for the next one and keeps the capacity of its body: an idle connection would hold
-// megabytes.
-void RequestBody::arrived(const std::shared_ptr<drogon::HttpRequest>& request) {
-  if (request->body().size() <= kSmallBody) {
-    kept_ = request;
-    return;
-  }
-  kept_ = {request.get(), [request](const void*) {
-             std::string small;
-             small.reserve(64);  // on the heap: a string within itself would be copied into the large one
-             request->setBody(std::move(small));
-           }};
+// A body whose length is stated gets its memory once; pages that never come are not touched.
+void RequestBody::append(std::string_view piece) {
+  if (text_ == nullptr) return;
+  if (text_->capacity() < reserved_bytes_) text_->reserve(reserved_bytes_);
+  text_->append(piece);
 }
 
 }  // namespace forebay::http

@@ -1,7 +1,6 @@
 #include "http/routes.h"
 
 #include <algorithm>
-#include <charconv>
 #include <unordered_map>
 
 #include "http/admin/handlers.h"
@@ -11,6 +10,7 @@
 #include "http/ops/handlers.h"
 #include "http/predict/handlers.h"
 #include "http/tei/handlers.h"
+#include "http/url.h"
 
 namespace forebay::http {
 
@@ -81,7 +81,7 @@ bool split(std::string_view path, std::vector<std::string_view>& segments) {
   }
 }
 
-bool fits(std::string_view pattern, const std::vector<std::string_view>& segments) {
+bool fits(std::string_view pattern, const std::vector<std::string>& segments) {
   pattern.remove_prefix(1);
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const auto slash = pattern.find('/');
@@ -94,12 +94,12 @@ bool fits(std::string_view pattern, const std::vector<std::string_view>& segment
   return true;
 }
 
-std::vector<std::string> parameters_of(std::string_view pattern, const std::vector<std::string_view>& segments) {
+std::vector<std::string> parameters_of(std::string_view pattern, const std::vector<std::string>& segments) {
   std::vector<std::string_view> parts;
   split(pattern, parts);
   std::vector<std::string> parameters;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (parts[i] == "{}") parameters.push_back(percent_decoded(segments[i], false));
+    if (parts[i] == "{}") parameters.push_back(segments[i]);
   }
   return parameters;
 }
@@ -111,8 +111,15 @@ std::span<const Route> routes() { return kRoutes; }
 namespace {
 RouteMatch search_route(std::string_view method, std::string_view path) {
   RouteMatch match;
-  std::vector<std::string_view> segments;
-  if (!split(path, segments)) return match;
+  std::vector<std::string_view> escaped;
+  if (!split(path, escaped)) return match;
+  std::vector<std::string> segments;
+  for (const auto segment : escaped) {
+    auto decoded = percent_decoded(segment, false);
+    match.malformed = match.malformed || !decoded;
+    segments.push_back(std::move(decoded).value_or(""));
+  }
+  if (match.malformed) return match;
   for (const Route& route : kRoutes) {
     if (!fits(route.pattern, segments)) continue;
     if (route.method == method) {
@@ -149,23 +156,6 @@ Dialect dialect_of(std::string_view path) {
   if (path == "/v1" || path.starts_with("/v1/")) return Dialect::kOpenAi;
   if (path == "/v2" || path.starts_with("/v2/")) return Dialect::kOip;
   return Dialect::kPlain;
-}
-
-std::string percent_decoded(std::string_view text, bool plus_is_space) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      unsigned byte = 0;
-      if (i + 2 >= text.size() || std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr != text.data() + i + 3 ||
-          byte == 0)
-        return {};
-      decoded += static_cast<char>(byte);
-      i += 2;
-    } else {
-      decoded += plus_is_space && text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return decoded;
 }
 
 }  // namespace forebay::http

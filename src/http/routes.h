@@ -39,12 +39,11 @@ struct RouteMatch {
   const Route* route = nullptr;         // null: no such URL, or not with this method
   std::vector<std::string> parameters;  // percent-decoded
   std::string allow;                    // "GET, HEAD, OPTIONS" when the URL exists; empty when it does not
+  bool malformed = false;               // the path has a broken escape
 };
-// `path` is as the client sent it, without the query. HEAD is GET.
+// `path` is as the client sent it, without the query; its segments are decoded before they are compared. HEAD is GET.
 RouteMatch find_route(std::string_view method, std::string_view path);
 // Of an error for a URL that may not exist.
 Dialect dialect_of(std::string_view path);
-// "%2F" and the like; nothing for a broken escape or a zero byte.
-std::string percent_decoded(std::string_view text, bool plus_is_space);
 
 }  // namespace forebay::http

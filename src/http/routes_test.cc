@@ -43,8 +43,15 @@ TEST(Routes, TakesOneSlashAtTheEnd) {
 TEST(Routes, DecodesParameters) {
   EXPECT_EQ(find_route("GET", "/v1/models/a%2Fb").parameters.at(0), "a/b");
   EXPECT_EQ(find_route("GET", "/v2/models/m/versions/7").parameters, (std::vector<std::string>{"m", "7"}));
-  EXPECT_EQ(find_route("GET", "/v1/models/%").parameters.at(0), "");
-  EXPECT_EQ(find_route("GET", "/v1/models/%00").parameters.at(0), "");
+  EXPECT_STREQ(find_route("GET", "/v1/mod%65ls").route->name.data(), "openai_models");
+}
+
+TEST(Routes, RefusesABrokenEscapeInsteadOfReadingItAsNothing) {
+  for (const char* path : {"/v1/models/%", "/v1/models/%00", "/v2/models/%zz/infer", "/admin/models/%/cache/clear", "/%/a"}) {
+    const auto match = find_route("POST", path);
+    EXPECT_TRUE(match.malformed) << path;
+    EXPECT_EQ(match.route, nullptr) << path;
+  }
 }
 
 TEST(Routes, KnowTheDialectOfAPathThatDoesNotExist) {

@@ -1,6 +1,6 @@
-// The wire: every protocol, on one port. Translates requests into native types and answers back; it never sees an engine.
-// Threads: start() and the rest from the main thread; handlers run on Drogon's loop threads. One per program run (Drogon's application is a
-// singleton). Owner: cli::serve.
+// The wire: every protocol, on one port. Translates requests into native types and responses back; it never sees an engine.
+// Threads: create() and run() on the main thread, drain() and stop() on any; handlers run on the loops' threads. Several servers may run in
+// one process. Owner: cli::serve.
 #pragma once
 
 #include <chrono>
@@ -36,14 +36,14 @@ struct ServerContext {
 
 class Server {
  public:
-  // Checks host and port before the library does, which would end the process. kBadAddress, kPortInUse.
+  // Listens at once, so that a busy port is reported here. kBadAddress, kPortInUse, kPortNotAllowed, kCertificate.
   static Result<std::unique_ptr<Server>> create(const HttpOptions& options, const ServerContext& context);
   ~Server();
-  // Listens and serves on the calling thread until stop(). `listening` is called once the port answers, with the port.
+  // Accepts connections and serves until stop(); blocks. `listening` is called once the port answers, with the port.
   Result<> run(const std::function<void(std::uint16_t)>& listening);
-  // Readiness off, no new work; waits until requests in flight have ended or `longest` has passed. From another thread than run()'s.
+  // Readiness off, no new work; waits until requests in flight have ended or `longest` has passed.
   void drain(std::chrono::milliseconds longest);
-  // Cancels what is left and makes run() return. From any thread, as often as one likes, also after run() has returned.
+  // Cancels what is left and makes run() return. As often as one likes, also before and after run().
   void stop();
 
  private:

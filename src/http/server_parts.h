@@ -9,6 +9,7 @@
 #include "base/byte_budget.h"
 #include "base/gate.h"
 #include "base/synchronized.h"
+#include "http/caller_check.h"
 #include "http/http_options.h"
 #include "http/json_body.h"
 #include "http/server.h"
@@ -16,10 +17,18 @@
 namespace forebay::http {
 
 struct ServerParts {
-  ServerParts(HttpOptions with, ServerContext of) : options(std::move(with)), context(std::move(of)), bodies(options.bodies_bytes_max) {}
+  ServerParts(HttpOptions with, ServerContext of)
+      : options(std::move(with)),
+        context(std::move(of)),
+        callers({.allowed_hosts = options.allowed_hosts,
+                 .cors_origins = options.cors_origins,
+                 .listen_host = options.host,
+                 .has_keys = !context.gatekeeper->open()}),
+        bodies(options.bodies_bytes_max) {}
 
   const HttpOptions options;
   ServerContext context;
+  const CallerCheck callers;
   ByteBudget bodies;  // of requests in flight
   Instant started;
   Gate gate;  // everyone inside is waited for by drain()
@@ -27,7 +36,6 @@ struct ServerParts {
   std::atomic<std::uint64_t> requests{0};
   std::atomic<bool> draining{false};
   Synchronized<bool> scraping{false};  // whoever renders the metrics holds it
-  Synchronized<bool> stopped{false};   // the library has been told to quit, or has
 
   // Every error that is answered, however.
   void count(const Error& error) const {

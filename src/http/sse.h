@@ -12,7 +12,7 @@
 
 namespace forebay::http {
 
-// How the bytes leave: Drogon's stream in the server, a string in tests.
+// How the bytes leave: by a connection in the server, into a string in tests.
 class StreamWriter {
  public:
   virtual ~StreamWriter() = default;

@@ -6,7 +6,6 @@
 
 #include "base/nearest.h"
 #include "http/errors.h"
-#include "http/loop_mail.h"
 #include "models/errors.h"
 #include "models/served_model.h"
 #include "tensors/array_json.h"
@@ -63,8 +62,8 @@ void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, sch
                     std::function<void(Result<scheduling::TensorAnswer> answer)> then) {
   exchange->keep(model, &exchange->parts().context.serving_metrics->for_model(model->name));
   request.ticket = exchange->ticket();
-  request.will_help = exchange->mail().is_here();
-  if (request.will_help) exchange->mail().help_later(model);
+  request.will_help = exchange->inline_runs().is_here();
+  if (request.will_help) exchange->inline_runs().add(model);
   auto submitted = model->tensors->submit(std::move(request), [exchange, then](Result<scheduling::TensorAnswer> answer) mutable {
     // On the engine's thread: nothing but the hop.
     exchange->on_loop([exchange, then = std::move(then), answer = std::move(answer)]() mutable {

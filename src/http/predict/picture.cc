@@ -1,6 +1,5 @@
 #include "http/predict/picture.h"
 
-#include <drogon/MultiPart.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/multipart.h"
 #include "http/predict/image.h"
 #include "http/predict/picture_request.h"
 #include "http/predict/predict_answer.h"
@@ -63,28 +63,28 @@ tensors::ImageLimits image_limits(const HttpOptions& options) {
 }
 
 Result<PictureForm> read_picture_form(const Exchange& exchange, std::size_t files_max) {
-  drogon::MultiPartParser form;
-  if (form.parse(exchange.request()) != 0)
-    return fail(kFormInvalid, "the body is no multipart/form-data with the boundary that Content-Type states");
-  const std::size_t count = form.getFiles().size();
+  TRY_ASSIGN(const auto parts, read_form(exchange.header("content-type"), exchange.body()));
+  const auto count = static_cast<std::size_t>(std::ranges::count_if(parts, &FormPart::is_file));
   if (count == 0 || count > files_max) {
     Error error(kFormInvalid, fmt::format("the form has {} files, and {} wanted", count,
                                           files_max == 1 ? "one picture is" : fmt::format("1 to {} pictures are", files_max)));
     if (count > 1 && files_max == 1) error = std::move(error).with_hint("POST /predict/batch takes several files");
     return fail(std::move(error).with_field("image"));
   }
-  for (const auto& [name, value] : form.getParameters()) {
-    if (!std::ranges::contains(kPictureFields, name))
-      return fail(
-          Error(kFieldUnknown, fmt::format("the form's field '{}' is not known", name.substr(0, 100))).with_field(name.substr(0, 100)));
+  for (const auto& part : parts) {
+    if (!part.is_file && !std::ranges::contains(kPictureFields, part.name))
+      return fail(Error(kFieldUnknown, fmt::format("the form's field '{}' is not known", part.name.substr(0, 100)))
+                      .with_field(part.name.substr(0, 100)));
   }
   const auto text_of = [&](const std::string& name) {
-    const auto found = form.getParameters().find(name);
-    return found == form.getParameters().end() ? exchange.query(name) : found->second;
+    const auto found = std::ranges::find_if(parts, [&](const FormPart& part) { return !part.is_file && part.name == name; });
+    return found == parts.end() ? exchange.query(name) : std::string(found->content);
   };
   PictureForm read;
   TRY_ASSIGN(read.fields, read_picture_fields(text_of));
-  for (const auto& file : form.getFiles()) read.files.push_back(file.fileContent());
+  for (const auto& part : parts) {
+    if (part.is_file) read.files.push_back(part.content);
+  }
   return read;
 }
 
