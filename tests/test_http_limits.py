@@ -42,7 +42,7 @@ def raw(server, request):
 
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(serve):
     server = serve(DIGITS, "--set", "http.body_bytes_max=1024")
-    status, body = raw(server, b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1025\r\n\r\n")
+    status, body = raw(server, b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1025\r\n\r\n")
     assert (status, body["name"]) == (413, "body_too_large")
     at_the_limit = b'{"input":[' + b"0," * 63 + b"0]" + b" " * 885 + b"}"
     assert len(at_the_limit) == 1024
@@ -58,27 +58,22 @@ def test_a_chunked_body_over_the_limit_is_refused_too(serve):
 
 
 def test_headers_without_end_are_refused_at_the_limit(example_server):
-    with connect(example_server) as sock:
-        sock.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n")
-        received = b""
-        try:
-            for _ in range(3000):
-                sock.sendall(b"X-A: " + b"a" * 100 + b"\r\n")
-            received = read_all(sock)
-        except OSError:
-            pass  # the server closed while we were still sending
-    assert received == b"" or b"header_too_large" in received
+    field = b"X-A: " + b"a" * 100 + b"\r\n"
+    status, body = raw(example_server, b"GET /livez HTTP/1.1\r\nHost: localhost\r\n" + field * 3000)
+    assert (status, body["name"]) == (413, "header_too_large")
+    status, body = raw(example_server, b"GET /livez?" + b"a" * 100_000)
+    assert (status, body["name"]) == (413, "header_too_large")
     assert example_server.get("/livez").status_code == 200
 
 
 @pytest.mark.parametrize("request_,status,name", [
-    (b"FOO / HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method_not_allowed"),
+    (b"FOO / HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "method_not_allowed"),
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "bad_request"),
     (b"GET / SMTP/1.0\r\n\r\n", 400, "bad_request"),
-    (b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "ambiguous_length"),
-    (b"POST /predict HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nContent-Length: 2\r\n\r\n{}", 400, "bad_request"),
-    (b"POST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 415, "content_encoding_not_supported"),
-    (b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 3x\r\n\r\n{}", 400, "ambiguous_length"),
+    (b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "ambiguous_length"),
+    (b"POST /predict HTTP/1.1\r\nHost: localhost\r\nExpect: miracles\r\nContent-Length: 2\r\n\r\n{}", 400, "bad_request"),
+    (b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 415, "content_encoding_not_supported"),
+    (b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3x\r\n\r\n{}", 400, "ambiguous_length"),
 ])
 def test_what_is_not_proper_http_gets_an_answer_with_a_code(example_server, request_, status, name):
     got, body = raw(example_server, request_)
@@ -87,9 +82,9 @@ def test_what_is_not_proper_http_gets_an_answer_with_a_code(example_server, requ
 
 @pytest.mark.parametrize("headers,status,name", [
     ({"Content-Type": "text/plain"}, 415, "content_type_not_supported"),
-    ({"Content-Type": "application/x-www-form-urlencoded"}, 415, "content_type_not_supported"),
     ({"Content-Type": "application/json; charset=latin-1"}, 415, "content_type_not_supported"),
-    ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, 415, "content_encoding_not_supported"),
+    ({"Content-Type": "application/json", "Content-Encoding": "br"}, 415, "content_encoding_not_supported"),
+    ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, 400, "body_damaged"),
 ])
 def test_other_kinds_of_bodies_are_refused(example_server, headers, status, name):
     for path in ("/predict", "/generate"):
@@ -103,7 +98,7 @@ def test_unknown_paths_and_methods_have_their_dialects_shape(example_server):
     assert isinstance(example_server.get("/v2/nowhere").json()["error"], str)
     answer = example_server.get("/predict")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, OPTIONS")
-    assert example_server.get("/livez%00").status_code == 404
+    assert example_server.get("/livez%00").json()["name"] == "bad_escape"
     assert example_server.get("/" + "a/" * 5000).status_code == 404
 
 
@@ -159,7 +154,7 @@ def test_too_many_requests_are_refused_at_once_and_health_still_answers(serve):
 def test_a_vanished_client_frees_its_work_streaming_or_not_running_or_queued(serve):
     server = serve(CHAT, "--set", "models.generation.sequences_max=1")
     body = json.dumps(LONG).encode()
-    request = b"POST /generate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    request = b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     running, queued = connect(server), connect(server)
     running.sendall(request)
     eventually(lambda: runner(server)["running"] == 1)
@@ -185,7 +180,7 @@ def test_a_reader_that_does_not_read_is_dropped(serve):
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.connect(("127.0.0.1", server.port))
-    sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     eventually(lambda: "FB7061" in server.get("/metrics").text, seconds=60)
     eventually(lambda: runner(server)["running"] == 0 and runner(server)["queued"] == 0)
     sock.close()
@@ -214,13 +209,13 @@ def test_idle_connections_and_slow_heads_are_closed(serve):
 
 def test_a_slow_body_is_told_the_time_is_over(serve):
     server = serve(DIGITS, "--set", "http.request_timeout=300ms")
-    status, body = raw(server, b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+    status, body = raw(server, b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
     assert (status, body["name"]) == (504, "deadline_exceeded")
 
 
 def test_many_requests_on_one_connection_are_answered_in_order(example_server):
-    one = b"GET /v1/models/digits HTTP/1.1\r\nHost: a\r\n\r\n"
-    last = b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    one = b"GET /v1/models/digits HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    last = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     with connect(example_server) as sock:
         sock.sendall(one * 5 + last)
         received = read_all(sock)
@@ -232,17 +227,26 @@ def test_many_requests_on_one_connection_are_answered_in_order(example_server):
 
 def test_no_origin_is_let_in_unless_configured(example_server):
     assert "Access-Control-Allow-Origin" not in example_server.get("/livez", headers={"Origin": "http://a.example"}).headers
+    refused = example_server.get("/v1/models", headers={"Origin": "http://a.example"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "origin_not_allowed")
+    assert example_server.get("/v1/models", headers={"Origin": example_server.url}).status_code == 200
 
 
 def test_a_configured_origin_is_let_in(serve):
     server = serve(DIGITS, "--cors", "http://a.example")
-    preflight = requests.options(server.url + "/predict", headers={"Origin": "http://a.example", "Access-Control-Request-Method": "POST"}, timeout=10)
+    asked = "authorization,content-type,x-stainless-arch,x-stainless-retry-count,traceparent"
+    preflight = requests.options(server.url + "/predict", headers={"Origin": "http://a.example", "Access-Control-Request-Method": "POST",
+                                                                   "Access-Control-Request-Headers": asked}, timeout=10)
     assert preflight.status_code == 204
     assert preflight.headers["Access-Control-Allow-Origin"] == "http://a.example"
     assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
-    assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+    assert preflight.headers["Access-Control-Allow-Headers"] == asked
     assert server.get("/livez", headers={"Origin": "http://a.example"}).headers["Vary"] == "Origin"
     assert "Access-Control-Allow-Origin" not in server.get("/livez", headers={"Origin": "http://b.example"}).headers
+    for origin in ("http://b.example", "null"):
+        foreign = requests.options(server.url + "/predict", headers={"Origin": origin, "Access-Control-Request-Method": "POST"}, timeout=10)
+        assert "Access-Control-Allow-Headers" not in foreign.headers
+        assert server.post("/predict", {}, headers={"Origin": origin}).status_code == 403
 
 
 # --- start and end

@@ -90,7 +90,7 @@ def test_a_body_beyond_the_limit_is_refused_before_it_is_sent(serve, summing):
 def begun(server, length, sent):
     """A connection with the start of a body under way."""
     wire = socket.create_connection(("127.0.0.1", server.port), timeout=20)
-    wire.sendall(b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % length + sent)
+    wire.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % length + sent)
     return wire
 
 

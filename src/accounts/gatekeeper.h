@@ -21,7 +21,7 @@ struct Principal {
 // What the request brings, as the wire has it; empty when the header is absent.
 struct Credentials {
   std::string_view authorization;  // "Bearer KEY"
-  std::string_view api_key;        // X-API-Key
+  std::string_view api_key;        // X-API-Key, or api-key as Azure has it
   std::string_view peer_address;
 };
 
@@ -29,7 +29,7 @@ class Gatekeeper {
  public:
   // Without keys the server is open. kBadKey for an empty or too short key (8 characters) or more than 1,000 of them.
   static Result<Gatekeeper> create(const AccountsOptions& options);
-  // kKeyMissing, kKeyWrong. Compares with every key in constant time.
+  // One valid key is enough: clients send a placeholder beside it. kKeyMissing, kKeyWrong. Compares with every key in constant time.
   Result<Principal> admit(const Credentials& credentials) const;
   // kAdminNeedsKey in open mode: what changes the server is not for everybody who reaches the port.
   Result<> check_keyed() const;

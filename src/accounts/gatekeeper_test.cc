@@ -23,6 +23,14 @@ TEST(Gatekeeper, TakesAKeyAsBearerTokenOrAsHeader) {
   EXPECT_EQ(gatekeeper.admit({.api_key = "first-key-1"})->client, "key-1");
 }
 
+TEST(Gatekeeper, OneValidKeyIsEnough) {
+  const auto gatekeeper = with_keys({"first-key-1", "second-key-2"});
+  EXPECT_EQ(gatekeeper.admit({.authorization = "Bearer first-key-1", .api_key = "something"})->client, "key-1");
+  EXPECT_EQ(gatekeeper.admit({.authorization = "Bearer something", .api_key = "second-key-2"})->client, "key-2");
+  EXPECT_EQ(gatekeeper.admit({.authorization = "Bearer something", .api_key = "another"}).error().code(), kKeyWrong);
+  EXPECT_EQ(gatekeeper.admit({.authorization = "Basic Zm9v", .api_key = "first-key-1"})->client, "key-1");
+}
+
 TEST(Gatekeeper, RefusesAMissingKeyAndAnotherScheme) {
   const auto gatekeeper = with_keys({"first-key-1"});
   EXPECT_EQ(gatekeeper.admit({}).error().code(), kKeyMissing);

@@ -189,7 +189,8 @@ void Server::drain(std::chrono::milliseconds longest) {
 
 void Server::stop() {
   state_->parts->draining = true;
-  *state_->stopped.lock() = true;
+  auto stopped = state_->stopped.lock();
+  *stopped = true;
   state_->stop_asked.notify_all();
 }
 

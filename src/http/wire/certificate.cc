@@ -13,9 +13,7 @@ namespace forebay::http::wire {
 namespace ssl = boost::asio::ssl;
 
 Certificate::Certificate(std::string certificate_file, std::string key_file, Context context)
-    : certificate_file_(std::move(certificate_file)), key_file_(std::move(key_file)), context_(std::move(context)) {
-  *loaded_.lock() = times();
-}
+    : certificate_file_(std::move(certificate_file)), key_file_(std::move(key_file)), loaded_(times()), context_(std::move(context)) {}
 
 Certificate::Times Certificate::times() const {
   std::error_code ignored;
@@ -52,7 +50,8 @@ void Certificate::reload_if_changed() {
   }
   auto context = read(certificate_file_, key_file_);
   if (!context) return log::warning("the changed certificate cannot be used, the former one stays", {{"reason", context.error().message()}});
-  *context_.lock() = *std::move(context);
+  auto now_used = context_.lock();
+  *now_used = *std::move(context);
   log::info("the certificate was read again", {{"file", certificate_file_}});
 }
 
