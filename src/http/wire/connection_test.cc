@@ -24,7 +24,7 @@ struct Client {
 
 class FakeTransport final : public Transport {
  public:
-  FakeTransport(Client& client, std::vector<std::move_only_function<void()>>& ready) : client_(client), ready_(ready) {}
+  explicit FakeTransport(Client& client) : client_(client) {}
   void open(std::shared_ptr<Events> events) override { events->opened(true); }
   void read(std::span<char> into, std::shared_ptr<Events> events) override { reading_ = {into, std::move(events)}; }
   void write(std::span<const std::string_view> pieces, std::shared_ptr<Events> events) override {
@@ -41,6 +41,7 @@ class FakeTransport final : public Transport {
     client_.closed = true;
     reading_ = {};
     writing_ = nullptr;
+    watching_ = nullptr;
   }
   const std::string& peer_address() const override { return peer_; }
   bool can_be_half_closed() const override { return true; }
@@ -69,7 +70,6 @@ class FakeTransport final : public Transport {
     std::shared_ptr<Events> events;
   };
   Client& client_;
-  std::vector<std::move_only_function<void()>>& ready_;
   Reading reading_;
   std::string text_;
   std::shared_ptr<Events> writing_;
@@ -112,7 +112,7 @@ class ConnectionTest : public testing::Test, public Application {
   };
 
   ConnectionTest() {
-    auto own = std::make_unique<FakeTransport>(client, ready);
+    auto own = std::make_unique<FakeTransport>(client);
     transport = own.get();
     connection = std::make_shared<Connection>(std::move(own), loop, ConnectionLimits{.head_bytes_max = 1024}, *this, clock);
     connection->open();
@@ -160,7 +160,6 @@ class ConnectionTest : public testing::Test, public Application {
 
   VirtualClock clock;
   Client client;
-  std::vector<std::move_only_function<void()>> ready;
   std::shared_ptr<EventLoop> loop = std::make_shared<EventLoop>();
   FakeTransport* transport = nullptr;
   std::shared_ptr<Connection> connection;

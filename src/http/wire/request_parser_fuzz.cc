@@ -20,12 +20,11 @@ std::string read_all(std::string_view bytes, std::size_t cut) {
       if (!found) return found_text + "!";
       if (*found == RequestParser::Found::kHead) found_text.append(parser.head()->method()).append(parser.head()->path());
       if (*found == RequestParser::Found::kBody) found_text.append(parser.body());
+      pending.erase(0, parser.consumed());
       if (*found == RequestParser::Found::kEnd) {
         parser.next();
         found_text += ';';
-        continue;
       }
-      pending.erase(0, parser.consumed());
       if (*found == RequestParser::Found::kNothing) break;
     }
     if (last) return found_text;

@@ -35,13 +35,14 @@ Reading read_all(std::string_view bytes, const std::vector<std::size_t>& cuts = 
         reading.error = found.error();
         return reading;
       }
+      const std::size_t consumed = parser.consumed();
       if (*found == RequestParser::Found::kHead) open = Message{.head = parser.head(), .body = {}};
       if (*found == RequestParser::Found::kBody) open->body += parser.body();
       if (*found == RequestParser::Found::kEnd) {
         reading.messages.push_back(*std::exchange(open, std::nullopt));
         parser.next();
       }
-      pending.erase(0, *found == RequestParser::Found::kEnd ? 0 : parser.consumed());
+      pending.erase(0, consumed);
       if (*found == RequestParser::Found::kNothing) break;
     }
   }
