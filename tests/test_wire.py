@@ -226,7 +226,7 @@ def test_an_open_server_answers_for_its_own_names_only(serve):
 
 
 def test_hosts_can_be_allowed(serve):
-    server = serve(DIGITS, "--set", "http.allowed_hosts=[\"models.example\"]")
+    server = serve(DIGITS, "--set", "http.allowed_hosts=models.example")
     assert server.get("/v1/models", headers={"Host": "Models.Example:8080"}).status_code == 200
     assert server.get("/v1/models", headers={"Host": "10.0.0.1"}).status_code == 403
     keyed = serve(DIGITS, "--api-key", "correct-horse")
@@ -302,10 +302,8 @@ def test_tls_with_a_certificate_that_changes(serve, tmp_path):
     certificate, key = make_certificate(tmp_path, "first")
     server = serve(WINE, "--set", f"http.tls_certificate={certificate}", "--set", f"http.tls_key={key}", ready=False)
     url = f"https://localhost:{server.port}"
-    session = requests.Session()
-    session.verify = str(certificate)
-    eventually(lambda: session.get(url + "/readyz", timeout=10).status_code == 200, seconds=60)
-    assert session.post(url + "/predict", data=PREDICT, timeout=30).status_code == 200
+    eventually(lambda: requests.get(url + "/readyz", timeout=10, verify=str(certificate)).status_code == 200, seconds=60)
+    assert requests.post(url + "/predict", data=PREDICT, timeout=30, verify=str(certificate)).status_code == 200
     with pytest.raises(requests.RequestException):
         requests.get(f"http://localhost:{server.port}/livez", timeout=10)
     assert common_name(server.port, certificate) == "first"

@@ -39,7 +39,7 @@ Result<> CallerCheck::check_host(std::string_view host) const {
   if (wire::is_loopback(name)) return {};
   if (allowed.empty() && (options_.has_keys || wire::is_ip_address(name) || name == machine_name_ || name == options_.listen_host)) return {};
   return fail(Error(kHostNotAllowed, fmt::format("requests for the host '{}' are not answered", name))
-                  .with_hint(fmt::format("add it to http.allowed_hosts: --set http.allowed_hosts='[\"{}\"]'", name)));
+                  .with_hint(fmt::format("add it to http.allowed_hosts: --set http.allowed_hosts={}", name)));
 }
 
 bool CallerCheck::has_cors(std::string_view origin) const {

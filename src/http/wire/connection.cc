@@ -16,14 +16,13 @@ constexpr std::size_t kBufferBytes = 8 << 10;
 constexpr std::size_t kLargeBufferBytes = 64 << 10;   // while a larger body comes
 constexpr std::size_t kAheadBytesMax = 64 << 10;      // requests sent ahead; more stays with the client
 constexpr std::uint64_t kUnsentAheadMax = 256 << 10;  // the next request begins when less than this is unsent
-constexpr std::uint64_t kDroppedBodyMax = 64 << 10;   // of a refused request, for the sake of the connection
 constexpr int kRequestsInARow = 16;                   // before other connections get their turn
 constexpr std::size_t kPiecesMax = 16;                // of one write
 // A client that is still sending needs time to read the response before the connection is reset.
 constexpr auto kGoodbye = std::chrono::seconds(2);
 // A client that has ended its side either waits for the response or has gone. Only bytes tell: a gone client's system answers them with a
 // reset. The first ones are sent after a while, because most responses come sooner.
-constexpr auto kFirstProbe = std::chrono::milliseconds(200);
+constexpr auto kFirstProbe = std::chrono::milliseconds(20);
 constexpr auto kNextProbes = std::chrono::seconds(5);
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -127,6 +126,7 @@ bool Connection::process_one() {
       head_complete();
       return true;
     case RequestParser::Found::kBody:
+      body_bytes_ += parser_.body().size();
       if (const auto receiver = receiver_) receiver->body_piece(parser_.body());
       return true;
     case RequestParser::Found::kEnd:
@@ -142,6 +142,7 @@ void Connection::head_complete() {
   phase_since_ = clock_.now();
   keep_alive_ = head_->keep_alive();
   paused_ = false;
+  body_bytes_ = 0;
   const bool body_is_here = unread().size() > 0 || !head_->has_body();
   auto receiver = application_.begin(shared_from_this(), head_);
   if (closed_ || responding_ || phase_ != Phase::kBody) return;
@@ -180,11 +181,11 @@ void Connection::nothing_follows() {
 
 // --- responding
 
-// A refused body is read to its end where that is cheap; else the connection closes, for nothing else tells where the next request begins.
+// A refused body that is here already is dropped. Otherwise the connection closes: the body may come late or never.
 bool Connection::may_keep_alive() const {
   if (!keep_alive_ || shutting_down_) return false;
   if (phase_ == Phase::kRunning || head_ == nullptr || !head_->has_body()) return true;
-  return !head_->expects_continue() && head_->content_length().value_or(kDroppedBodyMax + 1) <= kDroppedBodyMax;
+  return body_bytes_ == 0 && head_->content_length().value_or(UINT64_MAX) <= unread().size();
 }
 
 std::chrono::sys_seconds Connection::wall_now() const { return std::chrono::floor<std::chrono::seconds>(clock_.wall()); }

@@ -122,6 +122,7 @@ class Connection final : public Transport::Events, public std::enable_shared_fro
   std::size_t end_ = 0;
   std::shared_ptr<const RequestHead> head_;
   std::shared_ptr<Receiver> receiver_;
+  std::uint64_t body_bytes_ = 0;  // received
   Phase phase_ = Phase::kHead;
   Framing framing_ = Framing::kLength;
   std::deque<std::string> out_;

@@ -268,16 +268,23 @@ TEST_F(ConnectionTest, ABrokenChunkIsTheReceiversToAnswer) {
   EXPECT_TRUE(client.server_ended);
 }
 
-TEST_F(ConnectionTest, ARefusedSmallBodyIsReadAndTheConnectionStays) {
+TEST_F(ConnectionTest, ARefusedBodyThatIsHereLeavesTheConnectionOpen) {
   on_head = [](Connection& to) { to.respond({.status = 401, .fields = {}, .body = {}}); };
-  send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nab");
+  send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc");
   EXPECT_EQ(client.received.find("Connection: close"), std::string::npos) << client.received;
   on_head = nullptr;
   on_complete = answer_at_once;
-  send("c" + std::string(kGet));
+  send(kGet);
   EXPECT_EQ(requests.size(), 2U);
   EXPECT_EQ(requests[0].body, "");
   EXPECT_EQ(responses(), 1U);
+}
+
+TEST_F(ConnectionTest, ARefusedBodyThatMayNeverComeClosesTheConnection) {
+  on_head = [](Connection& to) { to.respond({.status = 401, .fields = {}, .body = {}}); };
+  send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nab");
+  EXPECT_NE(client.received.find("Connection: close"), std::string::npos);
+  EXPECT_TRUE(client.server_ended);
 }
 
 TEST_F(ConnectionTest, ARefusedLargeOrChunkedBodyClosesTheConnection) {
@@ -339,9 +346,9 @@ TEST_F(ConnectionTest, AClientThatHasGoneIsFoundByAProbe) {
   send(kGet);
   end();
   EXPECT_TRUE(client.watched);
-  pass(std::chrono::milliseconds(100));
+  pass(std::chrono::milliseconds(10));
   EXPECT_EQ(client.received, "") << "most responses come before a probe is needed";
-  pass(std::chrono::milliseconds(150));
+  pass(std::chrono::milliseconds(15));
   EXPECT_EQ(client.received, "HTTP/1.1 100 Continue\r\n\r\n");
   transport->reset();
   ASSERT_EQ(requests[0].gone.size(), 1U);
