@@ -12,6 +12,7 @@
 #include "formats/gguf_architecture_check.h"
 #include "formats/gguf_file.h"
 #include "formats/gguf_hyperparameters.h"
+#include "formats/gguf_split.h"
 
 namespace forebay::formats {
 
@@ -77,9 +78,6 @@ class Describer {
       return fail(kGgufAdapterAlone, "the file is an adapter for another model");
     if (type == "mmproj" || architecture_ == "clip")
       return fail(kGgufProjectorAlone, "the file is a multimodal projector for another model");
-    if (const auto* parts = file_.find("split.count"); parts != nullptr && parts->as_integer().value_or(2) > 1) {
-      return fail(kGgufSplit, fmt::format("the file is one of {} parts", parts->as_integer().value_or(2)));
-    }
     if (file_.tensors.empty() && file_.find("tokenizer.ggml.tokens") == nullptr)
       return fail(kGgufNothingInside, "the file has neither tensors nor a vocabulary");
     if (architecture_.empty()) return fail(kGgufMetadataMissing, "the metadata lacks 'general.architecture'");
@@ -247,9 +245,12 @@ class Describer {
 };
 }  // namespace
 
-Result<ModelDescription> read_gguf(std::span<const std::byte> bytes, const ReadLimits& limits) {
-  TRY_ASSIGN(const auto file, parse_gguf(bytes, limits));
-  return Describer(file, bytes.size()).describe();
+Result<ModelDescription> read_gguf(std::span<const std::byte> bytes, const ReadLimits& limits, const std::filesystem::path& path) {
+  TRY_ASSIGN(auto file, parse_gguf(bytes, limits));
+  TRY_ASSIGN(auto parts, read_gguf_parts(file, path, limits));
+  TRY_ASSIGN(auto model, Describer(file, bytes.size() + parts.bytes).describe());
+  model.external_files = std::move(parts.names);
+  return model;
 }
 
 }  // namespace forebay::formats
