@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/lost_pages.h"
 #include "engines/errors.h"
 #include "engines/library_message.h"
 
@@ -45,6 +46,8 @@ Result<> check_options(const LlamaModel& model, const TextSessionOptions& option
       return fail(kWrongKindOfModel, fmt::format("the model is for {}: it generates no text", formats::name_of(model.description().task)));
     }
     if (llama_model_has_encoder(library_model)) return fail(kWrongKindOfModel, "encoder-decoder models are not served");
+    // Every token sees those after it: the library wants logits of all of them at once, and aborts without.
+    if (llama_model_is_diffusion(library_model)) return fail(kWrongKindOfModel, "diffusion models do not write token by token");
     return {};
   }
   // Without the head that the file must bring for it, the library aborts.
@@ -109,8 +112,9 @@ LlamaTextSession::LlamaTextSession(std::shared_ptr<LlamaModel> model, LlamaConte
   llama_set_abort_callback(
       context_.get(),
       [](void* session) {
-        const CancelToken* abort = static_cast<LlamaTextSession*>(session)->abort_;
-        return abort != nullptr && abort->cancelled();
+        const auto& own = *static_cast<LlamaTextSession*>(session);
+        // With pages of the weights lost, going on would only replace more of them by zeros.
+        return own.abort_ != nullptr && (own.abort_->cancelled() || lost_pages() != own.lost_pages_);
       },
       this);
 }
@@ -176,6 +180,7 @@ bool LlamaTextSession::fits(std::span<const StepSlice> slices) const {
 
 std::int32_t LlamaTextSession::compute(const CancelToken& abort) {
   abort_ = &abort;
+  lost_pages_ = lost_pages();
   const llama_batch batch = batch_.view();
   std::int32_t code = -100;
   const auto library_computes = [&] {

@@ -79,7 +79,8 @@ class LlamaTextSession final : public TextSession {
   std::vector<std::int32_t> logits_places_;  // of each slice in the last batch; -1: none
   std::vector<std::uint64_t> seen_in_step_;  // the number of the last step a sequence was in
   std::uint64_t steps_ = 0;
-  const CancelToken* abort_ = nullptr;
+  const CancelToken* abort_ = nullptr;  // while it computes
+  std::uint64_t lost_pages_ = 0;        // when it began to
 };
 
 }  // namespace forebay::engines
