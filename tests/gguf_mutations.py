@@ -2,35 +2,46 @@
 
     mutated(content, seed) -> bytes
 
-Half of the changes know the layout (they hit numbers, types, shapes, keys and lists of the header), the others hit any byte of it."""
+Most changes know the layout: they hit values, types, shapes and texts, or make the file one of another architecture or tokenizer. The rest
+hits any byte."""
 
 import random
 import struct
 
 SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-INTERESTING = [0, 1, 2, 3, 5, 7, 8, 15, 16, 31, 32, 33, 63, 64, 65, 127, 128, 255, 256, 511, 512, 513, 1000, 4096, 65535, 65536, 1 << 24, (1 << 31) - 1,
-               1 << 31, (1 << 32) - 1, (1 << 63) - 1, (1 << 64) - 1]
+INTERESTING = [0, 1, 2, 3, 5, 7, 8, 15, 16, 31, 32, 33, 63, 64, 65, 127, 128, 255, 256, 511, 512, 513, 1000, 4096, 65535, 65536, 1 << 24,
+               (1 << 31) - 1, 1 << 31, (1 << 32) - 1, (1 << 63) - 1, (1 << 64) - 1]
+ARCHITECTURES = ["llama", "falcon", "gpt2", "gptj", "gptneox", "mpt", "baichuan", "starcoder", "refact", "bert", "nomic-bert", "bloom", "stablelm", "qwen",
+                 "qwen2", "qwen2moe", "qwen3", "qwen3moe", "phi2", "phi3", "plamo", "codeshell", "orion", "internlm2", "minicpm", "gemma", "gemma2",
+                 "gemma3", "starcoder2", "mamba", "command-r", "dbrx", "olmo", "olmoe", "openelm", "arctic", "deepseek2", "chatglm", "bitnet", "t5",
+                 "t5encoder", "jais", "nemotron", "exaone", "rwkv6", "rwkv7", "granite", "granitemoe", "chameleon", "wavtokenizer-dec", "plm",
+                 "bailingmoe", "dots1", "arcee", "ernie4_5", "hunyuan-moe", "smollm3", "lfm2", "dream", "llada", "llada-moe", "grovemoe", "cogvlm"]
+TOKENIZERS = ["llama", "gpt2", "bert", "t5", "rwkv", "plamo2", "none", "no_vocab", "unknown"]
+KEYS = ["attention.causal", "attention.sliding_window", "attention.key_length", "attention.value_length", "expert_count", "expert_used_count",
+        "pooling_type", "rope.scaling.type", "rope.dimension_count", "attention.layer_norm_epsilon", "vocab_size", "ssm.state_size",
+        "wkv.head_size", "attention.max_alibi_bias", "logit_scale", "leading_dense_block_count", "attention.q_lora_rank", "classifier.output_labels"]
 
 
 class Layout:
-    """Where the fields of a GGUF header lie: (offset, bytes) of numbers, texts and types."""
+    """Where the fields of a GGUF header lie: (offset, bytes) of values, of lengths and counts, and of texts."""
 
     def __init__(self, content):
         self.content = content
-        self.numbers = [(8, 8), (16, 8)]
-        self.texts = []
+        self.values, self.lengths, self.texts = [], [(8, 8), (16, 8)], []
         self.at = 24
         tensors, entries = struct.unpack_from("<QQ", content, 8)
         for _ in range(entries):
             self._text()
-            self.numbers.append((self.at, 4))
+            self.lengths.append((self.at, 4))
             self._value(self._take("<I"))
+        self.entries_end = self.at
         for _ in range(tensors):
             self._text()
-            rank = self._number("<I", 4)
-            for _ in range(rank + 1):
-                self._number("<Q" if _ < rank else "<I", 8 if _ < rank else 4)
-            self._number("<Q", 8)
+            rank = self._number(self.lengths, "<I", 4)
+            for _ in range(rank):
+                self._number(self.values, "<Q", 8)
+            self._number(self.values, "<I", 4)
+            self._number(self.values, "<Q", 8)
         self.end = self.at
 
     def _take(self, form):
@@ -38,12 +49,12 @@ class Layout:
         self.at += struct.calcsize(form)
         return value
 
-    def _number(self, form, size):
-        self.numbers.append((self.at, size))
+    def _number(self, kind, form, size):
+        kind.append((self.at, size))
         return self._take(form)
 
     def _text(self):
-        length = self._number("<Q", 8)
+        length = self._number(self.lengths, "<Q", 8)
         if length:
             self.texts.append((self.at, length))
         self.at += length
@@ -52,17 +63,17 @@ class Layout:
         if kind == 8:
             self._text()
         elif kind == 9:
-            element = self._number("<I", 4)
-            count = self._number("<Q", 8)
+            element = self._number(self.lengths, "<I", 4)
+            count = self._number(self.lengths, "<Q", 8)
             if element in (8, 9):
                 for _ in range(count):
                     self._value(element)
             else:
                 if count:
-                    self.numbers.append((self.at, SIZES[element]))
+                    self.values.append((self.at, SIZES[element]))
                 self.at += count * SIZES[element]
         else:
-            self.numbers.append((self.at, SIZES[kind]))
+            self.values.append((self.at, SIZES[kind]))
             self.at += SIZES[kind]
 
 
@@ -77,26 +88,34 @@ def layout_of(content):
     return _layouts[key]
 
 
-def _change_number(content, layout, chance):
-    # Fields of lists outnumber all others: most changes are to go elsewhere.
-    offset, size = chance.choice(layout.numbers[:400] + layout.numbers[-400:] if chance.random() < 0.8 else layout.numbers)
+def _change_number(content, places, chance):
+    offset, size = chance.choice(places)
     old = int.from_bytes(content[offset:offset + size], "little")
-    new = chance.choice([chance.choice(INTERESTING), old + 1, old - 1, old * 2, old // 2, old ^ (1 << chance.randrange(size * 8)), chance.getrandbits(size * 8)])
+    new = chance.choice([chance.choice(INTERESTING), chance.choice(INTERESTING), old + 1, old - 1, old * 2, old // 2,
+                         old ^ (1 << chance.randrange(size * 8)), chance.getrandbits(size * 8)])
     content[offset:offset + size] = (new % (1 << (size * 8))).to_bytes(size, "little")
 
 
+def _change_value(content, layout, chance):
+    _change_number(content, layout.values, chance)
+
+
+def _change_length(content, layout, chance):
+    # Those of a vocabulary outnumber all others.
+    _change_number(content, layout.lengths[:200] + layout.lengths[-200:], chance)
+
+
 def _change_text(content, layout, chance):
-    offset, length = chance.choice(layout.texts[:300] + layout.texts[-300:] if chance.random() < 0.8 else layout.texts)
+    offset, length = chance.choice(layout.texts[:200] + layout.texts[-100:] if chance.random() < 0.7 else layout.texts)
     content[offset + chance.randrange(length)] = chance.choice(b"\x00\xff.0129azAZ_ \n")
 
 
 def _change_byte(content, layout, chance):
-    at = chance.randrange(layout.end) if chance.random() < 0.9 else chance.randrange(len(content))
-    content[at] ^= 1 << chance.randrange(8)
+    content[chance.randrange(layout.end) if chance.random() < 0.8 else chance.randrange(len(content))] ^= 1 << chance.randrange(8)
 
 
 def _swap(content, layout, chance):
-    (a, size), (b, other) = chance.choice(layout.numbers[:400]), chance.choice(layout.numbers[:400])
+    (a, size), (b, other) = chance.choice(layout.values), chance.choice(layout.values)
     if size == other:
         content[a:a + size], content[b:b + size] = content[b:b + size], content[a:a + size]
 
@@ -105,13 +124,67 @@ def _cut(content, layout, chance):
     del content[chance.choice([chance.randrange(layout.end), chance.randrange(len(content))]):]
 
 
+def _text_bytes(text):
+    return struct.pack("<Q", len(text)) + text
+
+
+def _another_kind(content, chance):
+    """The file as one of another architecture or tokenizer, with one more hyperparameter: every length and offset stays right."""
+    layout = layout_of(content)
+    head, data = bytearray(content[:layout.end]), content[-(-layout.end // 32) * 32:]
+    own = next(name for name in ("llama", "bert") if b"\x05\x00\x00\x00\x00\x00\x00\x00llama" in head[:200] or name == "bert").encode()
+    entries = bytes(head[24:layout.entries_end])
+    tensors = bytes(head[layout.entries_end:])
+    new = chance.choice(ARCHITECTURES).encode() if chance.random() < 0.7 else own
+    if new != own:
+        parts = entries.split(own + b".")
+        entries = parts[0] + b"".join(new + b"." + part for part in parts[1:])
+        # The lengths of the keys stand before them.
+        fixed = bytearray()
+        at = 0
+        for found in _places(entries, new + b"."):
+            fixed += entries[at:found - 8]
+            fixed += struct.pack("<Q", struct.unpack_from("<Q", entries, found - 8)[0] + len(new) - len(own))
+            at = found
+        entries = bytes(fixed) + entries[at:]
+        entries = entries.replace(_text_bytes(own), _text_bytes(new), 1)
+    count, = struct.unpack_from("<Q", head, 16)
+    if chance.random() < 0.4:
+        key = b"tokenizer.ggml.model"
+        at = entries.index(key) + len(key) + 4
+        length, = struct.unpack_from("<Q", entries, at)
+        entries = entries[:at] + _text_bytes(chance.choice(TOKENIZERS).encode()) + entries[at + 8 + length:]
+    if chance.random() < 0.5:
+        key = new + b"." + chance.choice(KEYS).encode()
+        if key not in entries:
+            kind, form = chance.choice([(4, "<I"), (7, "<?"), (6, "<f")])
+            value = chance.choice(INTERESTING[:-4])
+            entries += _text_bytes(key) + struct.pack("<I", kind) + struct.pack(form, bool(value) if kind == 7 else value)
+            count += 1
+    head = bytes(head[:16]) + struct.pack("<Q", count) + entries + tensors
+    return head + bytes(-len(head) % 32) + data
+
+
+def _places(content, wanted):
+    at = content.find(wanted)
+    while at >= 0:
+        yield at
+        at = content.find(wanted, at + 1)
+
+
 def mutated(content, seed):
     """A damaged copy, the same for the same seed."""
     chance = random.Random(seed)
-    layout = layout_of(content)
+    if chance.random() < 0.35:
+        content = _another_kind(content, chance)
+        if chance.random() < 0.6:
+            return content
+        layout = Layout(content)
+    else:
+        layout = layout_of(content)
     changed = bytearray(content)
     for _ in range(chance.choice([1, 1, 1, 2, 3])):
-        kind = chance.choices([_change_number, _change_text, _change_byte, _swap, _cut], [50, 15, 25, 7, 3])[0]
+        kind = chance.choices([_change_value, _change_length, _change_text, _change_byte, _swap, _cut], [60, 6, 12, 14, 6, 2])[0]
         if len(changed) != len(content):
             break
         kind(changed, layout, chance)

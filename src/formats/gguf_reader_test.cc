@@ -229,6 +229,14 @@ TEST(GgufReader, RefusesCompanionsOfOtherModels) {
   EXPECT_EQ(verdict(tiny_llama().uint32("split.count", 1)), "accepted");
 }
 
+TEST(GgufReader, RefusesTokensOfTheSameText) {
+  const auto with_tokens = [](const std::vector<std::string>& tokens) {
+    return verdict(tiny_llama().without("tokenizer.ggml.tokens").texts("tokenizer.ggml.tokens", tokens));
+  };
+  EXPECT_EQ(with_tokens({"a", "b", "c", "d", "e", "b"}), "gguf_vocabulary_inconsistent");
+  EXPECT_EQ(with_tokens({"a", "b", "", "", "", "f"}), "accepted");
+}
+
 TEST(GgufReader, ChecksTheVocabularysLists) {
   EXPECT_EQ(verdict(tiny_llama().without("tokenizer.ggml.tokens")), "gguf_metadata_missing");
   EXPECT_EQ(verdict(tiny_llama().without("tokenizer.ggml.model")), "gguf_metadata_missing");

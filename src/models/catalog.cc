@@ -147,7 +147,6 @@ void Catalog::State::look_at_files(Versions& versions) {
     entry.state = ModelState::kFailed;
     entry.error = std::move(checked).error();
     entry.since = context.clock->wall();
-    if (context.metrics != nullptr) context.metrics->models_loaded.add(-1);
     log::error("a served model's file was written to",
                {{"model", entry.source.name}, {"version", version}, {"error", entry.error->to_log_string()}});
   }
