@@ -30,10 +30,13 @@ class Layout:
         self.values, self.lengths, self.texts = [], [(8, 8), (16, 8)], []
         self.at = 24
         tensors, entries = struct.unpack_from("<QQ", content, 8)
+        self.entries = []  # key, and the bytes of type and value
         for _ in range(entries):
-            self._text()
+            key = self._text()
+            start = self.at
             self.lengths.append((self.at, 4))
             self._value(self._take("<I"))
+            self.entries.append((key, content[start:self.at]))
         self.entries_end = self.at
         for _ in range(tensors):
             self._text()
@@ -58,6 +61,7 @@ class Layout:
         if length:
             self.texts.append((self.at, length))
         self.at += length
+        return self.content[self.at - length:self.at]
 
     def _value(self, kind):
         if kind == 8:
@@ -131,45 +135,20 @@ def _text_bytes(text):
 def _another_kind(content, chance):
     """The file as one of another architecture or tokenizer, with one more hyperparameter: every length and offset stays right."""
     layout = layout_of(content)
-    head, data = bytearray(content[:layout.end]), content[-(-layout.end // 32) * 32:]
-    own = next(name for name in ("llama", "bert") if b"\x05\x00\x00\x00\x00\x00\x00\x00llama" in head[:200] or name == "bert").encode()
-    entries = bytes(head[24:layout.entries_end])
-    tensors = bytes(head[layout.entries_end:])
+    values = dict(layout.entries)
+    own = values[b"general.architecture"][12:]
     new = chance.choice(ARCHITECTURES).encode() if chance.random() < 0.7 else own
-    if new != own:
-        parts = entries.split(own + b".")
-        entries = parts[0] + b"".join(new + b"." + part for part in parts[1:])
-        # The lengths of the keys stand before them.
-        fixed = bytearray()
-        at = 0
-        for found in _places(entries, new + b"."):
-            fixed += entries[at:found - 8]
-            fixed += struct.pack("<Q", struct.unpack_from("<Q", entries, found - 8)[0] + len(new) - len(own))
-            at = found
-        entries = bytes(fixed) + entries[at:]
-        entries = entries.replace(_text_bytes(own), _text_bytes(new), 1)
-    count, = struct.unpack_from("<Q", head, 16)
+    entries = {(new + key[len(own):] if key.startswith(own + b".") else key): value for key, value in layout.entries}
+    entries[b"general.architecture"] = struct.pack("<I", 8) + _text_bytes(new)
     if chance.random() < 0.4:
-        key = b"tokenizer.ggml.model"
-        at = entries.index(key) + len(key) + 4
-        length, = struct.unpack_from("<Q", entries, at)
-        entries = entries[:at] + _text_bytes(chance.choice(TOKENIZERS).encode()) + entries[at + 8 + length:]
+        entries[b"tokenizer.ggml.model"] = struct.pack("<I", 8) + _text_bytes(chance.choice(TOKENIZERS).encode())
     if chance.random() < 0.5:
-        key = new + b"." + chance.choice(KEYS).encode()
-        if key not in entries:
-            kind, form = chance.choice([(4, "<I"), (7, "<?"), (6, "<f")])
-            value = chance.choice(INTERESTING[:-4])
-            entries += _text_bytes(key) + struct.pack("<I", kind) + struct.pack(form, bool(value) if kind == 7 else value)
-            count += 1
-    head = bytes(head[:16]) + struct.pack("<Q", count) + entries + tensors
-    return head + bytes(-len(head) % 32) + data
-
-
-def _places(content, wanted):
-    at = content.find(wanted)
-    while at >= 0:
-        yield at
-        at = content.find(wanted, at + 1)
+        kind, form = chance.choice([(4, "<I"), (7, "<?"), (6, "<f")])
+        value = chance.choice(INTERESTING[:-4])
+        entries[new + b"." + chance.choice(KEYS).encode()] = struct.pack("<I", kind) + struct.pack(form, bool(value) if kind == 7 else value)
+    head = content[:16] + struct.pack("<Q", len(entries)) + b"".join(_text_bytes(key) + value for key, value in entries.items())
+    head += content[layout.entries_end:layout.end]
+    return head + bytes(-len(head) % 32) + content[-(-layout.end // 32) * 32:]
 
 
 def mutated(content, seed):
