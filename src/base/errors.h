@@ -30,12 +30,8 @@ inline constexpr ErrorCode kFileNotRegular{10, "file_not_regular", ErrorKind::kI
 inline constexpr ErrorCode kFileNotWritable{11, "file_not_writable", ErrorKind::kPermissionDenied, "The file could not be written.",
                                             "check the folder's permissions and free space"};
 
-inline constexpr ErrorCode kFileChanged{12, "file_changed", ErrorKind::kInternal,
-                                        "A file was written to while what was read from it is in use.",
-                                        "load the model again; replace a model file by renaming a new one over it, not by writing into it"};
-
 inline constexpr const ErrorCode* kBaseErrors[] = {&kInternalError,   &kFileNotFound,   &kFileNotReadable,   &kFileTooLarge,
                                                    &kQueueFull,       &kShuttingDown,   &kCancelledByCaller, &kDeadlinePassed,
-                                                   &kBudgetExhausted, &kFileNotRegular, &kFileNotWritable, &kFileChanged};
+                                                   &kBudgetExhausted, &kFileNotRegular, &kFileNotWritable};
 
 }  // namespace forebay

@@ -81,11 +81,11 @@ void WatchedFiles::keep_mapped() {
   std::erase_if(files_, [](const WatchedFile& file) { return !file.is_mapped(); });
 }
 
-Result<> WatchedFiles::check() const {
+std::optional<std::string> WatchedFiles::change() const {
   for (const auto& file : files_) {
-    if (const auto change = file.change()) return fail(kFileChanged, fmt::format("{} since the model was loaded", *change));
+    if (auto change = file.change()) return change;
   }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace forebay

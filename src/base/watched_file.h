@@ -50,8 +50,8 @@ class WatchedFiles {
   Result<> add(const std::filesystem::path& path);
   // Those that are not mapped were copied to memory: what happens to them changes nothing any more.
   void keep_mapped();
-  // kFileChanged.
-  Result<> check() const;
+  // The first change of one of them.
+  std::optional<std::string> change() const;
   bool empty() const { return files_.empty(); }
 
  private:

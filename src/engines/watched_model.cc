@@ -1,6 +1,10 @@
 #include "engines/watched_model.h"
 
+#include <fmt/format.h>
+
 #include <utility>
+
+#include "engines/errors.h"
 
 namespace forebay::engines {
 
@@ -13,7 +17,7 @@ class WatchedTensorSession final : public TensorSession {
   Result<tensors::NamedTensors> run(const tensors::NamedTensors& inputs, std::span<const std::string> outputs,
                                     const CancelToken& cancel) override {
     auto answer = session_->run(inputs, outputs, cancel);
-    TRY(files_->check());
+    TRY(check_unchanged(*files_));
     return answer;
   }
 
@@ -28,12 +32,12 @@ class WatchedTextSession final : public TextSession {
 
   Result<StepOutcome> step(std::span<const StepSlice> slices, const CancelToken& abort) override {
     auto outcome = session_->step(slices, abort);
-    TRY(files_->check());
+    TRY(check_unchanged(*files_));
     return outcome;
   }
   Result<std::vector<std::vector<float>>> embed(const EmbeddingTexts& texts, const CancelToken& abort) override {
     auto vectors = session_->embed(texts, abort);
-    TRY(files_->check());
+    TRY(check_unchanged(*files_));
     return vectors;
   }
 
@@ -78,6 +82,11 @@ class WatchedModel final : public LoadedModel {
   const Files files_;
 };
 }  // namespace
+
+Result<> check_unchanged(const WatchedFiles& files) {
+  if (const auto change = files.change()) return fail(kFileChanged, fmt::format("{} since the model was loaded", *change));
+  return {};
+}
 
 std::shared_ptr<LoadedModel> watched_model(std::shared_ptr<LoadedModel> model, std::shared_ptr<const WatchedFiles> files) {
   return std::make_shared<WatchedModel>(std::move(model), std::move(files));

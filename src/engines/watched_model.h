@@ -13,6 +13,7 @@
 namespace forebay::engines {
 
 // The sessions of the returned model fail with kFileChanged once a file has changed.
+Result<> check_unchanged(const WatchedFiles& files);  // kFileChanged
 std::shared_ptr<LoadedModel> watched_model(std::shared_ptr<LoadedModel> model, std::shared_ptr<const WatchedFiles> files);
 
 }  // namespace forebay::engines

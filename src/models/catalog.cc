@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <atomic>
 
-#include "base/errors.h"
 #include "base/gate.h"
 #include "base/log.h"
 #include "base/nearest.h"
 #include "base/synchronized.h"
 #include "engines/engine.h"
+#include "engines/errors.h"
+#include "engines/watched_model.h"
 #include "models/errors.h"
 #include "models/model_loader.h"
 #include "models/pipeline_file.h"
@@ -43,7 +44,7 @@ constexpr std::chrono::milliseconds kLoadingRetryAfter{1'000};
 
 std::unexpected<Error> not_ready(const Entry& entry) {
   if (entry.state == ModelState::kFailed) {
-    if (entry.error->code() == kFileChanged) return fail(*entry.error);  // it was loaded, and says itself what happened
+    if (entry.error->code() == engines::kFileChanged) return fail(*entry.error);  // it was loaded, and says itself what happened
     return fail(Error(kModelLoadFailed, fmt::format("model '{}' could not be loaded: {}", entry.source.name, entry.error->message())));
   }
   return fail(
@@ -142,7 +143,7 @@ void Catalog::State::set(const ModelSource& source, const std::function<void(Ent
 void Catalog::State::look_at_files(Versions& versions) {
   for (auto& [version, entry] : versions) {
     if (entry.state != ModelState::kReady || !entry.model->files) continue;
-    auto checked = entry.model->files->check();
+    auto checked = engines::check_unchanged(*entry.model->files);
     if (checked) continue;
     entry.state = ModelState::kFailed;
     entry.error = std::move(checked).error();

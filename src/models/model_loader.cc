@@ -248,7 +248,7 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
                               .processors = processors,
                               .progress = context.progress}),
              "loading model " + source.name);
-  TRY(files->check(), "loading model " + source.name);
+  TRY(engines::check_unchanged(*files), "loading model " + source.name);
   files->keep_mapped();
   if (!files->empty()) model->loaded = engines::watched_model(std::move(model->loaded), files);
   model->files = std::move(files);

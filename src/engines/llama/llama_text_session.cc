@@ -189,10 +189,10 @@ void LlamaTextSession::look_for_stall(Instant now) {
 std::int32_t LlamaTextSession::library_computes() {
   const llama_batch batch = batch_.view();
   const SystemClock clock;
-  step_began_ = clock.now();
+  const Instant began = clock.now();
   const Duration limit = step_times_.stalled_after(batch_.tokens.size());
-  stalled_at_ = limit == Duration::max() ? Instant::max() : step_began_ + limit;
-  if (seat_) team_waiting().begin_step(step_began_);
+  stalled_at_ = limit == Duration::max() ? Instant::max() : began + limit;
+  if (seat_) team_waiting().begin_step(began);
   std::int32_t code = -100;
   try {
     code = memory_ == nullptr ? llama_encode(context_.get(), batch) : llama_decode(context_.get(), batch);
@@ -205,7 +205,7 @@ std::int32_t LlamaTextSession::library_computes() {
   }
   const Instant ended = clock.now();
   if (seat_) look_for_stall(ended);
-  if (code == 0) step_times_.note(batch_.tokens.size(), ended - step_began_);
+  if (code == 0) step_times_.note(batch_.tokens.size(), ended - began);
   return code;
 }
 

@@ -87,8 +87,7 @@ class LlamaTextSession final : public TextSession {
   const CancelToken* abort_ = nullptr;  // while it computes
   std::uint64_t lost_pages_ = 0;        // when it began to
   StepTimes step_times_;
-  Instant step_began_{};
-  Instant stalled_at_{};  // if it goes on that long
+  Instant stalled_at_{};  // if a step goes on that long
   std::uint32_t operations_ = 0;
 };
 
