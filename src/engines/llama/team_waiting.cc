@@ -91,20 +91,20 @@ void StepTimes::note(std::size_t tokens, Duration took) {
 
 void TeamWaiting::begin_step(Instant now) {
   if (!sleeps()) return;
-  const std::lock_guard lock(mutex_);
-  if (!sleeps() || now - changed_ < sleep_for_) return;
-  changed_ = now;
+  auto times = times_.lock();
+  if (!sleeps() || now - times->changed < times->pause) return;
+  times->changed = now;
   sleeps_ = false;
   sleep_(false);
 }
 
 void TeamWaiting::note_stall(Instant now) {
-  const std::lock_guard lock(mutex_);
+  auto times = times_.lock();
   if (sleeps()) return;
   // Spinning that went well for as long as teams had slept before is a new beginning.
-  const bool again = changed_ != Instant{} && now - changed_ < sleep_for_;
-  sleep_for_ = again ? std::min(2 * sleep_for_, kSleepMax) : kSleepMin;
-  changed_ = now;
+  const bool again = times->changed != Instant{} && now - times->changed < times->pause;
+  times->pause = again ? std::min(2 * times->pause, kSleepMax) : kSleepMin;
+  times->changed = now;
   sleeps_ = true;
   sleep_(true);
 }

@@ -12,9 +12,9 @@
 #include <cstddef>
 #include <functional>
 #include <limits>
-#include <mutex>
 
 #include "base/clock.h"
+#include "base/synchronized.h"
 
 namespace forebay::engines {
 
@@ -47,9 +47,11 @@ class TeamWaiting {
  private:
   const std::function<void(bool)> sleep_;
   std::atomic<bool> sleeps_{false};
-  std::mutex mutex_;  // of what follows
-  Instant changed_{};
-  Duration sleep_for_ = kSleepMin;
+  struct Times {
+    Instant changed{};
+    Duration pause = kSleepMin;
+  };
+  Synchronized<Times> times_;  // locked to change sleeps_ too
 };
 
 // The process's own. Spins for ever where ggml computes without libgomp, or the environment says how its threads wait.
