@@ -134,6 +134,8 @@ Result<> try_in_child(const ModelSource& source, const formats::ModelDescription
                       const std::function<bool()>& keeps_going) {
   sandbox::ChildTask task{.command = std::string(kProbeCommand),
                           .arguments = {source.path.string(), source.name},
+                          // No debugger is asked for a backtrace, and no graphics driver is started.
+                          .environment = {"GGML_NO_BACKTRACE=1", "GGML_DISABLE_VULKAN=1"},
                           .descriptors = {},
                           .limits = limits_for(description, options.probe),
                           .keeps_going = keeps_going};

@@ -176,11 +176,12 @@ class Spawn {
   posix_spawnattr_t attributes_{};
 };
 
-std::vector<std::string> clean_environment() {
-  std::vector<std::string> environment = {"LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", "GGML_NO_BACKTRACE=1"};
+std::vector<std::string> environment_for(const ChildTask& task) {
+  std::vector<std::string> environment = {"LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin"};
   for (const char* name : kInherited) {
     if (const char* value = std::getenv(name)) environment.push_back(fmt::format("{}={}", name, value));
   }
+  environment.insert(environment.end(), task.environment.begin(), task.environment.end());
   return environment;
 }
 
@@ -215,7 +216,7 @@ Result<pid_t> start(const ChildTask& task, Pipes& pipes) {
                                 .files_max = task.limits.files_max};
   std::vector<std::string> arguments = {"forebay", task.command, to_text(confinement)};
   arguments.insert(arguments.end(), task.arguments.begin(), task.arguments.end());
-  auto environment = clean_environment();
+  auto environment = environment_for(task);
   pid_t child = 0;
   if (const int problem = spawn.start(child, arguments, environment); problem != 0) return not_started(problem);
   pipes.result.theirs.close();

@@ -28,7 +28,8 @@ struct ChildLimits {
 struct ChildTask {
   std::string command;                 // the first argument, by which main() finds what to do
   std::vector<std::string> arguments;  // behind it; visible to other users of the machine: no secrets
-  std::vector<int> descriptors;        // become kFirstDescriptor and those after it
+  std::vector<std::string> environment;  // "NAME=VALUE", beside the little that every child has
+  std::vector<int> descriptors;          // become kFirstDescriptor and those after it
   ChildLimits limits;
   std::function<bool()> keeps_going;  // asked every few milliseconds; false ends the child. Empty: always
 };

@@ -60,7 +60,7 @@ std::string limits_of_this_process() {
     std::string text(5, '\0');
     finish_child(text.substr(0, static_cast<std::size_t>(::read(kFirstDescriptor, text.data(), text.size()))));
   }
-  if (what == "write-file") std::ofstream(arguments.back()) << "harm" << std::flush;
+  if (what == "write-file") finish_child((std::ofstream(arguments.back()) << "harm" << std::flush) ? "written" : "refused");
   if (what == "flood") finish_child(std::string(std::size_t{4} << 20, 'x'));
   if (what == "abort") {
     std::cerr << "loading\nfile.c:12: GGML_ASSERT(a == b) failed\nmore that follows\n" << std::flush;
@@ -82,7 +82,7 @@ std::string limits_of_this_process() {
 }
 
 ChildTask task(std::string what, std::string more = {}) {
-  ChildTask made{.command = std::string(kCommand), .arguments = {std::move(what)}, .descriptors = {}, .limits = {}, .keeps_going = {}};
+  ChildTask made{.command = std::string(kCommand), .arguments = {std::move(what)}, .environment = {}, .descriptors = {}, .limits = {}, .keeps_going = {}};
   if (!more.empty()) made.arguments.push_back(std::move(more));
   return made;
 }
@@ -153,6 +153,12 @@ TEST(Child, ItHasNeitherOurEnvironmentNorOurDescriptors) {
   EXPECT_FALSE(end.result.contains("fd 5\n")) << end.result;
 }
 
+TEST(Child, ItHasTheEnvironmentOfItsTask) {
+  auto asking = task("surroundings");
+  asking.environment = {"OF_THE_TASK=1"};
+  EXPECT_TRUE(run_child(asking).value().result.contains("OF_THE_TASK=1\n"));
+}
+
 TEST(Child, ItReadsTheDescriptorsItIsGiven) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);
@@ -168,7 +174,7 @@ TEST(Child, ItWritesNoFile) {
   const auto path = std::filesystem::temp_directory_path() / ("forebay-child-" + std::to_string(::getpid()));
   const auto end = run_child(task("write-file", path.string())).value();
   std::error_code none;
-  EXPECT_NE(end.ending, ChildEnding::kFinished);
+  EXPECT_EQ(end.result, "refused");
   EXPECT_EQ(std::filesystem::exists(path, none) ? std::filesystem::file_size(path, none) : 0, 0U);
   std::filesystem::remove(path, none);
 }
