@@ -135,7 +135,7 @@ Result<> try_in_child(const ModelSource& source, const formats::ModelDescription
   sandbox::ChildTask task{.command = std::string(kProbeCommand),
                           .arguments = {source.path.string(), source.name},
                           // No debugger is asked for a backtrace, and no graphics driver is started.
-                          .environment = {"GGML_NO_BACKTRACE=1", "GGML_DISABLE_VULKAN=1"},
+                          .environment = {"GGML_NO_BACKTRACE=1", "VK_LOADER_DRIVERS_DISABLE=*"},
                           .descriptors = {},
                           .limits = limits_for(description, options.probe),
                           .keeps_going = keeps_going};
