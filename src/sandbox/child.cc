@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,7 +72,7 @@ struct Pipe {
 // Kills the group of the child when it is left early, and collects it in any case.
 class Child {
  public:
-  explicit Child(pid_t number) : number_(number), watch_(::pidfd_open(number, 0)) {}
+  explicit Child(pid_t number) : number_(number), watch_(static_cast<int>(::syscall(SYS_pidfd_open, number, 0))) {}
   ~Child() { collect(true); }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
