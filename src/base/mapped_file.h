@@ -15,8 +15,8 @@ namespace forebay {
 class MappedFile {
  public:
   // kFileNotFound, kFileNotReadable, kFileNotRegular, or kFileTooLarge beyond `bytes_max`. An empty file maps to no bytes.
-  // A file that is truncated while mapped ends the process when read past its new end: files that strangers can change are
-  // copied first.
+  // A file that is cut short while it is mapped reads as zeros from there on in a process that has called
+  // survive_lost_pages(), and ends the process elsewhere.
   static Result<MappedFile> open(const std::filesystem::path& path, std::size_t bytes_max);
   MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
   MappedFile& operator=(MappedFile&& other) noexcept {

@@ -1,18 +1,23 @@
 #include <fmt/ranges.h>
 
+#include <filesystem>
 #include <memory>
 #include <ostream>
 
 #include "cli/command.h"
 #include "cli/errors.h"
 #include "cli/inspect_pipeline.h"
+#include "cli/model_cache_folder.h"
 #include "formats/read_model.h"
+#include "models/errors.h"
+#include "models/model_probe.h"
 
 namespace forebay::cli {
 
 namespace {
 struct InspectFlags {
   std::string file;
+  bool no_probe = false;
   std::string output = "table";
 };
 
@@ -98,11 +103,25 @@ Result<> show_pipeline(Console& console, const InspectFlags& flags) {
   return {};
 }
 
+// A file that ends the process that loads it is an error here too. That it does not load in another way is told as a warning.
+Result<> try_to_load(const std::string& file, formats::ModelDescription& model) {
+  std::error_code none;
+  const bool has_weights = !model.text || model.text->has_tensors;
+  if (!has_weights || !std::filesystem::is_regular_file(file, none)) return {};
+  TRY_ASSIGN(const auto cache, open_model_cache({}));
+  const auto tried = models::probe_model({.name = "model", .version = "1", .path = file}, model, {}, cache.get(), {});
+  if (tried) return {};
+  if (tried.error().code() == models::kProbeFailed) return tried;
+  model.warnings.push_back({"does_not_load", fmt::format("it does not load: {}", tried.error().message())});
+  return {};
+}
+
 Result<> inspect(Console& console, const InspectFlags& flags) {
   if (flags.output != "table" && flags.output != "json")
     return fail(kUsage, fmt::format("--output is table or json, not '{}'", harmless(flags.output)));
   if (models::is_pipeline(flags.file)) return show_pipeline(console, flags);
-  TRY_ASSIGN(const auto model, formats::read_model(flags.file), "inspecting " + flags.file);
+  TRY_ASSIGN(auto model, formats::read_model(flags.file), "inspecting " + flags.file);
+  if (!flags.no_probe) TRY(try_to_load(flags.file, model), "inspecting " + flags.file);
   if (flags.output == "json") return console.out << formats::to_json(model) << '\n', Result<>();
   console.out << aligned(overview(model)) << tensors_table(model);
   for (const auto& warning : model.warnings) console.out << "\nwarning: " << harmless(warning.message) << " (" << warning.code << ")\n";
@@ -112,9 +131,10 @@ Result<> inspect(Console& console, const InspectFlags& flags) {
 
 void add_inspect_command(CLI::App& program, Invocation& invocation) {
   auto flags = std::make_shared<InspectFlags>();
-  auto* command = program.add_subcommand("inspect", "Show what a model file says about itself, without running it");
+  auto* command = program.add_subcommand("inspect", "Show what a model file says about itself");
   command->add_option("FILE", flags->file, "A model file, a folder with one in it, or a NAME.pipeline.json beside its models")->required();
   command->add_option("-o,--output", flags->output, "table (default) or json")->type_name("FORM");
+  command->add_flag("--no-probe", flags->no_probe, "Do not try in a child process whether the file loads");
   command->footer("Examples:\n  forebay inspect digits.onnx\n  forebay inspect chat.gguf --output json");
   command->callback([&invocation, flags] { invocation.action = [&invocation, flags] { return inspect(invocation.console, *flags); }; });
 }

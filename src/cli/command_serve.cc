@@ -12,6 +12,7 @@
 #include "cli/example_models.h"
 #include "cli/serve.h"
 #include "cli/serve_greeting.h"
+#include "models/split_models.h"
 
 namespace forebay::cli {
 
@@ -110,6 +111,7 @@ Result<std::vector<models::ModelSource>> sources_of(const Configuration& configu
     TRY_ASSIGN(auto source, models::source_of(name + "=" + model.path));
     sources.push_back(std::move(source));
   }
+  models::keep_first_parts(sources);
   std::filesystem::path folder = configuration.models_folder;
   if (sources.empty() && folder.empty()) {
     TRY_ASSIGN(folder, example_models_folder(own_executable()));

@@ -14,6 +14,7 @@
 #include "formats/errors.h"
 #include "http/errors.h"
 #include "models/errors.h"
+#include "sandbox/errors.h"
 #include "scheduling/errors.h"
 #include "tensors/errors.h"
 #include "text/errors.h"
@@ -23,6 +24,7 @@ namespace forebay::cli {
 namespace {
 constexpr std::array kSections = {
     CatalogueSection{"base", "What any room can meet", 1, 99, kBaseErrors},
+    CatalogueSection{"sandbox", "How a child process can end", 100, 199, sandbox::kSandboxErrors},
     CatalogueSection{"tensors", "Tensors, and arrays, tables and images that become tensors", 500, 599, tensors::kTensorErrors},
     CatalogueSection{"formats", "What can be wrong with a model file", 1000, 1099, formats::kFormatsErrors},
     CatalogueSection{"text", "Templates, tokenizers and the text that goes through them", 2000, 2499, text::kTextErrors},

@@ -42,6 +42,7 @@ Result<OpenModel> OpenModel::open(Console& console, const std::string& file, con
                                     .clock = opened.clock_.get(),
                                     .budget = opened.budget_.get(),
                                     .cache = opened.cache_.get(),
+                                    .probes = true,
                                     .progress = [&progress](float share) { return progress.step(share); },
                                     .find_model = find_model});
   progress.finish();
@@ -61,7 +62,11 @@ Result<std::shared_ptr<models::ServedModel>> OpenModel::sibling(const std::files
     return fail(models::kModelNotFound, "no model named '" + harmless(name) + "' lies beside the pipeline");
   if (models::is_pipeline(source->path)) return fail(models::kModelNotFound, "'" + harmless(name) + "' is a pipeline itself");
   TRY_ASSIGN(auto model, models::load_model(*source, for_one_request(configuration.models),
-                                            {.engines = engines_, .clock = clock_.get(), .budget = budget_.get(), .cache = cache_.get()}));
+                                            {.engines = engines_,
+                                             .clock = clock_.get(),
+                                             .budget = budget_.get(),
+                                             .cache = cache_.get(),
+                                             .probes = true}));
   siblings_.push_back(model);
   return model;
 }

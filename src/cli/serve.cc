@@ -120,6 +120,7 @@ Result<> serve(const ServeOptions& options, const ServeEvents& events) {
                                            .budget = &budget,
                                            .pressure = &pressure,
                                            .cache = model_cache.get(),
+                                           .probes = true,
                                            .metrics = &serving_metrics,
                                            .background = &background,
                                            .settled = [&] {

@@ -64,6 +64,13 @@ constexpr std::array kRules = {
                 0, 4'096, TextRule::kPath},
     SettingRule{"models.cache.bytes_max", "Bytes of that folder; what was used longest ago goes first.", kMib, kPib},
     SettingRule{"models.cache.model_bytes_max", "Largest model file, with its weights, about which something is kept.", 0, kPib},
+    SettingRule{"models.probe.when",
+                "Which model files are tried in a child process before they are loaded: unknown (those that have not passed before, which the "
+                "model cache keeps), always or never.",
+                1, 16, TextRule::kProbe},
+    SettingRule{"models.probe.trusted", "Names of models whose files are never tried; \"*\" is all.", 0, 10'000},
+    SettingRule{"models.probe.time_max", "How long such a child may compute, beside a second for every 50 MiB of the file.", 100, kHour},
+    SettingRule{"models.probe.memory_bytes_max", "Memory of such a child beside twice the weights.", 64 * kMib, kPib},
     SettingRule{"models.warm", "Whether a model answers one made-up request before it counts as ready."},
     SettingRule{"models.adapters", "Low-rank adapters (LoRA) that requests may name: \"MODEL/ADAPTER=FILE\".", 0, 1'000, TextRule::kPath},
     SettingRule{"models.*.admission.queue_requests_max", "Requests that may wait; refused at once beyond.", 1, 1'000'000},
@@ -224,6 +231,10 @@ std::string text_problem(TextRule rule, std::string_view text) {
     case TextRule::kProcessors:
       if (text.empty() || !std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || c == '-'; }))
         return "must be the number of a processor, or a range such as 0-3";
+      break;
+    case TextRule::kProbe:
+      if (text != models::kProbeUnknown && text != models::kProbeAlways && text != models::kProbeNever)
+        return "must be unknown, always or never";
       break;
     case TextRule::kNuma:
       if (!std::ranges::contains(engines::numa_strategies(), text)) return "must be off, distribute, isolate or numactl";

@@ -11,7 +11,7 @@
 
 namespace forebay::cli {
 
-enum class TextRule : std::uint8_t { kAny, kPath, kHost, kBackend, kOrigin, kHostName, kSecret, kProcessors, kNuma };
+enum class TextRule : std::uint8_t { kAny, kPath, kHost, kBackend, kOrigin, kHostName, kSecret, kProcessors, kNuma, kProbe };
 
 struct SettingRule {
   std::string_view path;         // '*' stands for one name

@@ -22,6 +22,8 @@ std::vector<std::unique_ptr<Engine>> make_engines() {
   return engines;
 }
 
+std::string library_versions() { return fmt::format("{}; {}", llama_version(), onnx_version()); }
+
 Result<Engine*> engine_for(const formats::ModelDescription& description, std::span<const std::unique_ptr<Engine>> engines) {
   for (const auto& engine : engines) {
     if (engine->runs(description)) return engine.get();

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engines/engine.h"
@@ -14,6 +15,9 @@ std::unique_ptr<Engine> make_onnx_engine();
 std::unique_ptr<Engine> make_llama_engine();
 std::unique_ptr<Engine> make_translating_engine();  // GGUF encoders in ONNX Runtime
 std::vector<std::unique_ptr<Engine>> make_engines();
+
+// Names and versions of the libraries that compute: what one of them refuses or takes, the next may not.
+std::string library_versions();
 
 // The first that runs it; kNoEngine names the format.
 Result<Engine*> engine_for(const formats::ModelDescription& description, std::span<const std::unique_ptr<Engine>> engines);

@@ -63,9 +63,13 @@ inline constexpr ErrorCode kModelCacheRefused{3040, "model_cache_refused", Error
                                               "The folder of the model cache cannot be used.",
                                               "give a folder that only the server's user may write to, or set models.cache.enabled=false"};
 
+inline constexpr ErrorCode kFileChanged{3041, "file_changed", ErrorKind::kInternal,
+                                        "A model's file was written to while its pages are the model's weights.",
+                                        "load the model again; replace a model file by renaming a new one over it, not by writing into it"};
+
 inline constexpr const ErrorCode* kEngineErrors[] = {
     &kModelRefused,    &kBackendUnavailable, &kWrongKindOfModel, &kSessionRefused, &kNoWeights,      &kNoEngine,         &kInputMismatch,
     &kRunFailed,       &kOutputUnsupported,  &kOutputUnknown,    &kBadStep,        &kStepFailed,     &kStateRefused,     &kShareRefused,
-    &kEmbeddingFailed, &kNoPooling,          &kAdapterRefused,   &kBadSampling,    &kSamplingFailed, &kModelCacheRefused};
+    &kEmbeddingFailed, &kNoPooling,          &kAdapterRefused,   &kBadSampling,    &kSamplingFailed, &kModelCacheRefused, &kFileChanged};
 
 }  // namespace forebay::engines

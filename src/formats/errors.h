@@ -80,7 +80,10 @@ inline constexpr ErrorCode kGgufNothingInside{1037, "gguf_nothing_inside", Error
                                               "this is a header without a model; download the whole file"};
 inline constexpr ErrorCode kGgufSplit{1038, "gguf_split", ErrorKind::kUnsupported,
                                       "The file is one part of a model that was split into several files.",
-                                      "merge the parts with 'llama-gguf-split --merge'"};
+                                      "give the first part, NAME-00001-of-….gguf, and leave the others beside it under their names"};
+inline constexpr ErrorCode kGgufPartMissing{1039, "gguf_part_missing", ErrorKind::kNotFound,
+                                            "A part of a model that was split into several files is not there.",
+                                            "put every part into one folder, under the name it was made with"};
 
 // GGUF: tensors.
 inline constexpr ErrorCode kGgufDuplicateTensor{1040, "gguf_duplicate_tensor", ErrorKind::kDataLoss, "Two tensors have the same name.",
@@ -109,6 +112,10 @@ inline constexpr ErrorCode kGgufTensorWrongShape{1047, "gguf_tensor_wrong_shape"
 inline constexpr ErrorCode kGgufTensorWrongType{1048, "gguf_tensor_wrong_type", ErrorKind::kUnprocessable,
                                                 "A tensor has a type that the engine cannot compute with.",
                                                 "convert the model again; norms and biases are F32"};
+
+inline constexpr ErrorCode kGgufPartForeign{1049, "gguf_part_foreign", ErrorKind::kUnprocessable,
+                                            "A file that is named like a part of the model is part of another one.",
+                                            "download every part again, from one source"};
 
 // ONNX.
 inline constexpr ErrorCode kOnnxMalformed{1050, "onnx_malformed", ErrorKind::kDataLoss,
@@ -182,7 +189,7 @@ inline constexpr const ErrorCode* kFormatsErrors[] = {&kFileEmpty,
                                                       &kGgufAdapterAlone,
                                                       &kGgufProjectorAlone,
                                                       &kGgufNothingInside,
-                                                      &kGgufSplit,
+                                                      &kGgufSplit, &kGgufPartMissing,
                                                       &kGgufDuplicateTensor,
                                                       &kGgufTensorDimensionsInvalid,
                                                       &kGgufTensorOutOfBounds,
@@ -191,7 +198,7 @@ inline constexpr const ErrorCode* kFormatsErrors[] = {&kFileEmpty,
                                                       &kGgufTensorsOverlap,
                                                       &kGgufTensorMissing,
                                                       &kGgufTensorWrongShape,
-                                                      &kGgufTensorWrongType,
+                                                      &kGgufTensorWrongType, &kGgufPartForeign,
                                                       &kOnnxMalformed,
                                                       &kOnnxWithoutGraph,
                                                       &kOnnxVersionUnsupported,

@@ -282,6 +282,14 @@ Result<> check_numbers(const GgufFile& file, std::string_view architecture) {
 
 bool is_checked_architecture(std::string_view architecture) { return family_of(architecture) != nullptr; }
 
+Result<> check_experts(std::string_view architecture, const GgufHyperparameters& sizes) {
+  const bool is_mixture = architecture.contains("moe");
+  if (sizes.experts_used > sizes.experts || ((sizes.experts > 0 || is_mixture) && sizes.experts_used == 0)) {
+    return fail(kGgufHyperparameterInvalid, fmt::format("{} of {} experts are to be used", sizes.experts_used, sizes.experts));
+  }
+  return {};
+}
+
 Result<> check_hyperparameters(const GgufFile& file, std::string_view architecture, const GgufHyperparameters& sizes) {
   const auto require = [&](std::string_view name, std::uint64_t size) -> Result<> {
     if (size != 0) return {};
@@ -305,9 +313,6 @@ Result<> check_hyperparameters(const GgufFile& file, std::string_view architectu
   if (sizes.rope_dimensions > sizes.key_length || sizes.rope_dimensions % 2 != 0) {
     return fail(kGgufHyperparameterInvalid,
                 fmt::format("rotary embeddings over {} of a head's {} dimensions are impossible", sizes.rope_dimensions, sizes.key_length));
-  }
-  if (sizes.experts_used > sizes.experts || (sizes.experts > 0 && sizes.experts_used == 0)) {
-    return fail(kGgufHyperparameterInvalid, fmt::format("{} of {} experts are to be used", sizes.experts_used, sizes.experts));
   }
   return check_numbers(file, architecture);
 }

@@ -14,6 +14,9 @@ namespace forebay::formats {
 // Whether the tables know this architecture. Others are passed on with the warning `unchecked_architecture`.
 bool is_checked_architecture(std::string_view architecture);
 
+// Of any architecture: more experts used than there are, or none in a mixture of experts. kGgufHyperparameterInvalid.
+Result<> check_experts(std::string_view architecture, const GgufHyperparameters& sizes);
+
 // Sizes that contradict each other: kGgufHyperparameterInvalid, kGgufMetadataMissing. Only for checked architectures.
 Result<> check_hyperparameters(const GgufFile& file, std::string_view architecture, const GgufHyperparameters& sizes);
 

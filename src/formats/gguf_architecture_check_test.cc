@@ -19,6 +19,10 @@ std::string verdict(const GgufWriter& file) {
 
 GgufWriter llama_with(std::string_view key, std::uint32_t value) { return tiny_llama().without(key).uint32(key, value); }
 
+GgufWriter renamed(std::string_view architecture) {
+  return tiny_llama().without("general.architecture").text("general.architecture", architecture);
+}
+
 TEST(GgufArchitectureCheck, NeedsEveryTensorOfItsArchitecture) {
   for (const std::string_view name : {"token_embd.weight", "output_norm.weight", "blk.0.attn_norm.weight", "blk.0.attn_q.weight",
                                       "blk.1.attn_k.weight", "blk.1.attn_v.weight", "blk.0.attn_output.weight", "blk.0.ffn_norm.weight",
@@ -60,6 +64,8 @@ TEST(GgufArchitectureCheck, RefusesSizesThatContradictEachOther) {
   EXPECT_EQ(verdict(llama_with("llama.rope.dimension_count", 6)), "gguf_hyperparameter_invalid");
   EXPECT_EQ(verdict(llama_with("llama.attention.key_length", 0)), "gguf_hyperparameter_invalid");
   EXPECT_EQ(verdict(llama_with("llama.expert_used_count", 2)), "gguf_hyperparameter_invalid");
+  EXPECT_EQ(verdict(renamed("falcon").uint32("falcon.expert_used_count", 127)), "gguf_hyperparameter_invalid");
+  EXPECT_EQ(verdict(renamed("llada-moe")), "gguf_hyperparameter_invalid");
 }
 
 TEST(GgufArchitectureCheck, RefusesAnotherNumberOfLayersThanThereAre) {

@@ -6,17 +6,20 @@
 #include <array>
 #include <limits>
 #include <map>
+#include <unordered_set>
 
 #include "formats/display_text.h"
 #include "formats/errors.h"
 #include "formats/gguf_architecture_check.h"
 #include "formats/gguf_file.h"
 #include "formats/gguf_hyperparameters.h"
+#include "formats/gguf_split.h"
 
 namespace forebay::formats {
 
 namespace {
 constexpr std::size_t kMetadataValueBytesMax = 1000;
+constexpr std::size_t kTokenShownBytesMax = 60;
 constexpr std::size_t kTemplatesMax = 64;
 constexpr std::uint32_t kEstimatedContext = 4096;
 constexpr std::uint32_t kEstimatedBatch = 512;
@@ -77,9 +80,6 @@ class Describer {
       return fail(kGgufAdapterAlone, "the file is an adapter for another model");
     if (type == "mmproj" || architecture_ == "clip")
       return fail(kGgufProjectorAlone, "the file is a multimodal projector for another model");
-    if (const auto* parts = file_.find("split.count"); parts != nullptr && parts->as_integer().value_or(2) > 1) {
-      return fail(kGgufSplit, fmt::format("the file is one of {} parts", parts->as_integer().value_or(2)));
-    }
     if (file_.tensors.empty() && file_.find("tokenizer.ggml.tokens") == nullptr)
       return fail(kGgufNothingInside, "the file has neither tensors nor a vocabulary");
     if (architecture_.empty()) return fail(kGgufMetadataMissing, "the metadata lacks 'general.architecture'");
@@ -102,12 +102,26 @@ class Describer {
       return fail(kGgufVocabularyInconsistent, "the vocabulary has more tokens than ids");
     if (tokenizer.empty()) return fail(kGgufMetadataMissing, "the metadata lacks 'tokenizer.ggml.model'");
     text_.vocabulary_size = static_cast<std::uint32_t>(tokens->elements);
+    TRY(check_tokens_differ(*tokens));
     TRY(check_companion("tokenizer.ggml.scores", GgufType::kFloat32));
     TRY(check_companion("tokenizer.ggml.token_type", GgufType::kInt32));
     if (const auto* merges = file_.find("tokenizer.ggml.merges"); merges != nullptr && !merges->is_array_of(GgufType::kString)) {
       return fail(kGgufMetadataWrongType, "'tokenizer.ggml.merges' is no array of strings");
     }
     return check_special_tokens();
+  }
+
+  // libllama aborts when two tokens have the same text. It gives empty ones a text of their own.
+  static Result<> check_tokens_differ(const GgufValue& tokens) {
+    std::unordered_set<std::string_view> seen;
+    seen.reserve(tokens.elements);
+    for (const auto token : tokens.texts(tokens.elements)) {
+      if (!token.empty() && !seen.insert(token).second) {
+        return fail(kGgufVocabularyInconsistent,
+                    fmt::format("the token '{}' is in the vocabulary twice", shortened(token, kTokenShownBytesMax)));
+      }
+    }
+    return {};
   }
 
   Result<> check_companion(std::string_view key, GgufType type) const {
@@ -150,6 +164,7 @@ class Describer {
       warn("vocabulary_only", "the file has a vocabulary and no weights: it can count tokens and nothing else");
       return {};
     }
+    TRY(check_experts(architecture_, sizes_));
     if (!is_checked_architecture(architecture_)) {
       warn("unchecked_architecture", fmt::format("the tensors of '{}' models are not checked before loading", model_.architecture));
       return {};
@@ -247,9 +262,12 @@ class Describer {
 };
 }  // namespace
 
-Result<ModelDescription> read_gguf(std::span<const std::byte> bytes, const ReadLimits& limits) {
-  TRY_ASSIGN(const auto file, parse_gguf(bytes, limits));
-  return Describer(file, bytes.size()).describe();
+Result<ModelDescription> read_gguf(std::span<const std::byte> bytes, const ReadLimits& limits, const std::filesystem::path& path) {
+  TRY_ASSIGN(auto file, parse_gguf(bytes, limits));
+  TRY_ASSIGN(auto parts, read_gguf_parts(file, path, limits));
+  TRY_ASSIGN(auto model, Describer(file, bytes.size() + parts.bytes).describe());
+  model.external_files = std::move(parts.names);
+  return model;
 }
 
 }  // namespace forebay::formats

@@ -225,8 +225,16 @@ TEST(GgufReader, RefusesCompanionsOfOtherModels) {
   EXPECT_EQ(verdict(tiny_llama().text("general.type", "adapter")), "gguf_adapter_alone");
   EXPECT_EQ(verdict(tiny_llama().text("general.type", "mmproj")), "gguf_projector_alone");
   EXPECT_EQ(verdict(GgufWriter().text("general.architecture", "clip").tensor("v.patch_embd.weight", {8})), "gguf_projector_alone");
-  EXPECT_EQ(verdict(tiny_llama().uint32("split.count", 3)), "gguf_split");
+  EXPECT_EQ(verdict(tiny_llama().uint32("split.count", 3)), "gguf_split");  // without a name there are no other parts
   EXPECT_EQ(verdict(tiny_llama().uint32("split.count", 1)), "accepted");
+}
+
+TEST(GgufReader, RefusesTokensOfTheSameText) {
+  const auto with_tokens = [](const std::vector<std::string>& tokens) {
+    return verdict(tiny_llama().without("tokenizer.ggml.tokens").texts("tokenizer.ggml.tokens", tokens));
+  };
+  EXPECT_EQ(with_tokens({"a", "b", "c", "d", "e", "b"}), "gguf_vocabulary_inconsistent");
+  EXPECT_EQ(with_tokens({"a", "b", "", "", "", "f"}), "accepted");
 }
 
 TEST(GgufReader, ChecksTheVocabularysLists) {

@@ -79,7 +79,7 @@ Result<ModelDescription> read_bytes(std::span<const std::byte> bytes, const std:
   if (bytes.empty()) return fail(kFileEmpty, "the file is empty");
   switch (recognise(bytes.first(std::min(bytes.size(), kRecognitionBytes)), bytes.size())) {
     case Format::kGguf:
-      return read_gguf(bytes, limits);
+      return read_gguf(bytes, limits, path);
     case Format::kOnnx:
       return read_onnx(bytes, limits, path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
     case Format::kUnknown:

@@ -10,6 +10,8 @@
 #include "base/nearest.h"
 #include "base/synchronized.h"
 #include "engines/engine.h"
+#include "engines/errors.h"
+#include "engines/watched_model.h"
 #include "models/errors.h"
 #include "models/model_loader.h"
 #include "models/pipeline_file.h"
@@ -42,6 +44,7 @@ constexpr std::chrono::milliseconds kLoadingRetryAfter{1'000};
 
 std::unexpected<Error> not_ready(const Entry& entry) {
   if (entry.state == ModelState::kFailed) {
+    if (entry.error->code() == engines::kFileChanged) return fail(*entry.error);  // it was loaded, and says itself what happened
     return fail(Error(kModelLoadFailed, fmt::format("model '{}' could not be loaded: {}", entry.source.name, entry.error->message())));
   }
   return fail(
@@ -103,6 +106,9 @@ struct Catalog::State {
   Result<> post_load(const ModelSource& source);
   Result<std::shared_ptr<ServedModel>> find_model(const std::string& name);
   bool settled() const;
+  // A model whose file was written to is failed from then on. Requests that hold it get the error of its sessions. Under the lock.
+  void look_at_files(Versions& versions);
+  void look_at_files(Table& all);
   void set(const ModelSource& source, const std::function<void(Entry&)>& change);
 };
 
@@ -134,6 +140,23 @@ void Catalog::State::set(const ModelSource& source, const std::function<void(Ent
   entry.since = context.clock->wall();
 }
 
+void Catalog::State::look_at_files(Versions& versions) {
+  for (auto& [version, entry] : versions) {
+    if (entry.state != ModelState::kReady || !entry.model->files) continue;
+    auto checked = engines::check_unchanged(*entry.model->files);
+    if (checked) continue;
+    entry.state = ModelState::kFailed;
+    entry.error = std::move(checked).error();
+    entry.since = context.clock->wall();
+    log::error("a served model's file was written to",
+               {{"model", entry.source.name}, {"version", version}, {"error", entry.error->to_log_string()}});
+  }
+}
+
+void Catalog::State::look_at_files(Table& all) {
+  for (auto& [name, versions] : all) look_at_files(versions);
+}
+
 void Catalog::State::load(const ModelSource& source) {
   set(source, [](Entry& entry) { entry.state = ModelState::kLoading; });
   auto loaded = load_model(source, options,
@@ -142,6 +165,7 @@ void Catalog::State::load(const ModelSource& source) {
                             .budget = context.budget,
                             .pressure = context.pressure,
                             .cache = context.cache,
+                            .probes = context.probes,
                             .metrics = context.metrics,
                             .progress = [this](float) { return !stopping.load(); },
                             .find_model = [this](const std::string& name) { return find_model(name); }});
@@ -240,9 +264,13 @@ Result<std::shared_ptr<ServedModel>> Catalog::State::find_model(const std::strin
 
 Result<Lease> Catalog::lease(std::string_view name, std::string_view version, std::optional<formats::Task> task) {
   auto table = state_->table.lock();
-  if (name.empty()) return only_model(*table, task);
+  if (name.empty()) {
+    state_->look_at_files(*table);
+    return only_model(*table, task);
+  }
   const auto found = table->find(name);
   if (found == table->end()) return unknown_model(*table, name);
+  state_->look_at_files(found->second);
   Result<Lease> model;
   if (version.empty()) {
     model = latest(found->second);
@@ -262,18 +290,19 @@ Result<Lease> Catalog::lease(std::string_view name, std::string_view version, st
 }
 
 std::vector<ModelStatus> Catalog::list() const {
-  return state_->table.read([](const Table& table) {
-    std::vector<ModelStatus> listing;
-    for (const auto& [name, versions] : table) {
-      for (const auto& [version, entry] : versions) listing.push_back({name, version, entry.state, entry.error, entry.since, entry.model});
-    }
-    return listing;
-  });
+  auto table = state_->table.lock();
+  state_->look_at_files(*table);
+  std::vector<ModelStatus> listing;
+  for (const auto& [name, versions] : *table) {
+    for (const auto& [version, entry] : versions) listing.push_back({name, version, entry.state, entry.error, entry.since, entry.model});
+  }
+  return listing;
 }
 
 bool Catalog::all_ready() const {
-  return state_->table.read(
-      [](const Table& table) { return all_of_entries(table, [](const Entry& entry) { return entry.state == ModelState::kReady; }); });
+  auto table = state_->table.lock();
+  state_->look_at_files(*table);
+  return all_of_entries(*table, [](const Entry& entry) { return entry.state == ModelState::kReady; });
 }
 
 bool Catalog::State::settled() const {

@@ -53,6 +53,7 @@ class Catalog {
     ByteBudget* budget = nullptr;
     const PressureGauge* pressure = nullptr;  // for the runners
     engines::ModelCache* cache = nullptr;     // for loads; may be null
+    bool probes = false;                      // tries files in a child process before they are loaded
     telemetry::ServingMetrics* metrics = nullptr;
     Executor* background = nullptr;  // loads run here
     std::function<void()> settled;   // called on it whenever the last load in progress has ended; may be empty

@@ -37,6 +37,10 @@ inline constexpr ErrorCode kAffinitySettingInvalid{5013, "affinity_setting_inval
                                                    "An entry of models.cpu_affinity cannot be used.",
                                                    "write numbers and ranges such as 0-3 of processors that this process may use"};
 
+inline constexpr ErrorCode kProbeFailed{5014, "probe_failed", ErrorKind::kUnprocessable,
+                                        "The file was tried in a process of its own, which did not survive it.",
+                                        "the file is damaged or made to do harm; download it again or convert the model again"};
+
 inline constexpr ErrorCode kPipelineInvalid{5020, "pipeline_invalid", ErrorKind::kUnprocessable,
                                             "A pipeline file is wrong or does not fit its models.",
                                             "correct the place that the message names; docs/guides/build_a_pipeline.md shows the format"};
@@ -47,6 +51,6 @@ inline constexpr ErrorCode kPipelineTooLarge{5021, "pipeline_too_large", ErrorKi
 inline constexpr const ErrorCode* kModelsErrors[] = {
     &kModelNotFound,         &kVersionNotFound,        &kModelNotReady,   &kModelLoadFailed, &kModelNameNeeded, &kWrongTask,
     &kDuplicateModel,        &kBadModelName,           &kRepositoryEmpty, &kTooManyModels,   &kNoEngine,        &kModelHasNoWeights,
-    &kAdapterSettingInvalid, &kAffinitySettingInvalid, &kPipelineInvalid, &kPipelineTooLarge};
+    &kAdapterSettingInvalid, &kAffinitySettingInvalid, &kProbeFailed, &kPipelineInvalid, &kPipelineTooLarge};
 
 }  // namespace forebay::models

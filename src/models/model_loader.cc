@@ -9,7 +9,10 @@
 #include "base/mapped_file.h"
 #include "base/processors.h"
 #include "formats/read_model.h"
+#include "engines/watched_model.h"
+#include "formats/model_files.h"
 #include "models/errors.h"
+#include "models/model_probe.h"
 #include "models/pipeline_builder.h"
 #include "models/pipeline_file.h"
 #include "models/processor_list.h"
@@ -168,6 +171,18 @@ Result<> warm_up(ServedModel& model, const Clock& clock) {
   }
   return {};
 }
+
+// Of one file its own; of several, that of theirs.
+Result<Digest> digest_of_files(const std::vector<std::filesystem::path>& files) {
+  if (files.size() == 1) return digest_of_file(files.front());
+  Digester digester;
+  for (const auto& file : files) {
+    TRY_ASSIGN(const auto digest, digest_of_file(file));
+    digester.add(digest);
+  }
+  return digester.finish();
+}
+
 Result<std::shared_ptr<ServedModel>> load_pipeline(const ModelSource& source, const ModelsOptions& options, const LoaderContext& context) {
   const auto started = context.clock->now();
   TRY_ASSIGN(const auto file, MappedFile::open(source.path, kPipelineBytesMax));
@@ -201,13 +216,21 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
   auto model = std::make_shared<ServedModel>();
   model->name = source.name;
   model->version = source.version;
+  auto files = std::make_shared<WatchedFiles>();
+  TRY(files->add(source.path), "reading model " + source.name);
   TRY_ASSIGN(model->description, formats::read_model(source.path, {.file_bytes_max = options.file_bytes_max}),
              "reading model " + source.name);
   const auto& description = model->description;
+  for (const auto& beside : description.external_files) TRY(files->add(source.path.parent_path() / beside), "reading model " + source.name);
   if (description.text && !description.text->has_tensors) return fail(kModelHasNoWeights, fmt::format("'{}' has no weights", source.name));
 
   const auto engine = std::ranges::find_if(context.engines, [&](const auto& candidate) { return candidate->runs(description); });
   if (engine == context.engines.end()) return fail(kNoEngine, fmt::format("no engine runs {} files here", name_of(description.format)));
+
+  if (context.probes) {
+    const auto keeps_going = [&] { return !context.progress || context.progress(0.0F); };
+    TRY(probe_model(source, description, options, context.cache, keeps_going), "trying model " + source.name);
+  }
 
   TRY_ASSIGN(const auto processors, processors_of(options.cpu_affinity));
   // What an engine or a runner starts from here stays there: threads take over the processors of their maker.
@@ -225,6 +248,10 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
                               .processors = processors,
                               .progress = context.progress}),
              "loading model " + source.name);
+  TRY(engines::check_unchanged(*files), "loading model " + source.name);
+  files->keep_mapped();
+  if (!files->empty()) model->loaded = engines::watched_model(std::move(model->loaded), files);
+  model->files = std::move(files);
   const auto session = session_options(*model->loaded, options, context.budget);
   const auto need = model->loaded->memory_need(session);
   model->memory = {};
@@ -245,7 +272,7 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
                                    .version = source.version,
                                    .processors = processors};
   if (description.task == Task::kTextGeneration && !options.generation.cache.disk_path.empty()) {
-    TRY_ASSIGN(runner.model_digest, digest_of_file(source.path));
+    TRY_ASSIGN(runner.model_digest, digest_of_files(formats::files_of(source.path, description)));
   }
   TRY_ASSIGN(runner.adapters, adapters_of(options, source.name));
   TRY(open_runner(*model, options, runner), "opening a session of model " + source.name);

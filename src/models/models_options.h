@@ -1,8 +1,10 @@
 // The room's settings.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "scheduling/scheduling_options.h"
@@ -22,6 +24,18 @@ struct CacheOptions {
   std::uint64_t model_bytes_max = std::uint64_t{64} << 20;  // nothing is kept about larger files
 };
 
+inline constexpr std::string_view kProbeUnknown = "unknown";
+inline constexpr std::string_view kProbeAlways = "always";
+inline constexpr std::string_view kProbeNever = "never";
+
+// Trying model files in a child process before they are loaded.
+struct ProbeOptions {
+  std::string when = std::string(kProbeUnknown);  // only files that have not passed before; or always, never
+  std::vector<std::string> trusted;               // names of models that are never tried; "*": all
+  std::chrono::milliseconds time_max{20'000};     // of computing; more for large files
+  std::uint64_t memory_bytes_max = std::uint64_t{1} << 30;  // beside twice the weights
+};
+
 struct ModelsOptions {
   std::string backend = "auto";  // for every model; a chain like "dnnl,cpu" is tried in order
   std::uint32_t models_max = 256;
@@ -31,6 +45,7 @@ struct ModelsOptions {
   std::vector<std::string> cpu_affinity;  // processors that models compute on: "0-3", "5"; empty: every usable one
   std::string numa = "off";               // how libllama spreads threads over memory nodes: off, distribute, isolate or numactl
   CacheOptions cache;
+  ProbeOptions probe;
   bool warm = true;                   // one synthetic request before a model counts as ready
   std::vector<std::string> adapters;  // low-rank adapters that requests may name: "MODEL/ADAPTER=FILE"
   scheduling::GenerationOptions generation;

@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "models/errors.h"
 #include "models/pipeline_file.h"
+#include "models/split_models.h"
 
 namespace forebay::models {
 
@@ -35,6 +36,7 @@ Result<std::vector<fs::path>> entries_of(const fs::path& folder) {
     return fail(missing ? kFileNotFound : kFileNotReadable, fmt::format("cannot list '{}': {}", folder.string(), error.message()));
   }
   std::ranges::sort(entries);
+  keep_first_parts(entries);
   return entries;
 }
 
@@ -101,7 +103,7 @@ class Lister {
 
 std::string name_of_file(const fs::path& path) {
   const std::string name = path.filename().string();
-  return is_pipeline(path) ? name.substr(0, name.size() - kPipelineSuffix.size()) : path.stem().string();
+  return is_pipeline(path) ? name.substr(0, name.size() - kPipelineSuffix.size()) : stem_of(path);
 }
 
 bool is_model_name(std::string_view name) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/byte_budget.h"
+#include "base/watched_file.h"
 #include "formats/model_description.h"
 #include "models/models_options.h"
 #include "scheduling/runners.h"
@@ -28,6 +29,7 @@ struct ServedModel {
   // Kept for what borrows from it: the tokenizer, the runners.
   std::shared_ptr<engines::LoadedModel> loaded;
   ByteBudget::Reservation memory;
+  std::shared_ptr<const WatchedFiles> files;  // whose pages are its weights
 
   // Text models.
   const text::Tokenizer* tokenizer = nullptr;

@@ -1,5 +1,7 @@
 #include "engines/llama/llama_engine.h"
 
+#include <fmt/format.h>
+
 #include "engines/llama/llama_backends.h"
 #include "engines/llama/llama_model.h"
 
@@ -11,5 +13,7 @@ Result<std::shared_ptr<LoadedModel>> LlamaEngine::load(const std::filesystem::pa
                                                        const LoadOptions& options) {
   return LlamaModel::load(path, description, options);
 }
+
+std::string llama_version() { return fmt::format("libllama with ggml {} {}", ggml_version(), ggml_commit()); }
 
 }  // namespace forebay::engines

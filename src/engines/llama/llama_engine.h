@@ -15,4 +15,7 @@ class LlamaEngine final : public Engine {
                                             const LoadOptions& options) override;
 };
 
+// "libllama with ggml 0.27.0 abc1234".
+std::string llama_version();
+
 }  // namespace forebay::engines

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "engines/findings.h"
 #include "engines/library_message.h"
+#include "engines/llama/team_waiting.h"
 #include "engines/numa.h"
 
 namespace forebay::engines {
@@ -28,6 +29,7 @@ void write_to_our_log(ggml_log_level level, const char* text, void*) {
 
 LlamaLibrary start() {
   llama_log_set(write_to_our_log, nullptr);
+  prepare_team_waiting();
   ggml_backend_load_all();
   LlamaLibrary library;
   if (ggml_backend_reg_t blas = ggml_backend_reg_by_name("BLAS")) {

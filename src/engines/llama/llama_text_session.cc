@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/lost_pages.h"
 #include "engines/errors.h"
 #include "engines/library_message.h"
 
@@ -45,6 +46,8 @@ Result<> check_options(const LlamaModel& model, const TextSessionOptions& option
       return fail(kWrongKindOfModel, fmt::format("the model is for {}: it generates no text", formats::name_of(model.description().task)));
     }
     if (llama_model_has_encoder(library_model)) return fail(kWrongKindOfModel, "encoder-decoder models are not served");
+    // Every token sees those after it: the library wants logits of all of them at once, and aborts without.
+    if (llama_model_is_diffusion(library_model)) return fail(kWrongKindOfModel, "diffusion models do not write token by token");
     return {};
   }
   // Without the head that the file must bring for it, the library aborts.
@@ -108,11 +111,7 @@ LlamaTextSession::LlamaTextSession(std::shared_ptr<LlamaModel> model, LlamaConte
   if (embeddings_) info_.pooling = pooling_name_of(llama_pooling_type(opened));
   llama_set_abort_callback(
       context_.get(),
-      [](void* session) {
-        const CancelToken* abort = static_cast<LlamaTextSession*>(session)->abort_;
-        return abort != nullptr && abort->cancelled();
-      },
-      this);
+      [](void* session) { return static_cast<LlamaTextSession*>(session)->is_to_end(); }, this);
 }
 
 void LlamaTextSession::Batch::clear() {
@@ -174,28 +173,53 @@ bool LlamaTextSession::fits(std::span<const StepSlice> slices) const {
   });
 }
 
+bool LlamaTextSession::is_to_end() {
+  constexpr std::uint32_t kOperationsALook = 16;  // looking at the clock is not free
+  if (seat_ && ++operations_ % kOperationsALook == 0) look_for_stall(SystemClock().now());
+  // With pages of the weights lost, going on would only replace more of them by zeros.
+  return abort_ != nullptr && (abort_->cancelled() || lost_pages() != lost_pages_);
+}
+
+void LlamaTextSession::look_for_stall(Instant now) {
+  if (now < stalled_at_) return;
+  stalled_at_ = Instant::max();
+  team_waiting().note_stall(now);
+}
+
+std::int32_t LlamaTextSession::library_computes() {
+  const llama_batch batch = batch_.view();
+  const SystemClock clock;
+  const Instant began = clock.now();
+  const Duration limit = step_times_.stalled_after(batch_.tokens.size());
+  stalled_at_ = limit == Duration::max() ? Instant::max() : began + limit;
+  if (seat_) team_waiting().begin_step(began);
+  std::int32_t code = -100;
+  try {
+    code = memory_ == nullptr ? llama_encode(context_.get(), batch) : llama_decode(context_.get(), batch);
+  } catch (const std::exception& error) {
+    // Into the library's error log, where the caller looks for the reason.
+    ggml_log_callback callback = nullptr;
+    void* user_data = nullptr;
+    llama_log_get(&callback, &user_data);
+    if (callback != nullptr) callback(GGML_LOG_LEVEL_ERROR, error.what(), user_data);
+  }
+  const Instant ended = clock.now();
+  if (seat_) look_for_stall(ended);
+  if (code == 0) step_times_.note(batch_.tokens.size(), ended - began);
+  return code;
+}
+
 std::int32_t LlamaTextSession::compute(const CancelToken& abort) {
   abort_ = &abort;
-  const llama_batch batch = batch_.view();
+  lost_pages_ = lost_pages();
   std::int32_t code = -100;
-  const auto library_computes = [&] {
-    try {
-      code = memory_ == nullptr ? llama_encode(context_.get(), batch) : llama_decode(context_.get(), batch);
-    } catch (const std::exception& error) {
-      // Into the library's error log, where the caller looks for the reason.
-      ggml_log_callback callback = nullptr;
-      void* user_data = nullptr;
-      llama_log_get(&callback, &user_data);
-      if (callback != nullptr) callback(GGML_LOG_LEVEL_ERROR, error.what(), user_data);
-    }
-  };
   if (seat_) {
     seat_->run([&, log = LlamaErrorLog::current()] {
       const LlamaErrorLog::Loan loan(log);
-      library_computes();
+      code = library_computes();
     });
   } else {
-    library_computes();
+    code = library_computes();
   }
   abort_ = nullptr;
   return code;

@@ -10,6 +10,7 @@
 #include "engines/llama/compute_lane.h"
 #include "engines/llama/llama_library.h"
 #include "engines/llama/llama_model.h"
+#include "engines/llama/team_waiting.h"
 
 namespace forebay::engines {
 
@@ -55,6 +56,10 @@ class LlamaTextSession final : public TextSession {
   void resync(std::span<const StepSlice> slices);
   // The library's own return code, with `abort` in force while it computes.
   std::int32_t compute(const CancelToken& abort);
+  std::int32_t library_computes();
+  // Called by the library between the operations of a step: true ends it.
+  bool is_to_end();
+  void look_for_stall(Instant now);
 
   Result<> check(std::span<const std::vector<Token>> texts) const;
   Result<> embed_pack(std::span<const std::vector<Token>> texts, std::span<const std::size_t> pack, const CancelToken& abort,
@@ -79,7 +84,11 @@ class LlamaTextSession final : public TextSession {
   std::vector<std::int32_t> logits_places_;  // of each slice in the last batch; -1: none
   std::vector<std::uint64_t> seen_in_step_;  // the number of the last step a sequence was in
   std::uint64_t steps_ = 0;
-  const CancelToken* abort_ = nullptr;
+  const CancelToken* abort_ = nullptr;  // while it computes
+  std::uint64_t lost_pages_ = 0;        // when it began to
+  StepTimes step_times_;
+  Instant stalled_at_{};  // if a step goes on that long
+  std::uint32_t operations_ = 0;
 };
 
 }  // namespace forebay::engines

@@ -1,5 +1,6 @@
 #include "engines/onnx/onnx_engine.h"
 
+#include "engines/onnx/onnx_api.h"
 #include "engines/onnx/onnx_backends.h"
 #include "engines/onnx/onnx_model.h"
 
@@ -11,5 +12,7 @@ Result<std::shared_ptr<LoadedModel>> OnnxEngine::load(const std::filesystem::pat
                                                       const LoadOptions& options) {
   return OnnxModel::load(path, description, options);
 }
+
+std::string onnx_version() { return "ONNX Runtime " + std::string(OrtGetApiBase()->GetVersionString()); }
 
 }  // namespace forebay::engines

@@ -15,4 +15,7 @@ class OnnxEngine final : public Engine {
                                             const LoadOptions& options) override;
 };
 
+// "ONNX Runtime 1.23.2".
+std::string onnx_version();
+
 }  // namespace forebay::engines
