@@ -372,7 +372,7 @@ TEST(OnnxReader, RefusesAConstantThatFillsTheMemory) {
     model.initialiser("shape", Tensor::of<std::int64_t>({2}, {elements / 2, 2}))
         .node("ConstantOfShape", {"shape"}, {"y"})
         .output_of_any_shape("y", DType::kFloat32);
-    return verdict(model, {.constant_elements_max = 1000});
+    return verdict(model, {.constant_bytes_max = 4000});
   };
   EXPECT_EQ(constant(1000), "accepted");
   EXPECT_EQ(constant(1002), "onnx_limit_exceeded");

@@ -95,6 +95,7 @@ struct Catalog::State {
   Synchronized<Table> table;
   Gate loads;
   std::atomic<bool> stopping{false};
+  CancelToken stop;  // of loads
   Synchronized<std::vector<ModelSource>> pipelines;  // that wait
 
   void load(const ModelSource& source);
@@ -144,6 +145,7 @@ void Catalog::State::load(const ModelSource& source) {
                             .cache = context.cache,
                             .metrics = context.metrics,
                             .progress = [this](float) { return !stopping.load(); },
+                            .cancel = stop,
                             .find_model = [this](const std::string& name) { return find_model(name); }});
   if (!loaded) {
     log::error("model could not be loaded",
@@ -287,6 +289,7 @@ bool Catalog::settled() const { return state_->settled(); }
 
 void Catalog::shut_down() {
   state_->stopping = true;
+  state_->stop.cancel(CancelReason::kShutdown);
   state_->loads.close();
 }
 

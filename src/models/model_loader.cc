@@ -201,7 +201,9 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
   auto model = std::make_shared<ServedModel>();
   model->name = source.name;
   model->version = source.version;
-  TRY_ASSIGN(model->description, formats::read_model(source.path, {.file_bytes_max = options.file_bytes_max}),
+  TRY_ASSIGN(model->description, formats::read_model(source.path, {.file_bytes_max = options.file_bytes_max,
+                                                                 .constant_bytes_max = options.constant_bytes_max,
+                                                                 .loop_steps_max = options.loop_steps_max}),
              "reading model " + source.name);
   const auto& description = model->description;
   if (description.text && !description.text->has_tensors) return fail(kModelHasNoWeights, fmt::format("'{}' has no weights", source.name));
@@ -223,7 +225,8 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
                               .encoder_int8 = options.embedding.int8,
                               .cache = {.cache = context.cache, .model_bytes_max = options.cache.model_bytes_max},
                               .processors = processors,
-                              .progress = context.progress}),
+                              .progress = context.progress,
+                              .cancel = context.cancel}),
              "loading model " + source.name);
   const auto session = session_options(*model->loaded, options, context.budget);
   const auto need = model->loaded->memory_need(session);
