@@ -156,6 +156,10 @@ inline constexpr ErrorCode kOnnxSparseInvalid{1064, "onnx_sparse_invalid", Error
                                               "A sparse weight has indices outside its shape, out of order, or not one for each value.",
                                               "the file is damaged; export it again"};
 
+inline constexpr ErrorCode kOnnxOperatorMisused{1065, "onnx_operator_misused", ErrorKind::kUnprocessable,
+                                                "A node gives its operator a number, a shape or a gap that would crash the engine.",
+                                                "export the model again; the message names the node"};
+
 // What lies beside a model.
 inline constexpr ErrorCode kSidecarInvalid{1070, "sidecar_invalid", ErrorKind::kUnprocessable,
                                            "The file NAME.forebay.json beside the model is wrong or does not fit it.",
@@ -211,6 +215,7 @@ inline constexpr const ErrorCode* kFormatsErrors[] = {&kFileEmpty,
                                                       &kOnnxOperatorUnknown,
                                                       &kOnnxLimitExceeded,
                                                       &kOnnxSparseInvalid,
+                                                      &kOnnxOperatorMisused,
                                                       &kSidecarInvalid};
 
 }  // namespace forebay::formats

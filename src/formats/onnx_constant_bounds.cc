@@ -8,13 +8,14 @@
 
 #include "formats/display_text.h"
 #include "formats/errors.h"
+#include "formats/onnx_operator_use.h"
 #include "formats/onnx_operators.h"
 #include "formats/onnx_value_facts.h"
 
 namespace forebay::formats {
 
 namespace {
-constexpr double kWorkMax = 4e9;             // multiplications of one matrix product at load: a second or two
+constexpr double kWorkMax = 4e9;             // multiplications of all matrix products at load: a second or two
 constexpr double kFoldedOfWeights = 4;       // casts, transposes and copies of the weights are no larger together
 constexpr std::uint32_t kCallDepthMax = 64;  // of functions; check_graph() is as strict
 
@@ -77,6 +78,7 @@ class BoundsCheck {
   }
 
   Result<> compute(const OnnxNode& node, const std::vector<ValueFacts>& inputs, Scope& scope) {
+    TRY(check_operator_use(node, inputs));
     const auto known = infer_facts(node, inputs);
     ValueFacts facts = known.value_or(ValueFacts());
     const bool is_of_shape = node.op_type == "Shape" || node.op_type == "Size";
@@ -100,7 +102,8 @@ class BoundsCheck {
     }
     if (!facts.at_load) return {};
     folded_bytes_ += facts.elements_max * facts.bytes_of_element() * static_cast<double>(std::max<std::size_t>(1, node.outputs.size()));
-    if (!(folded_bytes_ <= folded_max_) || facts.work > kWorkMax) is_bounded_ = false;
+    work_ += facts.work;
+    if (!(folded_bytes_ <= folded_max_) || !(work_ <= kWorkMax)) is_bounded_ = false;
     return {};
   }
 
@@ -177,6 +180,7 @@ class BoundsCheck {
   const ReadLimits& limits_;
   const double folded_max_;
   double folded_bytes_ = 0;
+  double work_ = 0;
   bool is_bounded_ = true;
   std::map<FunctionName, const OnnxFunction*> functions_;
 };

@@ -9,6 +9,7 @@
 #include "formats/errors.h"
 #include "formats/onnx_graph_builder.h"
 #include "formats/protobuf_wire.h"
+#include "formats/testing/onnx_fields.h"
 #include "formats/testing/tiny_models.h"
 
 namespace forebay::formats {
@@ -33,22 +34,6 @@ OnnxGraphBuilder relu(std::string_view op = "Relu") {
   OnnxGraphBuilder model("relu");
   model.input("x", DType::kFloat32, {"batch", 4}).node(op, {"x"}, {"y"}).output("y", DType::kFloat32, {"batch", 4});
   return model;
-}
-
-// The model with these fields at the end of its graph.
-std::string with_graph_fields(std::string_view model, const WireWriter& fields) {
-  WireReader reader(std::as_bytes(std::span(model)));
-  WireWriter out;
-  for (WireField field; reader.next(field);) {
-    if (field.number == 7) {
-      out.bytes(7, std::string(field.text()) + fields.written());
-    } else if (field.is_bytes()) {
-      out.bytes(field.number, field.text());
-    } else {
-      out.varint(field.number, field.varint);
-    }
-  }
-  return out.written();
 }
 
 // A model with the given TensorProto as a weight.
