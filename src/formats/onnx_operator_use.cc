@@ -32,6 +32,7 @@ constexpr Range kRanges[] = {{"batch_dims", 0, 8},
                              {"hidden_size", 1, kStepMax},
                              {"kernel_shape", 1, kKernelElementsMax},
                              {"kv_num_heads", 1, kHeadsMax},
+                             {"max_skip_count", 0, 1000},
                              {"num_groups", 1, kStepMax},
                              {"output_padding", 0, kStepMax},
                              {"pads", -(std::int64_t{1} << 31), std::int64_t{1} << 31},
@@ -192,6 +193,31 @@ Result<> check_resize(const OnnxNode& node, Inputs inputs) {
   return {};
 }
 
+// The library looks up a row of the caches for each position, wherever that leads.
+Result<> check_rotary(const OnnxNode& node, Inputs inputs) {
+  const auto& x = input_of(inputs, 0);
+  const auto& cache = input_of(inputs, 1);
+  const auto& positions = input_of(inputs, 3);
+  const bool is_flat = x.rank() == 3;
+  if ((!is_flat && x.rank() != 4) || !cache.shape) return operator_misused(node, "has inputs of unknown rank");
+  const auto heads = integer_of(node, "num_heads", 0);
+  if (is_flat && (heads < 1 || x.shape->back() < 0 || x.shape->back() % heads != 0))
+    return operator_misused(node, "has a width that num_heads does not divide");
+  const auto turned = integer_of(node, "rotary_embedding_dim", 0);
+  const auto width = turned != 0 ? turned : is_flat ? x.shape->back() / heads : x.shape->back();
+  const auto same = [](const ValueFacts& one, const ValueFacts& other) { return one.shape && other.shape && *one.shape == *other.shape; };
+  if (width < 2 || width % 2 != 0 || cache.shape->back() != width / 2 || !same(cache, input_of(inputs, 2)))
+    return operator_misused(node, "has caches that do not fit its width");
+  if (!positions.is_given) {
+    const auto length = (*x.shape)[is_flat ? 1 : 2];
+    const bool fits = cache.rank() == 3 && length >= 0 && (*cache.shape)[1] == length && (*cache.shape)[0] >= 0 && (*cache.shape)[0] == x.shape->front();
+    return fits ? Result<>() : operator_misused(node, "has caches of another length than its input, or one that is not known");
+  }
+  const auto rows = cache.rank() == 2 ? cache.shape->front() : -1;
+  const bool fits = positions.values && std::ranges::all_of(*positions.values, [&](double at) { return at >= 0 && at < static_cast<double>(rows); });
+  return fits ? Result<>() : operator_misused(node, "takes positions from a request, or beyond its caches");
+}
+
 Result<> check_gather_nd(const OnnxNode& node, Inputs inputs) {
   const auto batch = integer_of(node, "batch_dims", 0);
   const auto& data = input_of(inputs, 0);
@@ -223,7 +249,8 @@ Result<> check_operator_use(const OnnxNode& node, std::span<const ValueFacts> in
     return check_recurrent(node, inputs, cell->gates);
   if (node.op_type == "LayerNormalization") return check_trailing(node, inputs);
   if (node.op_type == "DFT" || node.op_type == "STFT") return check_fourier(node, inputs);
-  if (node.op_type == "Resize") return check_resize(node, inputs);
+  if (node.op_type == "RotaryEmbedding") return check_rotary(node, inputs);
+  if (node.op_type == "Resize" || node.op_type == "Upsample") return check_resize(node, inputs);
   if (node.op_type == "GatherND") return check_gather_nd(node, inputs);
   return {};
 }
