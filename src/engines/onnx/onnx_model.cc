@@ -10,7 +10,6 @@
 #include "engines/errors.h"
 #include "engines/library_message.h"
 #include "engines/onnx/encoder_graph.h"
-#include "engines/onnx/linked_weights.h"
 #include "engines/onnx/load_stop.h"
 #include "engines/onnx/onnx_backends.h"
 #include "engines/onnx/onnx_environment.h"
@@ -58,13 +57,11 @@ Result<std::shared_ptr<OnnxModel>> load_on(const std::string& backend, const std
                                            const formats::ModelDescription& description, const LoadOptions& options, BackendReport report) {
   const bool on_cpu = backend == "cpu";
   LoadStop stop(options.cancel);
-  TRY_ASSIGN(const auto linked, LinkedWeights::of(path, description));
   GraphOpener opener(path, description, on_cpu ? options.cache : CacheUse{}, [&](std::size_t threads) {
     auto setup = description.text ? encoder_session_options(threads) : session_options(description, threads);
     append_backend(setup, backend);
     keep_session_on(setup, threads, options.processors);
     if (!description.foldable) compute_constants_in_runs(setup);
-    linked.hand_to(setup);
     stop.watch(setup);
     return setup;
   });
