@@ -238,7 +238,7 @@ std::unexpected<Error> operator_misused(const OnnxNode& node, std::string_view w
 }
 
 Result<> check_operator_use(const OnnxNode& node, std::span<const ValueFacts> inputs) {
-  if (node.domain == "ai.onnx.ml" && node.op_type == "TreeEnsemble") return check_tree_ensemble(node);
+  if (node.domain == "ai.onnx.ml") return check_classic_operator(node, inputs);
   if (!node.domain.empty()) return {};
   TRY(check_ranges(node));
   if (std::ranges::contains(kVariadic, node.op_type) && !std::ranges::all_of(inputs, &ValueFacts::is_given))

@@ -13,6 +13,7 @@
 #include "formats/onnx_constant_bounds.h"
 #include "formats/onnx_graph_check.h"
 #include "formats/onnx_model.h"
+#include "formats/onnx_operator_use.h"
 #include "formats/onnx_operators.h"
 #include "formats/onnx_weights.h"
 
@@ -118,7 +119,22 @@ class Describer {
       spec.is_optional = is_optional;
       described_.inputs.push_back(std::move(spec));
     }
+    for (const auto& node : model_.graph->nodes) state_columns(node);
     return {};
+  }
+
+  // Files often leave free what a model of fixed coefficients cannot take otherwise.
+  void state_columns(const OnnxNode& node) {
+    const auto columns = columns_wanted(node);
+    const auto input = std::ranges::find(described_.inputs, node.inputs.empty() ? std::string_view() : node.inputs.front(), &TensorSpec::name);
+    if (!columns || input == described_.inputs.end()) return;
+    if (!input->has_shape) {
+      input->has_shape = true;
+      input->shape = {-1, *columns};
+      input->dimension_names = {"", ""};
+    } else if (input->shape.size() == 2 && input->shape[1] < 0) {
+      input->shape[1] = *columns;
+    }
   }
 
   Result<> describe_outputs() {
