@@ -83,6 +83,7 @@ class BoundsCheck {
     ValueFacts facts = known.value_or(ValueFacts());
     const bool is_of_shape = node.op_type == "Shape" || node.op_type == "Size";
     if (!known || !is_of_shape) facts.at_load = std::ranges::all_of(inputs, &ValueFacts::at_load);
+    facts.rank_is_open = !facts.shape && (facts.rank_is_open || std::ranges::any_of(inputs, &ValueFacts::rank_is_open));
     if (refers_to_caller(node)) facts = {.at_load = facts.at_load};
     TRY(charge(node, facts));
     for (const auto name : node.outputs) scope.set(name, facts);

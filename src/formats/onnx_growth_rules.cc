@@ -19,7 +19,7 @@ Facts constant_of_shape(const OnnxNode& node, Inputs inputs) {
   const auto* value = node.attribute("value");
   const OnnxType type = value != nullptr && !value->tensors.empty() ? value->tensors.front().type : OnnxType::kFloat;
   const Facts& wanted = input_of(inputs, 0);
-  if (!wanted.values) return {.type = type};
+  if (!wanted.values) return {.type = type, .shape = unknown_of_length(wanted)};
   return grown(type, shape_out_of(*wanted.values), kUnbounded);
 }
 

@@ -91,6 +91,7 @@ Result<> check_ranks(const OnnxNode& node, Inputs inputs) {
     const bool fits = (!one.shape || one.rank() >= rule.least) && (!other.shape || other.rank() >= rule.least) &&
                       (!one.shape || !other.shape || one.rank() == other.rank());
     if (!fits) return operator_misused(node, fmt::format("has inputs {} and {} of ranks that do not fit", rule.one, rule.other));
+    if (one.rank_is_open || other.rank_is_open) return operator_misused(node, "has an input whose rank a request may choose");
   }
   if (node.op_type.starts_with("Reduce") && !is_rank(input_of(inputs, 1), 1)) return operator_misused(node, "has axes that are no list");
   return {};
@@ -138,6 +139,7 @@ Result<> check_recurrent(const OnnxNode& node, Inputs inputs, std::int64_t gates
   const auto& w = input_of(inputs, 1);
   const auto& r = input_of(inputs, 2);
   const auto& b = input_of(inputs, 3);
+  if (w.rank_is_open || r.rank_is_open) return operator_misused(node, "has weights whose rank a request may choose");
   const bool ranks_fit = is_rank(input_of(inputs, 0), 3) && is_rank(w, 3) && is_rank(r, 3) && is_rank(b, 2) && is_rank(input_of(inputs, 4), 1) &&
                          is_rank(input_of(inputs, 5), 3) && (gates != 4 || (is_rank(input_of(inputs, 6), 3) && is_rank(input_of(inputs, 7), 2)));
   if (!ranks_fit) return operator_misused(node, "has weights of a rank that does not fit");

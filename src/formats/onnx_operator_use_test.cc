@@ -73,6 +73,18 @@ TEST(OperatorUse, TakesRanksThatFitTogether) {
   EXPECT_EQ(use("GatherND", {{2, 3}, {2, 1}}, {{"batch_dims", std::int64_t{2}}}), kMisused);
 }
 
+TEST(OperatorUse, TakesNoRankThatARequestChooses) {
+  const auto of = [](const Dimensions& length) {
+    OnnxGraphBuilder model("rank");
+    model.input("x", DType::kFloat32, {64}).input("shape", DType::kInt64, length).initialiser("w", Tensor::zeros(DType::kFloat32, {1, 1, 3, 3}));
+    model.node("Reshape", {"x", "shape"}, {"z"}).node("ConvTranspose", {"z", "w"}, {"y"});
+    return verdict_of(model.output_of_any_shape("y", DType::kFloat32));
+  };
+  EXPECT_EQ(of({4}), kAccepted);
+  EXPECT_EQ(of({3}), kMisused);
+  EXPECT_EQ(of({"length"}), kMisused);
+}
+
 TEST(OperatorUse, TakesTransposedConvolutionsThatStayInTheirPicture) {
   const auto of = [](const Attributes& attributes) { return use("ConvTranspose", {{1, 1, 8, 8}, {1, 1, 3, 3}}, attributes); };
   EXPECT_EQ(of({{"strides", Integers{2, 2}}, {"output_padding", Integers{1, 1}}}), kAccepted);

@@ -129,7 +129,11 @@ Facts reshape(const OnnxNode& node, Inputs inputs) {
   Facts facts = no_larger(from.type, std::nullopt, from);
   facts.values = from.values;
   const auto wanted = numbers_of(node, "shape", input_of(inputs, 1));
-  if (!wanted) return facts;
+  if (!wanted) {
+    facts.shape = unknown_of_length(input_of(inputs, 1));
+    facts.rank_is_open = !facts.shape;
+    return facts;
+  }
   Shape shape;
   std::optional<std::size_t> open;
   for (std::size_t i = 0; i < wanted->size(); ++i) {

@@ -27,6 +27,8 @@ double times(double one, double other);
 // A dimension out of a number that a graph computes with.
 std::int64_t dimension_of(double value);
 Shape shape_out_of(const std::vector<double>& values);
+// As many unknown dimensions as the list has numbers, when that is known.
+std::optional<Shape> unknown_of_length(const Facts& list);
 Facts shaped(OnnxType type, std::optional<Shape> shape);
 std::int64_t integer_of(const OnnxNode& node, std::string_view name, std::int64_t otherwise);
 // An input that is not there counts as left out.

@@ -38,6 +38,12 @@ Shape shape_out_of(const std::vector<double>& values) {
   return shape;
 }
 
+std::optional<Shape> unknown_of_length(const Facts& list) {
+  constexpr std::int64_t kRankMax = 64;
+  if (list.rank() != 1 || list.shape->front() < 0 || list.shape->front() > kRankMax) return std::nullopt;
+  return Shape(static_cast<std::size_t>(list.shape->front()), Facts::kUnknown);
+}
+
 double times(double one, double other) { return one == 0 || other == 0 ? 0 : one * other; }
 
 Facts shaped(OnnxType type, std::optional<Shape> shape) {
@@ -128,6 +134,7 @@ ValueFacts facts_of_input(const OnnxValueType& type) {
   Facts facts;
   if (type.kind != OnnxValueType::Kind::kTensor) return facts;
   facts.type = type.element;
+  facts.rank_is_open = !type.has_shape;
   if (!type.has_shape) return facts;
   Shape shape;
   for (const auto& dimension : type.shape) shape.push_back(dimension.value && *dimension.value >= 0 ? *dimension.value : Facts::kFree);

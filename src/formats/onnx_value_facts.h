@@ -24,6 +24,7 @@ struct ValueFacts {
   std::optional<std::vector<double>> values;  // row-major; NaN where unknown
   double elements_max = std::numeric_limits<double>::infinity();
   double elements_min = 0;  // the product of the known dimensions, where a node makes something larger than its inputs
+  bool rank_is_open = false;  // a request may choose it
   double work = 0;          // multiplications beyond one for each element
 
   std::int64_t rank() const { return shape ? static_cast<std::int64_t>(shape->size()) : -1; }
