@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/processors.h"
 #include "base/result.h"
@@ -70,6 +71,8 @@ struct LoadOptions {
   Processors processors;  // that what computes stays on; empty: those of the loading thread
   // Called with 0..1 while loading, on the loading thread; false stops the load with kCancelledByCaller.
   std::function<bool(float)> progress;
+  // Stops the load from any thread with the token's error, where the library can stop.
+  CancelToken cancel;
 };
 
 // Weights in memory, shared by every session opened from it.

@@ -133,7 +133,7 @@ inline constexpr ErrorCode kOnnxInitialiserInconsistent{1054, "onnx_initialiser_
                                                         "A weight has more or fewer bytes than its shape needs.",
                                                         "the file is damaged; download or export it again"};
 inline constexpr ErrorCode kOnnxExternalDataForbidden{1055, "onnx_external_data_forbidden", ErrorKind::kPermissionDenied,
-                                                      "External data points outside the model's folder, or to a link.",
+                                                      "External data points outside the model's folder, or to a link that is not of a Hugging Face cache.",
                                                       "put the data file itself beside the model and name it relatively"};
 inline constexpr ErrorCode kOnnxExternalDataMissing{1056, "onnx_external_data_missing", ErrorKind::kNotFound,
                                                     "A file with the model's weights is not there.",
@@ -158,6 +158,14 @@ inline constexpr ErrorCode kOnnxOperatorUnknown{1062, "onnx_operator_unknown", E
 inline constexpr ErrorCode kOnnxLimitExceeded{1063, "onnx_limit_exceeded", ErrorKind::kTooLarge,
                                               "A count, length or constant in the model is beyond the limit set for it.",
                                               "raise the limit in the configuration if the file is what you meant"};
+
+inline constexpr ErrorCode kOnnxSparseInvalid{1064, "onnx_sparse_invalid", ErrorKind::kDataLoss,
+                                              "A sparse weight has indices outside its shape, out of order, or not one for each value.",
+                                              "the file is damaged; export it again"};
+
+inline constexpr ErrorCode kOnnxOperatorMisused{1065, "onnx_operator_misused", ErrorKind::kUnprocessable,
+                                                "A node gives its operator a number, a shape or a gap that would crash the engine.",
+                                                "export the model again; the message names the node"};
 
 // What lies beside a model.
 inline constexpr ErrorCode kSidecarInvalid{1070, "sidecar_invalid", ErrorKind::kUnprocessable,
@@ -213,6 +221,8 @@ inline constexpr const ErrorCode* kFormatsErrors[] = {&kFileEmpty,
                                                       &kOnnxDuplicateName,
                                                       &kOnnxOperatorUnknown,
                                                       &kOnnxLimitExceeded,
+                                                      &kOnnxSparseInvalid,
+                                                      &kOnnxOperatorMisused,
                                                       &kSidecarInvalid};
 
 }  // namespace forebay::formats

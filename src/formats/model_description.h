@@ -90,6 +90,8 @@ struct ModelDescription {
   std::vector<Warning> warnings;
   // True when the first dimension of every input and output is free (and of one name): requests may be batched.
   bool batchable = false;
+  // False when an ONNX graph may compute more from its constants than the limit allows: the engine leaves that to each run.
+  bool foldable = true;
 };
 
 }  // namespace forebay::formats

@@ -7,7 +7,6 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "formats/byte_reader.h"
 #include "formats/display_text.h"
 #include "formats/errors.h"
 #include "formats/onnx_operators.h"
@@ -19,7 +18,7 @@ constexpr std::uint64_t kExpandedNodesMax = 1'000'000;
 constexpr std::uint32_t kFunctionDepthMax = 64;
 
 using Names = std::unordered_set<std::string_view>;
-using FunctionName = std::pair<std::string_view, std::string_view>;
+using FunctionName = std::tuple<std::string_view, std::string_view, std::string_view>;  // domain, name, overload
 
 std::string shown(std::string_view name) { return shortened(name, 200); }
 
@@ -30,24 +29,39 @@ class ScopeCheck {
   Result<Names> free_names(const OnnxGraph& graph) {
     Names defined;
     TRY(define_givens(graph, defined));
+    std::vector<std::string_view> outputs;
+    for (const auto& output : graph.outputs) outputs.push_back(output.name);
+    return free_names(graph.nodes, outputs, defined);
+  }
+
+  // The body of a function sees its inputs only.
+  Result<Names> free_names(const OnnxFunction& function) {
+    Names defined;
+    for (const auto name : function.inputs) {
+      if (!defined.insert(name).second) return fail(kOnnxDuplicateName, fmt::format("two inputs are named '{}'", shown(name)));
+    }
+    return free_names(function.nodes, function.outputs, defined);
+  }
+
+ private:
+  Result<Names> free_names(const std::vector<OnnxNode>& nodes, const std::vector<std::string_view>& outputs, const Names& defined) {
     std::unordered_map<std::string_view, std::size_t> makers;
-    TRY(find_makers(graph, defined, makers));
-    std::vector<Names> needs(graph.nodes.size());
+    TRY(find_makers(nodes, defined, makers));
+    std::vector<Names> needs(nodes.size());
     Names free;
-    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-      TRY_ASSIGN(needs[i], needed_by(graph.nodes[i]));
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      TRY_ASSIGN(needs[i], needed_by(nodes[i]));
       for (const auto name : needs[i]) {
         if (!defined.contains(name) && !makers.contains(name)) free.insert(name);
       }
     }
-    TRY(check_acyclic(graph, needs, makers));
-    for (const auto& output : graph.outputs) {
-      if (!defined.contains(output.name) && !makers.contains(output.name)) free.insert(output.name);
+    TRY(check_acyclic(nodes, needs, makers));
+    for (const auto name : outputs) {
+      if (!defined.contains(name) && !makers.contains(name)) free.insert(name);
     }
     return free;
   }
 
- private:
   static Result<> define_givens(const OnnxGraph& graph, Names& defined) {
     for (const auto& input : graph.inputs) {
       if (!defined.insert(input.name).second) return fail(kOnnxDuplicateName, fmt::format("two inputs are named '{}'", shown(input.name)));
@@ -57,16 +71,17 @@ class ScopeCheck {
       if (!weights.insert(tensor.name).second)
         return fail(kOnnxDuplicateName, fmt::format("two weights are named '{}'", shown(tensor.name)));
     }
-    for (const auto name : graph.sparse_initialisers) {
-      if (!weights.insert(name).second) return fail(kOnnxDuplicateName, fmt::format("two weights are named '{}'", shown(name)));
+    for (const auto& sparse : graph.sparse_initialisers) {
+      if (!weights.insert(sparse.values.name).second)
+        return fail(kOnnxDuplicateName, fmt::format("two weights are named '{}'", shown(sparse.values.name)));
     }
     defined.merge(weights);
     return {};
   }
 
-  static Result<> find_makers(const OnnxGraph& graph, const Names& defined, std::unordered_map<std::string_view, std::size_t>& makers) {
-    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-      for (const auto name : graph.nodes[i].outputs) {
+  static Result<> find_makers(const std::vector<OnnxNode>& nodes, const Names& defined, std::unordered_map<std::string_view, std::size_t>& makers) {
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      for (const auto name : nodes[i].outputs) {
         if (name.empty()) continue;  // An optional output that nobody wants.
         if (defined.contains(name) || !makers.emplace(name, i).second)
           return fail(kOnnxDuplicateName, fmt::format("the value '{}' is made twice", shown(name)));
@@ -90,7 +105,7 @@ class ScopeCheck {
   }
 
   // Kahn's algorithm.
-  static Result<> check_acyclic(const OnnxGraph& graph, const std::vector<Names>& needs,
+  static Result<> check_acyclic(const std::vector<OnnxNode>& nodes, const std::vector<Names>& needs,
                                 const std::unordered_map<std::string_view, std::size_t>& makers) {
     std::vector<std::size_t> missing(needs.size(), 0);
     std::vector<std::vector<std::size_t>> waiting(needs.size());
@@ -117,20 +132,35 @@ class ScopeCheck {
     }
     if (run == needs.size()) return {};
     const auto stuck = static_cast<std::size_t>(std::ranges::find_if(missing, [](auto count) { return count > 0; }) - missing.begin());
-    return fail(kOnnxValueUndefined, fmt::format("the node '{}' ({}) depends on its own output", shown(graph.nodes[stuck].name),
-                                                 shown(graph.nodes[stuck].op_type)));
+    return fail(kOnnxValueUndefined, fmt::format("the node '{}' ({}) depends on its own output", shown(nodes[stuck].name),
+                                                 shown(nodes[stuck].op_type)));
   }
 };
 
 // Operators and functions, through all graphs.
 class OperatorCheck {
  public:
-  OperatorCheck(const OnnxModel& model, const ReadLimits& limits) : limits_(limits) {
-    for (const auto& function : model.functions) functions_.emplace(FunctionName{domain_of(function.domain), function.name}, &function);
+  Result<> check(const OnnxModel& model) {
+    for (const auto& function : model.functions) TRY(define(function));
+    TRY(expanded(model.graph->nodes, 0));
+    for (const auto& function : model.functions) TRY(expanded_function(name_of_function(function), 0));
+    return {};
   }
 
-  void know_initialisers(const OnnxGraph& graph) {
-    for (const auto& tensor : graph.initialisers) constants_[tensor.name] = &tensor;
+ private:
+  static FunctionName name_of_function(const OnnxFunction& function) {
+    return {function.domain == "ai.onnx" ? std::string_view() : function.domain, function.name, function.overload};
+  }
+
+  Result<> define(const OnnxFunction& function) {
+    if (!functions_.emplace(name_of_function(function), &function).second)
+      return fail(kOnnxDuplicateName, fmt::format("two functions are named '{}'", shown(function.name)));
+    const bool has_graph = std::ranges::any_of(function.defaults, [](const auto& attribute) { return !attribute.graphs.empty(); });
+    if (has_graph) return fail(kOnnxTypeUnsupported, fmt::format("the function '{}' has a graph for a default", shown(function.name)));
+    TRY_ASSIGN(const auto undefined, ScopeCheck().free_names(function));
+    if (undefined.empty()) return {};
+    return fail(kOnnxValueUndefined, fmt::format("the value '{}' is used in the function '{}', but nothing makes it",
+                                                 shown(*std::ranges::min_element(undefined)), shown(function.name)));
   }
 
   // How many nodes there are once functions are written out. Fails when that never ends.
@@ -139,7 +169,6 @@ class OperatorCheck {
     std::uint64_t total = 0;
     for (const auto& node : nodes) {
       TRY(check_operator(node));
-      TRY(check_constant(node));
       ++total;
       for (const auto& attribute : node.attributes) {
         for (const auto& graph : attribute.graphs) {
@@ -147,7 +176,7 @@ class OperatorCheck {
           total += inner;
         }
       }
-      TRY_ASSIGN(const auto inside, expanded_function({node.domain, node.op_type}, depth));
+      TRY_ASSIGN(const auto inside, expanded_function({node.domain, node.op_type, node.overload}, depth));
       total += inside;
       if (total > kExpandedNodesMax)
         return fail(kOnnxLimitExceeded,
@@ -155,9 +184,6 @@ class OperatorCheck {
     }
     return total;
   }
-
- private:
-  static std::string_view domain_of(std::string_view domain) { return domain == "ai.onnx" ? std::string_view() : domain; }
 
   Result<std::uint64_t> expanded_function(const FunctionName& name, std::uint32_t depth) {
     const auto found = functions_.find(name);
@@ -170,59 +196,23 @@ class OperatorCheck {
 
   Result<> check_operator(const OnnxNode& node) const {
     if (!is_listed_domain(node.domain) || is_standard_operator(node.domain, node.op_type)) return {};
-    if (functions_.contains({node.domain, node.op_type})) return {};
+    if (functions_.contains({node.domain, node.op_type, node.overload})) return {};
     return fail(kOnnxOperatorUnknown,
                 fmt::format("'{}' has no operator '{}'", node.domain.empty() ? "ai.onnx" : node.domain, shown(node.op_type)));
   }
 
-  // A Constant of a shape stands in the file; what ConstantOfShape makes of it need not.
-  Result<> check_constant(const OnnxNode& node) {
-    if (!node.domain.empty()) return {};
-    if (node.op_type == "Constant" && node.outputs.size() == 1) {
-      const auto* value = node.attribute("value");
-      if (value != nullptr && value->tensor) constants_[node.outputs[0]] = value->tensor.get();
-      return {};
-    }
-    if (node.op_type != "ConstantOfShape" || node.inputs.size() != 1) return {};
-    const auto found = constants_.find(node.inputs[0]);
-    if (found == constants_.end()) return {};
-    std::uint64_t elements = 1;
-    for (const auto dimension : shape_in(*found->second)) {
-      if (dimension <= 0) return {};
-      if (static_cast<std::uint64_t>(dimension) > limits_.constant_elements_max / elements) {
-        return fail(kOnnxLimitExceeded, fmt::format("the node '{}' makes a constant of more than {} elements", shown(node.name),
-                                                    limits_.constant_elements_max));
-      }
-      elements *= static_cast<std::uint64_t>(dimension);
-    }
-    return {};
-  }
-
-  static std::vector<std::int64_t> shape_in(const OnnxTensor& tensor) {
-    if (!tensor.raw) return tensor.int64_values;
-    std::vector<std::int64_t> shape;
-    ByteReader reader(*tensor.raw);
-    while (reader.remaining() >= sizeof(std::int64_t) && shape.size() < 16) shape.push_back(reader.number<std::int64_t>());
-    return shape;
-  }
-
-  const ReadLimits& limits_;
   std::map<FunctionName, const OnnxFunction*> functions_;
   std::map<FunctionName, std::uint64_t> sizes_;
-  std::unordered_map<std::string_view, const OnnxTensor*> constants_;
 };
 }  // namespace
 
-Result<> check_graph(const OnnxModel& model, const ReadLimits& limits) {
+Result<> check_graph(const OnnxModel& model) {
   TRY_ASSIGN(const auto undefined, ScopeCheck().free_names(*model.graph));
   if (!undefined.empty()) {
     return fail(kOnnxValueUndefined,
                 fmt::format("the value '{}' is used, but nothing makes it", shown(*std::ranges::min_element(undefined))));
   }
-  OperatorCheck operators(model, limits);
-  operators.know_initialisers(*model.graph);
-  TRY(operators.expanded(model.graph->nodes, 0));
-  return {};
+  return OperatorCheck().check(model);
 }
 
 }  // namespace forebay::formats

@@ -9,6 +9,6 @@ namespace forebay::formats {
 
 // kOnnxValueUndefined, kOnnxDuplicateName, kOnnxOperatorUnknown, kOnnxTooDeep (functions that call themselves), kOnnxLimitExceeded.
 // The order of nodes is free, as it is for ONNX Runtime.
-Result<> check_graph(const OnnxModel& model, const ReadLimits& limits);
+Result<> check_graph(const OnnxModel& model);
 
 }  // namespace forebay::formats

@@ -2,23 +2,45 @@
 
 #include <fmt/format.h>
 
+#include "formats/display_text.h"
 #include "formats/errors.h"
+#include "formats/onnx_parts.h"
 #include "formats/protobuf_wire.h"
 
 namespace forebay::formats {
 
 namespace {
-constexpr std::uint32_t kTypeDepthMax = 8;
-constexpr std::uint64_t kStructureWeight = 16;  // A node takes some 150 bytes, a name or number at most 16.
-constexpr std::size_t kShapeValuesMax = 16;     // of int64_data kept for ConstantOfShape
+constexpr std::size_t kAttributesMax = 256;  // of one node; the most of any operator is some 25
 
-std::unexpected<Error> malformed(std::string_view what) { return fail(kOnnxMalformed, fmt::format("{} is not well-formed", what)); }
+// AttributeProto.AttributeType of the value in a field (onnx.proto); 0 for fields that hold none.
+constexpr std::uint32_t type_of_field(std::uint32_t field) {
+  switch (field) {
+    case 2:
+    case 3:
+    case 4:
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+    case 9:
+    case 10:
+    case 11:
+      return field - 1;
+    case 22:
+    case 23:
+      return field - 11;
+    case 14:
+    case 15:
+      return field - 1;
+    default:
+      return 0;
+  }
+}
 
-// Walks messages. One budget counts everything that takes memory of ours, so that a file of small fields cannot take a thousand times its
-// size.
-class Decoder {
+// Walks messages.
+class Decoder : private OnnxParts {
  public:
-  explicit Decoder(const ReadLimits& limits) : limits_(limits) {}
+  explicit Decoder(const ReadLimits& limits) : OnnxParts(limits), limits_(limits) {}
 
   Result<OnnxModel> model(std::span<const std::byte> bytes) {
     OnnxModel model;
@@ -41,7 +63,7 @@ class Decoder {
           TRY(text(field, "doc_string", model.doc));
           break;
         case 7: {
-          if (!field.is_bytes() || model.graph) return malformed("the graph");
+          if (!field.is_bytes() || model.graph) return onnx_malformed("the graph");
           TRY_ASSIGN(model.graph, graph(field.bytes, 1));
           break;
         }
@@ -52,7 +74,7 @@ class Decoder {
           TRY(pair(field, "metadata_props", model.metadata));
           break;
         case 25: {
-          if (!field.is_bytes()) return malformed("a function");
+          if (!field.is_bytes()) return onnx_malformed("a function");
           TRY(count(kStructureWeight));
           TRY_ASSIGN(auto made, function(field.bytes));
           model.functions.push_back(std::move(made));
@@ -62,79 +84,11 @@ class Decoder {
           break;
       }
     }
-    if (reader.failed()) return malformed("the model");
+    if (reader.failed()) return onnx_malformed("the model");
     return model;
   }
 
  private:
-  Result<> count(std::uint64_t items = 1) {
-    items_ += items;
-    if (items_ > limits_.array_elements_max)
-      return fail(kOnnxLimitExceeded, fmt::format("the model has more than {} parts", limits_.array_elements_max));
-    return {};
-  }
-
-  Result<> text(const WireField& field, std::string_view what, std::string_view& into) const {
-    if (!field.is_bytes()) return malformed(what);
-    if (field.bytes.size() > limits_.string_bytes_max) {
-      return fail(kOnnxLimitExceeded,
-                  fmt::format("{} has {} bytes; at most {} are allowed", what, field.bytes.size(), limits_.string_bytes_max));
-    }
-    into = field.text();
-    return {};
-  }
-
-  Result<> texts(const WireField& field, std::string_view what, std::vector<std::string_view>& into) {
-    TRY(count());
-    std::string_view one;
-    TRY(text(field, what, one));
-    into.push_back(one);
-    return {};
-  }
-
-  static Result<> number(const WireField& field, std::string_view what, std::int64_t& into) {
-    if (field.type != WireType::kVarint) return malformed(what);
-    into = static_cast<std::int64_t>(field.varint);
-    return {};
-  }
-
-  static Result<> element_type(const WireField& field, OnnxType& into) {
-    if (field.type != WireType::kVarint) return malformed("a data type");
-    into = field.varint > 255 ? OnnxType::kUndefined : static_cast<OnnxType>(field.varint);
-    return {};
-  }
-
-  // A message of two texts, a key (1) and a value (2). A repeated key keeps its last value, as everywhere in protocol buffers.
-  Result<> pair(const WireField& field, std::string_view what, std::map<std::string_view, std::string_view>& into) {
-    if (!field.is_bytes()) return malformed(what);
-    TRY(count());
-    std::string_view key;
-    std::string_view value;
-    WireReader reader(field.bytes);
-    for (WireField part; reader.next(part);) {
-      if (part.number == 1) TRY(text(part, what, key));
-      if (part.number == 2) TRY(text(part, what, value));
-    }
-    if (reader.failed()) return malformed(what);
-    into[key] = value;
-    return {};
-  }
-
-  Result<> opset(const WireField& field, std::map<std::string_view, std::int64_t>& into) {
-    if (!field.is_bytes()) return malformed("opset_import");
-    TRY(count());
-    std::string_view domain;
-    std::int64_t version = 0;
-    WireReader reader(field.bytes);
-    for (WireField part; reader.next(part);) {
-      if (part.number == 1) TRY(text(part, "opset_import", domain));
-      if (part.number == 2) TRY(number(part, "opset_import", version));
-    }
-    if (reader.failed()) return malformed("opset_import");
-    into[domain == "ai.onnx" ? std::string_view() : domain] = version;
-    return {};
-  }
-
   Result<OnnxGraph> graph(std::span<const std::byte> bytes, std::uint32_t depth) {
     if (depth > limits_.graph_depth_max)
       return fail(kOnnxTooDeep, fmt::format("graphs are nested more than {} deep", limits_.graph_depth_max));
@@ -149,7 +103,7 @@ class Decoder {
           TRY(text(field, "the graph's name", graph.name));
           break;
         case 5: {
-          if (!field.is_bytes()) return malformed("an initialiser");
+          if (!field.is_bytes()) return onnx_malformed("an initialiser");
           if (graph.initialisers.size() >= limits_.tensors_max)
             return fail(kOnnxLimitExceeded, fmt::format("the model has more than {} weights", limits_.tensors_max));
           TRY_ASSIGN(auto made, tensor(field.bytes));
@@ -162,29 +116,21 @@ class Decoder {
         case 12:
           TRY(add_value(field, graph.outputs));
           break;
-        case 15:
-          TRY(sparse(field, graph.sparse_initialisers));
+        case 13:
+          TRY(add_value(field, graph.values));
           break;
+        case 15: {
+          if (!field.is_bytes()) return onnx_malformed("a sparse initialiser");
+          TRY_ASSIGN(auto made, sparse(field.bytes));
+          graph.sparse_initialisers.push_back(std::move(made));
+          break;
+        }
         default:
           break;
       }
     }
-    if (reader.failed()) return malformed("a graph");
+    if (reader.failed()) return onnx_malformed("a graph");
     return graph;
-  }
-
-  // Only the name: the values tensor of a SparseTensorProto carries it.
-  Result<> sparse(const WireField& field, std::vector<std::string_view>& into) {
-    if (!field.is_bytes()) return malformed("a sparse initialiser");
-    TRY(count());
-    WireReader reader(field.bytes);
-    for (WireField part; reader.next(part);) {
-      if (part.number != 1 || !part.is_bytes()) continue;
-      TRY_ASSIGN(const auto values, tensor(part.bytes));
-      into.push_back(values.name);
-    }
-    if (reader.failed()) return malformed("a sparse initialiser");
-    return {};
   }
 
   Result<OnnxFunction> function(std::span<const std::byte> bytes) {
@@ -195,22 +141,37 @@ class Decoder {
         case 1:
           TRY(text(field, "a function's name", function.name));
           break;
+        case 4:
+          TRY(texts(field, "a function's input", function.inputs));
+          break;
+        case 5:
+          TRY(texts(field, "a function's output", function.outputs));
+          break;
         case 7:
           TRY(add_node(field, 1, function.nodes));
           break;
+        case 9:
+          TRY(opset(field, function.opsets));
+          break;
         case 10:
           TRY(text(field, "a function's domain", function.domain));
+          break;
+        case 11:
+          TRY(add_attribute(field, 1, function.defaults));
+          break;
+        case 13:
+          TRY(text(field, "a function's overload", function.overload));
           break;
         default:
           break;
       }
     }
-    if (reader.failed()) return malformed("a function");
+    if (reader.failed()) return onnx_malformed("a function");
     return function;
   }
 
   Result<> add_node(const WireField& field, std::uint32_t depth, std::vector<OnnxNode>& into) {
-    if (!field.is_bytes()) return malformed("a node");
+    if (!field.is_bytes()) return onnx_malformed("a node");
     TRY(count(kStructureWeight));
     OnnxNode node;
     WireReader reader(field.bytes);
@@ -234,238 +195,107 @@ class Decoder {
         case 7:
           TRY(text(part, "a node's domain", node.domain));
           break;
+        case 8:
+          TRY(text(part, "a node's overload", node.overload));
+          break;
         default:
           break;
       }
     }
-    if (reader.failed()) return malformed("a node");
+    if (reader.failed()) return onnx_malformed("a node");
     if (node.domain == "ai.onnx") node.domain = {};
     into.push_back(std::move(node));
     return {};
   }
 
   Result<> add_attribute(const WireField& field, std::uint32_t depth, std::vector<OnnxAttribute>& into) {
-    if (!field.is_bytes()) return malformed("an attribute");
+    if (!field.is_bytes()) return onnx_malformed("an attribute");
     TRY(count(kStructureWeight));
     OnnxAttribute attribute;
+    std::uint32_t held = 0;  // the type that the value's field stands for
     WireReader reader(field.bytes);
     for (WireField part; reader.next(part);) {
-      switch (part.number) {
-        case 1:
-          TRY(text(part, "an attribute's name", attribute.name));
-          break;
-        case 4:
-        case 9:
-          TRY(texts(part, "an attribute", attribute.texts));
-          break;
-        case 5: {
-          if (!part.is_bytes() || attribute.tensor) return malformed("an attribute's tensor");
-          TRY_ASSIGN(auto made, tensor(part.bytes));
-          attribute.tensor = std::make_unique<OnnxTensor>(std::move(made));
-          break;
-        }
-        case 6:
-        case 11: {
-          if (!part.is_bytes()) return malformed("a subgraph");
-          TRY(count(kStructureWeight));
-          TRY_ASSIGN(auto made, graph(part.bytes, depth + 1));
-          attribute.graphs.push_back(std::move(made));
-          break;
-        }
-        case 3:
-        case 8:
-          TRY(integers(part, attribute.integers));
-          break;
-        default:
-          break;
+      if (const auto type = type_of_field(part.number); type != 0) {
+        // A value of two types would mean one to us and another to the library.
+        if (held != 0 && held != type) return onnx_malformed(fmt::format("the attribute '{}'", attribute.name));
+        held = type;
       }
+      TRY(attribute_part(part, depth, attribute));
     }
-    if (reader.failed()) return malformed("an attribute");
+    if (reader.failed()) return onnx_malformed("an attribute");
+    TRY(check_type(attribute, held));
+    if (into.size() >= kAttributesMax) return fail(kOnnxLimitExceeded, fmt::format("a node has more than {} attributes", kAttributesMax));
+    for (const auto& other : into) {
+      if (other.name == attribute.name)
+        return fail(kOnnxDuplicateName, fmt::format("a node has two attributes '{}'", shortened(attribute.name, 200)));
+    }
     into.push_back(std::move(attribute));
     return {};
   }
 
-  Result<> integers(const WireField& field, std::vector<std::int64_t>& into) {
-    const auto before = into.size();
-    if (!append_varints(field, before + (limits_.array_elements_max - items_), into)) return malformed("an attribute's integers");
-    return count(into.size() - before);
-  }
-
-  Result<OnnxTensor> tensor(std::span<const std::byte> bytes) {
-    TRY(count(kStructureWeight));
-    OnnxTensor tensor;
-    WireReader reader(bytes);
-    bool is_sound = true;
-    for (WireField field; is_sound && reader.next(field);) {
-      const auto numbers = [&](std::size_t width, std::uint64_t& into) {
-        tensor.typed_bytes += field.is_bytes() ? field.bytes.size() : width;
-        return count_numbers(field, width, into);
-      };
-      switch (field.number) {
-        case 1: {
-          if (!append_varints(field, limits_.dimensions_max, tensor.dimensions)) {
-            return fail(kOnnxLimitExceeded,
-                        fmt::format("the weight '{}' has more than {} dimensions", tensor.name, limits_.dimensions_max));
-          }
-          break;
-        }
-        case 2:
-          TRY(element_type(field, tensor.type));
-          break;
-        case 4:
-          is_sound = numbers(4, tensor.floats);
-          break;
-        case 5:
-          is_sound = numbers(0, tensor.int32s);
-          break;
-        case 6: {
-          ++tensor.strings;
-          tensor.typed_bytes += field.bytes.size();
-          is_sound = field.is_bytes();
-          break;
-        }
-        case 7:
-          is_sound = numbers(0, tensor.int64s) && keep_shape_values(field, tensor);
-          break;
-        case 8:
-          TRY(text(field, "a weight's name", tensor.name));
-          break;
-        case 9: {
-          is_sound = field.is_bytes() && !tensor.raw;
-          tensor.raw = field.bytes;
-          break;
-        }
-        case 10:
-          is_sound = numbers(8, tensor.doubles);
-          break;
-        case 11:
-          is_sound = numbers(0, tensor.uint64s);
-          break;
-        case 13:
-          TRY(pair(field, "external_data", tensor.external));
-          break;
-        case 14: {
-          is_sound = field.type == WireType::kVarint && field.varint <= 1;
-          tensor.is_external = field.varint == 1;
-          break;
-        }
-        default:
-          break;
+  Result<> attribute_part(const WireField& part, std::uint32_t depth, OnnxAttribute& attribute) {
+    switch (part.number) {
+      case 1:
+        return text(part, "an attribute's name", attribute.name);
+      case 2:
+      case 7:
+        return reals(part, "an attribute's numbers", attribute.reals);
+      case 3:
+      case 8:
+        return integers(part, "an attribute's integers", attribute.integers);
+      case 4:
+      case 9:
+        return texts(part, "an attribute", attribute.texts);
+      case 5:
+      case 10: {
+        if (!part.is_bytes() || (part.number == 5 && !attribute.tensors.empty())) return onnx_malformed("an attribute's tensor");
+        TRY_ASSIGN(auto made, tensor(part.bytes));
+        attribute.tensors.push_back(std::move(made));
+        return {};
       }
-    }
-    if (!is_sound || reader.failed()) return malformed("a tensor");
-    return tensor;
-  }
-
-  // Long lists are weights, not shapes: their first few numbers are enough, and damage was found by counting.
-  static bool keep_shape_values(const WireField& field, OnnxTensor& tensor) {
-    static_cast<void>(append_varints(field, kShapeValuesMax, tensor.int64_values));
-    return true;
-  }
-
-  Result<> add_value(const WireField& field, std::vector<OnnxValue>& into) {
-    if (!field.is_bytes()) return malformed("an input or output");
-    TRY(count(kStructureWeight));
-    OnnxValue value;
-    WireReader reader(field.bytes);
-    for (WireField part; reader.next(part);) {
-      if (part.number == 1) TRY(text(part, "the name of an input or output", value.name));
-      if (part.number != 2) continue;
-      if (!part.is_bytes() || value.type.kind != OnnxValueType::Kind::kNone) return malformed("the type of an input or output");
-      TRY_ASSIGN(value.type, type(part.bytes, 1));
-    }
-    if (reader.failed()) return malformed("an input or output");
-    into.push_back(std::move(value));
-    return {};
-  }
-
-  Result<OnnxValueType> type(std::span<const std::byte> bytes, std::uint32_t depth) {
-    if (depth > kTypeDepthMax) return fail(kOnnxTooDeep, fmt::format("types are nested more than {} deep", kTypeDepthMax));
-    using Kind = OnnxValueType::Kind;
-    OnnxValueType type;
-    WireReader reader(bytes);
-    for (WireField field; reader.next(field);) {
-      if (!field.is_bytes() || field.number == 6) continue;  // 6 is a denotation.
-      if (type.kind != Kind::kNone) return malformed("a type");
-      switch (field.number) {
-        case 1:
-          type.kind = Kind::kTensor;
-          TRY(tensor_type(field.bytes, type));
-          break;
-        case 4:
-          type.kind = Kind::kSequence;
-          TRY(inner_type(field.bytes, 1, depth, type));
-          break;
-        case 5:
-          type.kind = Kind::kMap;
-          TRY(inner_type(field.bytes, 2, depth, type));
-          break;
-        case 9:
-          type.kind = Kind::kOptional;
-          TRY(inner_type(field.bytes, 1, depth, type));
-          break;
-        case 8:
-          type.kind = Kind::kSparse;
-          break;
-        default:
-          type.kind = Kind::kOther;
-          break;
+      case 6:
+      case 11: {
+        if (!part.is_bytes() || (part.number == 6 && !attribute.graphs.empty())) return onnx_malformed("a subgraph");
+        TRY(count(kStructureWeight));
+        TRY_ASSIGN(auto made, graph(part.bytes, depth + 1));
+        attribute.graphs.push_back(std::move(made));
+        return {};
       }
-    }
-    if (reader.failed()) return malformed("a type");
-    return type;
-  }
-
-  // A sequence, optional or map: the type within is field `wanted`; the other number of a map (1) is its key's type.
-  Result<> inner_type(std::span<const std::byte> bytes, std::uint32_t wanted, std::uint32_t depth, OnnxValueType& into) {
-    WireReader reader(bytes);
-    for (WireField field; reader.next(field);) {
-      if (field.number == wanted && field.is_bytes()) {
-        TRY_ASSIGN(auto made, type(field.bytes, depth + 1));
-        into.inner = std::make_unique<OnnxValueType>(std::move(made));
-      } else if (field.number == 1) {
-        TRY(element_type(field, into.element));
+      case 14:
+      case 15: {
+        if (!part.is_bytes()) return onnx_malformed("an attribute's type");
+        TRY(count(kStructureWeight));
+        TRY(type(part.bytes));
+        return {};
       }
-    }
-    if (reader.failed()) return malformed("a type");
-    return {};
-  }
-
-  Result<> tensor_type(std::span<const std::byte> bytes, OnnxValueType& into) {
-    WireReader reader(bytes);
-    for (WireField field; reader.next(field);) {
-      if (field.number == 1) TRY(element_type(field, into.element));
-      if (field.number != 2) continue;
-      if (!field.is_bytes() || into.has_shape) return malformed("a shape");
-      into.has_shape = true;
-      TRY(shape(field.bytes, into.shape));
-    }
-    if (reader.failed()) return malformed("a tensor type");
-    return {};
-  }
-
-  Result<> shape(std::span<const std::byte> bytes, std::vector<OnnxDimension>& into) {
-    WireReader reader(bytes);
-    for (WireField field; reader.next(field);) {
-      if (field.number != 1) continue;
-      if (!field.is_bytes()) return malformed("a dimension");
-      if (into.size() >= limits_.dimensions_max)
-        return fail(kOnnxLimitExceeded, fmt::format("a shape has more than {} dimensions", limits_.dimensions_max));
-      OnnxDimension dimension;
-      WireReader inside(field.bytes);
-      for (WireField part; inside.next(part);) {
-        if (part.number == 1) TRY(number(part, "a dimension", dimension.value.emplace()));
-        if (part.number == 2) TRY(text(part, "a dimension", dimension.name));
+      case 20:
+        return number(part, "an attribute's type", attribute.type);
+      case 21:
+        return text(part, "a reference to an attribute", attribute.reference);
+      case 22:
+      case 23: {
+        if (!part.is_bytes() || (part.number == 22 && !attribute.sparse.empty())) return onnx_malformed("a sparse tensor");
+        TRY_ASSIGN(auto made, sparse(part.bytes));
+        attribute.sparse.push_back(std::move(made));
+        return {};
       }
-      if (inside.failed()) return malformed("a dimension");
-      into.push_back(dimension);
+      default:
+        return {};
     }
-    if (reader.failed()) return malformed("a shape");
-    return {};
+  }
+
+  // The library believes the stated type. Writers of protocol buffers 3 leave out numbers and texts that are zero, and lists that are empty.
+  static Result<> check_type(const OnnxAttribute& attribute, std::uint32_t held) {
+    constexpr std::int64_t kTensor = 4, kGraph = 5, kSparse = 11, kTypeProto = 13;
+    const auto type = attribute.type;
+    const bool may_be_left_out = type != kTensor && type != kGraph && type != kSparse && type != kTypeProto;
+    if (!attribute.reference.empty() && held == 0) return {};
+    if (type >= 1 && type <= 14 && (held == static_cast<std::uint32_t>(type) || (held == 0 && may_be_left_out))) return {};
+    return fail(kOnnxMalformed, fmt::format("the attribute '{}' says it is of type {} and holds a value of type {}",
+                                            shortened(attribute.name, 200), type, held));
   }
 
   const ReadLimits& limits_;
-  std::uint64_t items_ = 0;
 };
 }  // namespace
 

@@ -61,9 +61,16 @@ struct OnnxTensor {
   // How many numbers lie in the typed fields float_data, int32_data, int64_data, double_data, uint64_data, and strings.
   std::uint64_t floats = 0, int32s = 0, int64s = 0, doubles = 0, uint64s = 0, strings = 0;
   std::uint64_t typed_bytes = 0;
-  std::vector<std::int64_t> int64_values;  // the first few of int64_data, where a shape may be stated
+  std::vector<std::int64_t> integers;  // the first few of int64_data or int32_data, where a shape may be stated
+  std::vector<double> reals;           // the first few of float_data or double_data
   bool is_external = false;
   std::map<std::string_view, std::string_view> external;  // "location", "offset", "length"
+};
+
+// Values at the places that `indices` gives: one number (in row-major order) or one number for each dimension.
+struct OnnxSparseTensor {
+  OnnxTensor values, indices;  // all integers of `indices` are kept
+  std::vector<std::int64_t> dimensions;
 };
 
 struct OnnxDimension {
@@ -90,14 +97,18 @@ struct OnnxGraph;
 
 struct OnnxAttribute {
   std::string_view name;
-  std::unique_ptr<OnnxTensor> tensor;
+  std::int64_t type = 0;               // AttributeProto.AttributeType, which the value agrees with
+  std::string_view reference;          // inside a function: the attribute of the calling node that has the value
+  std::vector<OnnxTensor> tensors;     // "t" and "tensors"
+  std::vector<OnnxSparseTensor> sparse;
   std::vector<OnnxGraph> graphs;  // "g" and "graphs"
   std::vector<std::string_view> texts;
   std::vector<std::int64_t> integers;
+  std::vector<float> reals;
 };
 
 struct OnnxNode {
-  std::string_view name, op_type, domain;
+  std::string_view name, op_type, domain, overload;
   std::vector<std::string_view> inputs, outputs;
   std::vector<OnnxAttribute> attributes;
 
@@ -108,13 +119,16 @@ struct OnnxGraph {
   std::string_view name;
   std::vector<OnnxNode> nodes;
   std::vector<OnnxTensor> initialisers;
-  std::vector<std::string_view> sparse_initialisers;
-  std::vector<OnnxValue> inputs, outputs;
+  std::vector<OnnxSparseTensor> sparse_initialisers;
+  std::vector<OnnxValue> inputs, outputs, values;  // `values` between them have a stated type
 };
 
 struct OnnxFunction {
-  std::string_view name, domain;
+  std::string_view name, domain, overload;
+  std::vector<std::string_view> inputs, outputs;
   std::vector<OnnxNode> nodes;
+  std::vector<OnnxAttribute> defaults;
+  std::map<std::string_view, std::int64_t> opsets;
 };
 
 struct OnnxModel {

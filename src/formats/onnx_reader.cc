@@ -10,8 +10,10 @@
 #include "formats/display_text.h"
 #include "formats/errors.h"
 #include "formats/label_list.h"
+#include "formats/onnx_constant_bounds.h"
 #include "formats/onnx_graph_check.h"
 #include "formats/onnx_model.h"
+#include "formats/onnx_operator_use.h"
 #include "formats/onnx_operators.h"
 #include "formats/onnx_weights.h"
 
@@ -54,9 +56,10 @@ class Describer {
       return fail(kOnnxWithoutGraph, model_.graph ? "the graph has no nodes or no outputs" : "the file has no graph");
     }
     TRY(describe_versions());
-    TRY(check_graph(model_, limits));
-    TRY_ASSIGN(const auto weights, check_weights(model_, folder));
+    TRY(check_graph(model_));
+    TRY_ASSIGN(const auto weights, check_weights(model_, folder, limits));
     describe_weights(weights);
+    TRY_ASSIGN(described_.foldable, constants_are_bounded(model_, weights.bytes, limits));
     TRY(describe_inputs());
     TRY(describe_outputs());
     describe_domains();
@@ -105,7 +108,7 @@ class Describer {
   Result<> describe_inputs() {
     std::unordered_set<std::string_view> weights;
     for (const auto& tensor : model_.graph->initialisers) weights.insert(tensor.name);
-    for (const auto name : model_.graph->sparse_initialisers) weights.insert(name);
+    for (const auto& sparse : model_.graph->sparse_initialisers) weights.insert(sparse.values.name);
     for (const auto& input : model_.graph->inputs) {
       if (weights.contains(input.name)) continue;
       const bool is_optional = input.type.kind == Kind::kOptional && input.type.inner != nullptr;
@@ -116,7 +119,22 @@ class Describer {
       spec.is_optional = is_optional;
       described_.inputs.push_back(std::move(spec));
     }
+    for (const auto& node : model_.graph->nodes) state_columns(node);
     return {};
+  }
+
+  // Files often leave free what a model of fixed coefficients cannot take otherwise.
+  void state_columns(const OnnxNode& node) {
+    const auto columns = columns_wanted(node);
+    const auto input = std::ranges::find(described_.inputs, node.inputs.empty() ? std::string_view() : node.inputs.front(), &TensorSpec::name);
+    if (!columns || input == described_.inputs.end()) return;
+    if (!input->has_shape) {
+      input->has_shape = true;
+      input->shape = {-1, *columns};
+      input->dimension_names = {"", ""};
+    } else if (input->shape.size() == 2 && input->shape[1] < 0) {
+      input->shape[1] = *columns;
+    }
   }
 
   Result<> describe_outputs() {

@@ -9,6 +9,7 @@
 #include "formats/errors.h"
 #include "formats/onnx_graph_builder.h"
 #include "formats/protobuf_wire.h"
+#include "formats/testing/onnx_fields.h"
 #include "formats/testing/tiny_models.h"
 
 namespace forebay::formats {
@@ -33,22 +34,6 @@ OnnxGraphBuilder relu(std::string_view op = "Relu") {
   OnnxGraphBuilder model("relu");
   model.input("x", DType::kFloat32, {"batch", 4}).node(op, {"x"}, {"y"}).output("y", DType::kFloat32, {"batch", 4});
   return model;
-}
-
-// The model with these fields at the end of its graph.
-std::string with_graph_fields(std::string_view model, const WireWriter& fields) {
-  WireReader reader(std::as_bytes(std::span(model)));
-  WireWriter out;
-  for (WireField field; reader.next(field);) {
-    if (field.number == 7) {
-      out.bytes(7, std::string(field.text()) + fields.written());
-    } else if (field.is_bytes()) {
-      out.bytes(field.number, field.text());
-    } else {
-      out.varint(field.number, field.varint);
-    }
-  }
-  return out.written();
 }
 
 // A model with the given TensorProto as a weight.
@@ -372,7 +357,7 @@ TEST(OnnxReader, RefusesAConstantThatFillsTheMemory) {
     model.initialiser("shape", Tensor::of<std::int64_t>({2}, {elements / 2, 2}))
         .node("ConstantOfShape", {"shape"}, {"y"})
         .output_of_any_shape("y", DType::kFloat32);
-    return verdict(model, {.constant_elements_max = 1000});
+    return verdict(model, {.constant_bytes_max = 4000});
   };
   EXPECT_EQ(constant(1000), "accepted");
   EXPECT_EQ(constant(1002), "onnx_limit_exceeded");

@@ -9,6 +9,7 @@
 
 #include "formats/display_text.h"
 #include "formats/errors.h"
+#include "formats/onnx_sparse.h"
 
 namespace forebay::formats {
 
@@ -56,7 +57,7 @@ TypedField typed_field(const OnnxTensor& tensor, std::uint64_t elements) {
   }
 }
 
-// A location may only go down from the model's folder, without links, to an ordinary file with one name.
+// A location may only go down from the model's folder, without links but those of Hugging Face's cache, to an ordinary file with one name.
 class ExternalFiles {
  public:
   explicit ExternalFiles(const std::optional<std::filesystem::path>& folder) : folder_(folder) {}
@@ -71,7 +72,10 @@ class ExternalFiles {
       path /= part;
       if (::lstat(path.c_str(), &status) != 0)
         return fail(kOnnxExternalDataMissing, fmt::format("the external data '{}' is not there", shown(location)));
-      if (S_ISLNK(status.st_mode)) return forbidden(location, "is or passes through a link");
+      if (!S_ISLNK(status.st_mode)) continue;
+      if (!is_cache_link(path)) return forbidden(location, "is or passes through a link");
+      if (::stat(path.c_str(), &status) != 0)
+        return fail(kOnnxExternalDataMissing, fmt::format("the external data '{}' is a link to a file that is not there", shown(location)));
     }
     if (!S_ISREG(status.st_mode)) return forbidden(location, "is not a regular file");
     if (status.st_nlink > 1) return forbidden(location, "has a second name (a hard link)");
@@ -86,10 +90,22 @@ class ExternalFiles {
   }
 
  private:
+  // Hugging Face's cache has each file once: MODEL/snapshots/REVISION/NAME is a link to MODEL/blobs/HASH.
+  static bool is_cache_link(const std::filesystem::path& link) {
+    std::error_code problem;
+    const auto blob = std::filesystem::weakly_canonical(link, problem);
+    if (problem) return false;
+    const auto folder = std::filesystem::canonical(link.parent_path(), problem);
+    if (problem || blob.parent_path().filename() != "blobs") return false;
+    const auto below = folder.lexically_relative(blob.parent_path().parent_path() / "snapshots");
+    return !below.empty() && *below.begin() != ".." && *below.begin() != ".";
+  }
+
   static Result<> check_spelling(std::string_view location) {
     if (location.empty() || location.size() > kLocationBytesMax || !is_utf8(location)) return forbidden(location, "has no usable location");
     // A colon makes URLs, drive letters and alternate streams; a backslash is a separator elsewhere.
-    if (location.find_first_of(std::string_view(":\\\0", 3)) != std::string_view::npos)
+    // The library takes names with asterisks for addresses in memory.
+    if (location.find_first_of(std::string_view(":\\*\0", 4)) != std::string_view::npos)
       return forbidden(location, "has a character that no file name may have");
     if (location.front() == '/') return forbidden(location, "is an absolute path");
     for (const auto& part : std::filesystem::path(location)) {
@@ -104,19 +120,24 @@ class ExternalFiles {
 
 class WeightsCheck {
  public:
-  explicit WeightsCheck(const std::optional<std::filesystem::path>& folder) : files_(folder) {}
+  WeightsCheck(const std::optional<std::filesystem::path>& folder, const ReadLimits& limits) : files_(folder), limits_(limits) {}
 
   Result<> add(const OnnxGraph& graph) {
     for (const auto& tensor : graph.initialisers) TRY(add(tensor));
+    for (const auto& sparse : graph.sparse_initialisers) TRY(add(sparse));
     return add(graph.nodes);
   }
 
   Result<> add(const std::vector<OnnxNode>& nodes) {
-    for (const auto& node : nodes) {
-      for (const auto& attribute : node.attributes) {
-        if (attribute.tensor) TRY(add(*attribute.tensor));
-        for (const auto& graph : attribute.graphs) TRY(add(graph));
-      }
+    for (const auto& node : nodes) TRY(add(node.attributes));
+    return {};
+  }
+
+  Result<> add(const std::vector<OnnxAttribute>& attributes) {
+    for (const auto& attribute : attributes) {
+      for (const auto& tensor : attribute.tensors) TRY(add(tensor));
+      for (const auto& sparse : attribute.sparse) TRY(add(sparse));
+      for (const auto& graph : attribute.graphs) TRY(add(graph));
     }
     return {};
   }
@@ -129,8 +150,12 @@ class WeightsCheck {
   }
 
  private:
-  Result<> add(const OnnxTensor& tensor) {
-    TRY_ASSIGN(const auto elements, element_count(tensor));
+  struct Size {
+    std::uint64_t elements = 0;
+    std::uint64_t bytes = 0;
+  };
+  Result<Size> check_bytes(const OnnxTensor& tensor) {
+    TRY_ASSIGN(const auto elements, element_count(tensor.name, tensor.dimensions));
     if (!is_known(tensor.type)) {
       return fail(kOnnxTypeUnsupported,
                   fmt::format("the weight '{}' has the unknown data type {}", shown(tensor.name), static_cast<int>(tensor.type)));
@@ -141,27 +166,25 @@ class WeightsCheck {
     } else {
       TRY(check_inline(tensor, elements, bytes));
     }
-    weights_.parameters += elements;
-    weights_.bytes += bytes;
-    elements_of_type_[tensor.type] += elements;
+    return Size{.elements = elements, .bytes = bytes};
+  }
+
+  Result<> add(const OnnxTensor& tensor) {
+    TRY_ASSIGN(const auto size, check_bytes(tensor));
+    weights_.parameters += size.elements;
+    weights_.bytes += size.bytes;
+    elements_of_type_[tensor.type] += size.elements;
     return {};
   }
 
-  static Result<std::uint64_t> element_count(const OnnxTensor& tensor) {
-    std::uint64_t elements = 1;
-    bool is_empty = false;
-    for (const auto dimension : tensor.dimensions) {
-      if (dimension < 0)
-        return fail(kOnnxDimensionInvalid, fmt::format("the weight '{}' has the dimension {}", shown(tensor.name), dimension));
-      if (dimension == 0) {
-        is_empty = true;
-      } else if (static_cast<std::uint64_t>(dimension) > kElementsMax / elements) {
-        return fail(kOnnxDimensionInvalid, fmt::format("the weight '{}' has more elements than can exist", shown(tensor.name)));
-      } else {
-        elements *= static_cast<std::uint64_t>(dimension);
-      }
-    }
-    return is_empty ? 0 : elements;
+  // The library holds it dense.
+  Result<> add(const OnnxSparseTensor& sparse) {
+    TRY(check_bytes(sparse.values));
+    TRY(check_bytes(sparse.indices));
+    TRY_ASSIGN(const auto elements, check_sparse(sparse, limits_.constant_bytes_max));
+    weights_.parameters += elements;
+    weights_.bytes += elements * bits_of(sparse.values.type) / 8;
+    return {};
   }
 
   static Result<> check_inline(const OnnxTensor& tensor, std::uint64_t elements, std::uint64_t bytes) {
@@ -216,15 +239,35 @@ class WeightsCheck {
   }
 
   ExternalFiles files_;
+  const ReadLimits& limits_;
   OnnxWeights weights_;
   std::map<OnnxType, std::uint64_t> elements_of_type_;
 };
 }  // namespace
 
-Result<OnnxWeights> check_weights(const OnnxModel& model, const std::optional<std::filesystem::path>& folder) {
-  WeightsCheck check(folder);
+Result<std::uint64_t> element_count(std::string_view name, std::span<const std::int64_t> dimensions) {
+  std::uint64_t elements = 1;
+  bool is_empty = false;
+  for (const auto dimension : dimensions) {
+    if (dimension < 0) return fail(kOnnxDimensionInvalid, fmt::format("the weight '{}' has the dimension {}", shown(name), dimension));
+    if (dimension == 0) {
+      is_empty = true;
+    } else if (static_cast<std::uint64_t>(dimension) > kElementsMax / elements) {
+      return fail(kOnnxDimensionInvalid, fmt::format("the weight '{}' has more elements than can exist", shown(name)));
+    } else {
+      elements *= static_cast<std::uint64_t>(dimension);
+    }
+  }
+  return is_empty ? 0 : elements;
+}
+
+Result<OnnxWeights> check_weights(const OnnxModel& model, const std::optional<std::filesystem::path>& folder, const ReadLimits& limits) {
+  WeightsCheck check(folder, limits);
   TRY(check.add(*model.graph));
-  for (const auto& function : model.functions) TRY(check.add(function.nodes));
+  for (const auto& function : model.functions) {
+    TRY(check.add(function.nodes));
+    TRY(check.add(function.defaults));
+  }
   return check.finish();
 }
 

@@ -5,11 +5,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "formats/onnx_model.h"
+#include "formats/read_model.h"
 
 namespace forebay::formats {
 
@@ -22,7 +25,10 @@ struct OnnxWeights {
 };
 
 // All tensors of all graphs and functions. `folder` is where external data may lie; without one, external data is missing.
-// kOnnxDimensionInvalid, kOnnxTypeUnsupported, kOnnxInitialiserInconsistent, kOnnxExternalData*.
-Result<OnnxWeights> check_weights(const OnnxModel& model, const std::optional<std::filesystem::path>& folder);
+// kOnnxDimensionInvalid, kOnnxTypeUnsupported, kOnnxInitialiserInconsistent, kOnnxExternalData*, and those of check_sparse().
+Result<OnnxWeights> check_weights(const OnnxModel& model, const std::optional<std::filesystem::path>& folder, const ReadLimits& limits);
+
+// The product of the dimensions. kOnnxDimensionInvalid when one is negative, or the product is beyond what can exist.
+Result<std::uint64_t> element_count(std::string_view name, std::span<const std::int64_t> dimensions);
 
 }  // namespace forebay::formats

@@ -98,6 +98,7 @@ struct Catalog::State {
   Synchronized<Table> table;
   Gate loads;
   std::atomic<bool> stopping{false};
+  CancelToken stop;  // of loads
   Synchronized<std::vector<ModelSource>> pipelines;  // that wait
 
   void load(const ModelSource& source);
@@ -168,6 +169,7 @@ void Catalog::State::load(const ModelSource& source) {
                             .probes = context.probes,
                             .metrics = context.metrics,
                             .progress = [this](float) { return !stopping.load(); },
+                            .cancel = stop,
                             .find_model = [this](const std::string& name) { return find_model(name); }});
   if (!loaded) {
     log::error("model could not be loaded",
@@ -316,6 +318,7 @@ bool Catalog::settled() const { return state_->settled(); }
 
 void Catalog::shut_down() {
   state_->stopping = true;
+  state_->stop.cancel(CancelReason::kShutdown);
   state_->loads.close();
 }
 

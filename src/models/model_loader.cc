@@ -218,7 +218,9 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
   model->version = source.version;
   auto files = std::make_shared<WatchedFiles>();
   TRY(files->add(source.path), "reading model " + source.name);
-  TRY_ASSIGN(model->description, formats::read_model(source.path, {.file_bytes_max = options.file_bytes_max}),
+  TRY_ASSIGN(model->description, formats::read_model(source.path, {.file_bytes_max = options.file_bytes_max,
+                                                                 .constant_bytes_max = options.constant_bytes_max,
+                                                                 .loop_steps_max = options.loop_steps_max}),
              "reading model " + source.name);
   const auto& description = model->description;
   for (const auto& beside : description.external_files) TRY(files->add(source.path.parent_path() / beside), "reading model " + source.name);
@@ -246,7 +248,8 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
                               .encoder_int8 = options.embedding.int8,
                               .cache = {.cache = context.cache, .model_bytes_max = options.cache.model_bytes_max},
                               .processors = processors,
-                              .progress = context.progress}),
+                              .progress = context.progress,
+                              .cancel = context.cancel}),
              "loading model " + source.name);
   TRY(engines::check_unchanged(*files), "loading model " + source.name);
   files->keep_mapped();

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/byte_budget.h"
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/memory_pressure.h"
 #include "base/result.h"
@@ -27,6 +28,7 @@ struct LoaderContext {
   bool probes = false;                                                                      // tries files in a child process first
   telemetry::ServingMetrics* metrics = nullptr;                                             // null: nothing is counted
   std::function<bool(float)> progress;                                                      // 0..1; false stops the load
+  CancelToken cancel;                                                                       // stops a library that can be stopped
   std::function<Result<std::shared_ptr<ServedModel>>(const std::string& name)> find_model;  // what a pipeline is made of; empty: nothing
 };
 

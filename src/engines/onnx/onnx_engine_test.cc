@@ -144,5 +144,26 @@ TEST(Engines, AFormatNobodyRunsIsNamed) {
   EXPECT_EQ(engine_for({.format = formats::Format::kGguf}, engines).value()->name(), "llama");
 }
 
+TEST(OnnxEngine, ReadsWeightsBehindTheLinksOfAHuggingFaceCache) {
+  const ModelFolder folder;
+  const float values[] = {10, 20, 30, 40};
+  const std::filesystem::path blob = folder.write("blob", {reinterpret_cast<const char*>(values), sizeof values});
+  const std::filesystem::path cache = blob.parent_path() / "models--somewhere--small";
+  const std::filesystem::path snapshot = cache / "snapshots" / "0123abcd" / "onnx";
+  std::filesystem::create_directories(snapshot);
+  std::filesystem::create_directories(cache / "blobs");
+  std::filesystem::rename(blob, cache / "blobs" / "aaaa");
+  std::filesystem::rename(folder.write("graph", formats::external_data_model("model.onnx_data")), cache / "blobs" / "bbbb");
+  std::filesystem::create_symlink("../../../blobs/aaaa", snapshot / "model.onnx_data");
+  std::filesystem::create_symlink("../../../blobs/bbbb", snapshot / "model.onnx");
+  for (const bool tune : {false, true}) {
+    const auto model = load_model(snapshot / "model.onnx", {.threads = tune ? 0U : 1U, .tune = tune});
+    ASSERT_TRUE(model) << model.error().to_log_string();
+    const auto outputs =
+        (*model)->open_tensor_session().value()->run({{"x", tensors::Tensor::of<float>({1, 4}, {1, 2, 3, 4})}}, {}, CancelToken()).value();
+    EXPECT_EQ(outputs[0].tensor.values<float>()[3], 44.0F);
+  }
+}
+
 }  // namespace
 }  // namespace forebay::engines

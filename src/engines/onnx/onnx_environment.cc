@@ -67,6 +67,10 @@ void keep_memory_flat(Ort::SessionOptions& options) {
   options.DisableMemPattern();
 }
 
+void compute_constants_in_runs(Ort::SessionOptions& options) {
+  options.AddConfigEntry(kOrtSessionOptionsDisableSpecifiedOptimizers, "ConstantFolding");
+}
+
 Ort::Env& onnx_environment() {
   static auto* environment = new Ort::Env(start());
   return *environment;

@@ -15,6 +15,8 @@ Ort::SessionOptions session_options_for(std::size_t threads);
 // For shapes that change: with each new one the arena keeps another set of blocks and the planner another pattern, and neither ever
 // shrinks.
 void keep_memory_flat(Ort::SessionOptions& options);
+// For graphs whose constants may grow: nothing stops the library while it computes one at load.
+void compute_constants_in_runs(Ort::SessionOptions& options);
 
 // Decides what start-up noise is: "Schema error: … it is already registered …" lines and the empty line after each.
 // Debian's build registers its schemas twice, 629 of them, at the first session (1.23.2+dfsg).

@@ -10,6 +10,7 @@
 #include "engines/errors.h"
 #include "engines/library_message.h"
 #include "engines/onnx/encoder_graph.h"
+#include "engines/onnx/load_stop.h"
 #include "engines/onnx/onnx_backends.h"
 #include "engines/onnx/onnx_environment.h"
 #include "engines/onnx/onnx_session.h"
@@ -55,10 +56,13 @@ Result<> check_inputs(const Ort::Session& session, const formats::ModelDescripti
 Result<std::shared_ptr<OnnxModel>> load_on(const std::string& backend, const std::filesystem::path& path,
                                            const formats::ModelDescription& description, const LoadOptions& options, BackendReport report) {
   const bool on_cpu = backend == "cpu";
+  LoadStop stop(options.cancel);
   GraphOpener opener(path, description, on_cpu ? options.cache : CacheUse{}, [&](std::size_t threads) {
     auto setup = description.text ? encoder_session_options(threads) : session_options(description, threads);
     append_backend(setup, backend);
     keep_session_on(setup, threads, options.processors);
+    if (!description.foldable) compute_constants_in_runs(setup);
+    stop.watch(setup);
     return setup;
   });
   report.chosen = backend;
@@ -95,6 +99,7 @@ Result<std::shared_ptr<OnnxModel>> OnnxModel::load(const std::filesystem::path& 
       try {
         return load_on(backend, path, description, options, report);
       } catch (const Ort::Exception& error) {
+        if (options.cancel.cancelled()) return fail(options.cancel.error());
         const std::string reason = cleaned_library_message(error.what());
         // What the library's own kernels refuse, nothing will take: it is the model.
         if (backend == "cpu") return fail(kModelRefused, reason);
