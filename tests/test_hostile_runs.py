@@ -197,7 +197,7 @@ def test_a_file_that_never_ends_does_not_keep_others_from_serving(serve, tmp_pat
 def test_sigterm_ends_a_server_whose_run_never_ends(serve, tmp_path):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "loop.onnx").write_bytes(loop_model())
-    server = serve("--models", tmp_path / "models", "--set", "models.tensors.run_time_max=1h", "--set", "http.drain_timeout=1s")
+    server = serve("--models", tmp_path / "models", "--set", "models.tensors.run_time_max=1h", "--set", "shutdown.drain_timeout=1s")
     threading.Thread(target=lambda: ask_and_ignore(server), daemon=True).start()
     eventually(lambda: server.get("/server/stats").json()["models"][0]["runner"]["running"] == 1, seconds=60)
     server.stop()

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <new>
 
 #include "engines/errors.h"
@@ -30,6 +31,12 @@ bool outputs_fit(const std::vector<Ort::Value>& outputs, std::uint64_t bytes_max
 }
 
 }  // namespace
+
+RunBounds bounds_at_load(const RunBounds& bounds) {
+  RunBounds shorter = bounds;
+  shorter.time_max = std::min<Duration>(bounds.time_max, std::chrono::seconds(3));
+  return shorter;
+}
 
 Result<std::vector<Ort::Value>> bounded_run(Ort::Session& session, const RunArguments& arguments, const RunBounds& bounds,
                                             const CancelToken& cancel) {

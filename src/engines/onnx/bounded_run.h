@@ -14,6 +14,9 @@
 
 namespace forebay::engines {
 
+// The bounds of a run that finds something out while a model is loaded: it may take a few seconds.
+RunBounds bounds_at_load(const RunBounds& bounds);
+
 struct RunArguments {
   std::vector<const char*> input_names;
   std::vector<Ort::Value> inputs;

@@ -14,7 +14,6 @@
 
 namespace forebay::engines {
 
-using formats::OnnxModel;
 using formats::OnnxNode;
 using formats::OnnxTensor;
 using formats::OnnxType;
@@ -85,7 +84,7 @@ bool divides_safely(const OnnxTensor& divisor) {
 
 class Planner {
  public:
-  explicit Planner(const OnnxModel& model) : types_(model) {
+  explicit Planner(const formats::OnnxModel& model) : types_(model) {
     const auto version = model.opsets.find("");
     opset_ = version == model.opsets.end() ? 1 : version->second;
     plan(model.graph->nodes);
@@ -263,7 +262,7 @@ class Rewriter {
 }  // namespace
 
 Result<std::optional<std::string>> guarded_graph(std::span<const std::byte> file) {
-  TRY_ASSIGN(const OnnxModel model, formats::decode_onnx(file, {}));
+  TRY_ASSIGN(const formats::OnnxModel model, formats::decode_onnx(file, {}));
   if (!model.graph) return std::nullopt;
   const Planner planner(model);
   if (planner.checks().empty()) return std::nullopt;

@@ -59,7 +59,7 @@ RowsIndependence rows_of(Ort::Session& session, const GraphOpener& opener, const
   std::optional<Digest> key;
   if (opener.key() && options.cache.cache != nullptr) key = key_beside(*opener.key(), "rows 1");
   if (auto known = key ? find_findings<RowsIndependence>(*options.cache.cache, *key) : std::nullopt) return *std::move(known);
-  RowsIndependence found = rows_shown(session, description, options.run);
+  RowsIndependence found = rows_shown(session, description, bounds_at_load(options.run));
   if (key) keep_findings(*options.cache.cache, *key, found);
   return found;
 }
@@ -82,7 +82,7 @@ Result<std::shared_ptr<OnnxModel>> load_on(const std::string& backend, const std
     TRY(check_inputs(model->encoder()->one_thread, description));
   } else {
     auto sessions = options.tune && on_cpu && description.weight_bytes <= kTwoSessionsBytesMax
-                        ? open_tuned(opener, description, options.threads, options.cache.cache, options.run)
+                        ? open_tuned(opener, description, options.threads, options.cache.cache, bounds_at_load(options.run))
                         : TunedSessions{.one = opener.open(options.threads == 0 ? usable_cores() : options.threads)};
     TRY(check_inputs(sessions.one, description));
     const RowsIndependence rows = rows_of(sessions.one, opener, description, options);
