@@ -140,7 +140,7 @@ TEST_F(SharingTensorRunnerTest, LetsNobodyWaitForALeaderOfLowerPriority) {
   ASSERT_TRUE(eventually([&] { return answers_.count() == 3; }));
 }
 
-TEST_F(SharingTensorRunnerTest, LetsNobodyWaitForALeaderOfLowerPriorityThatLeadsAfterACancelledOne) {
+TEST_F(SharingTensorRunnerTest, FollowsNoLowerPriorityThatLeadsAfterACancelledLeader) {
   auto runner = tensor({.workers = 1, .batch_rows_max = 1});
   engine_.control().block();
   ASSERT_TRUE(runner->submit(asking(9), answers_.note(9)));

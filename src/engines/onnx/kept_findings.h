@@ -32,7 +32,7 @@ struct RunFindings {
   std::vector<RowsFinding> rows;  // ascending
 };
 
-// Of running different rows alone and together.
+// Whether rows are independent, from running different ones alone and together.
 struct RowsIndependence {
   bool independent = false;
   std::string why;

@@ -52,7 +52,7 @@ Result<> check_inputs(const Ort::Session& session, const formats::ModelDescripti
   return {};
 }
 
-// Found out once for a file, a library and a processor.
+// Kept for a file, a library and a processor when it was shown. Doubt may come from a busy machine, so it is tried out again.
 RowsIndependence rows_of(Ort::Session& session, const GraphOpener& opener, const formats::ModelDescription& description,
                          const LoadOptions& options) {
   if (auto said = rows_said(description)) return *std::move(said);
@@ -60,7 +60,7 @@ RowsIndependence rows_of(Ort::Session& session, const GraphOpener& opener, const
   if (opener.key() && options.cache.cache != nullptr) key = key_beside(*opener.key(), "rows 1");
   if (auto known = key ? find_findings<RowsIndependence>(*options.cache.cache, *key) : std::nullopt) return *std::move(known);
   RowsIndependence found = rows_shown(session, description, bounds_at_load(options.run));
-  if (key) keep_findings(*options.cache.cache, *key, found);
+  if (key && found.independent) keep_findings(*options.cache.cache, *key, found);
   return found;
 }
 
