@@ -2,7 +2,7 @@
 
 import numpy
 
-ELEMENTS = {numpy.dtype("float32"): 1, numpy.dtype("int64"): 7}
+ELEMENTS = {numpy.dtype("float32"): 1, numpy.dtype("int64"): 7, numpy.dtype("bool"): 9}
 
 
 def varint(number):
@@ -34,7 +34,8 @@ def weight(name, array):
 
 
 def node(op_type, inputs, outputs, **integers):
-    attributes = b"".join(block(5, block(1, key) + number(3, one) + number(20, 2)) for key, one in integers.items())
+    attributes = b"".join(block(5, block(1, key) + (b"".join(number(8, each) for each in one) + number(20, 7) if isinstance(one, list)
+                                                    else number(3, one) + number(20, 2))) for key, one in integers.items())
     return b"".join(block(1, one) for one in inputs) + b"".join(block(2, one) for one in outputs) + block(4, op_type) + attributes
 
 

@@ -8,12 +8,16 @@ import json
 import math
 import pathlib
 import re
+import sys
 import tarfile
 
 import numpy
 import pytest
 
 from conftest import REFERENCE, eventually, start_server
+
+sys.path.insert(0, str(pathlib.Path(__file__).with_name("tools")))
+import random_inputs  # noqa: E402  (beside the other tools)
 
 REFUSED = pathlib.Path(__file__).with_name("conformance_refused.txt")
 OIP_NAMES = {"bool": "BOOL", "uint8": "UINT8", "uint16": "UINT16", "uint32": "UINT32", "uint64": "UINT64", "int8": "INT8", "int16": "INT16", "int32": "INT32",
@@ -154,17 +158,30 @@ if REFERENCE:
     ARCHIVES = {"onnx-node-tests-A": 6, "onnx-pytorch-operator-tests": 1, "onnx-simple-tests": 1}
     SHARDS = [(archive, shard, shards) for archive, shards in ARCHIVES.items() for shard in range(shards)]
 
+    def memory_of(server, what):
+        """MiB of the server's process: VmRSS, or VmHWM for the most since this was last set back."""
+        status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+        return int(re.search(rf"{what}:\s+(\d+) kB", status)[1]) // 1024
+
+    def survive_random_inputs(server, models, seed):
+        """A few of what tests/tools/random_inputs.py sends: every request has an answer, and none takes a GiB."""
+        before = memory_of(server, "VmRSS")
+        pathlib.Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")
+        random_inputs.ask_all(server.url, models, 4, seed)
+        assert memory_of(server, "VmHWM") < before + 1024
+
     def run_shard(folder, archive, shard, shards):
         """Name -> verdict of every shards-th case."""
         with tarfile.open(ONNX / f"{archive}.tar.gz") as packed:
             packed.extractall(folder, filter="data")
         cases = sorted(path.parent.name for path in folder.glob("*/model.onnx"))[shard::shards]
         arguments = [part for case in cases for part in ("--model", f"{case}={folder / case / 'model.onnx'}")]
-        server = start_server(folder / "server", [*arguments, "--set", "models.tensors.workers=1", "--set", "models.warm=false", "--set", "models.tune=false",
-                                                  "--set", "models.threads=1"])
+        server = start_server(folder / "server", arguments)
         try:
             states = wait_until_settled(server)
-            return {case: verdict_of(server, case, states[case], folder / case) for case in cases}
+            verdicts = {case: verdict_of(server, case, states[case], folder / case) for case in cases}
+            survive_random_inputs(server, [case for case in cases if states[case]["state"] == "ready"], shard)
+            return verdicts
         finally:
             server.stop()
 

@@ -42,6 +42,14 @@ void add_vision(Rows& rows, const tensors::VisionRecipe& recipe) {
   for (const auto& what : recipe.assumed) add_row(rows, "assumed", harmless(what));
 }
 
+// Whether requests share runs, as far as the file says it.
+std::string batches_of(const formats::ModelDescription& model) {
+  if (!model.batchable) return "no: the shapes do not allow it";
+  if (model.rows_independent) return *model.rows_independent ? "yes: the sidecar says so" : "no: the sidecar says so";
+  if (!model.mixes_rows.empty()) return harmless(fmt::format("no: the operator {} may let one row depend on another", model.mixes_rows));
+  return "if rows prove independent when it is loaded";
+}
+
 Rows overview(const formats::ModelDescription& model) {
   Rows rows;
   add_row(rows, "format", fmt::format("{} (version {})", formats::name_of(model.format), model.format_version));
@@ -61,7 +69,7 @@ Rows overview(const formats::ModelDescription& model) {
   add_row(rows, "operator sets", fmt::format("{}", fmt::join(opsets, ", ")));
   add_row(rows, "custom operators", harmless(fmt::format("{}", fmt::join(model.custom_domains, ", "))));
   add_row(rows, "external files", harmless(fmt::format("{}", fmt::join(model.external_files, ", "))));
-  if (!model.inputs.empty()) add_row(rows, "batches", model.batchable ? "yes" : "no");
+  if (!model.inputs.empty()) add_row(rows, "batches", batches_of(model));
   if (const auto& text = model.text) {
     add_row(rows, "tokenizer", fmt::format("{}, {} tokens", harmless(text->tokenizer), text->vocabulary_size));
     if (text->context_length != 0) add_row(rows, "context", fmt::format("{} tokens", text->context_length));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "base/byte_budget.h"
 #include "base/clock.h"
 #include "base/processors.h"
 #include "base/result.h"
@@ -45,6 +46,16 @@ struct BackendReport {
   std::string threads;                   // what trying them out said: "1 thread: a run takes 0.012 ms, with 2 it takes 0.031"; may be empty
   std::string graph;                     // what keeping the optimized graph gains or costs; empty when nothing was tried
   std::vector<RunTime> runs;             // measured at load, ascending; may be empty
+  bool rows_independent = false;         // rows of several requests may share a run
+  std::string rows;                      // why they may or may not; empty for models of text
+};
+
+// What one run may take.
+struct RunBounds {
+  Duration time_max = std::chrono::seconds(30);
+  std::uint64_t bytes_max = std::uint64_t{768} << 20;         // beyond the weights
+  std::uint64_t output_bytes_max = std::uint64_t{256} << 20;  // of all outputs together
+  ByteBudget* budget = nullptr;                               // large blocks are reserved in it while they live; null: they are not
 };
 
 // Upper bounds in bytes.
@@ -68,6 +79,7 @@ struct LoadOptions {
   bool translate_encoders = true;  // GGUF encoders run in ONNX Runtime where they can
   bool encoder_int8 = false;       // and with int8 weights: cosine at least 0.99 to float32
   CacheUse cache;
+  RunBounds run;
   Processors processors;  // that what computes stays on; empty: those of the loading thread
   // Called with 0..1 while loading, on the loading thread; false stops the load with kCancelledByCaller.
   std::function<bool(float)> progress;

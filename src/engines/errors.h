@@ -32,6 +32,14 @@ inline constexpr ErrorCode kOutputUnsupported{3012, "output_unsupported", ErrorK
                                               "ask only for the outputs you need, or export the model without this output"};
 inline constexpr ErrorCode kOutputUnknown{3013, "output_unknown", ErrorKind::kInvalidArgument, "The model has no output of this name.",
                                           "GET the model's description: it lists the outputs"};
+inline constexpr ErrorCode kRunTooLong{3014, "run_too_long", ErrorKind::kDeadlineExceeded, "One run of the model took longer than it may.",
+                                       "send less at once, or give models.tensors.run_time_max more time"};
+inline constexpr ErrorCode kRunTooLarge{
+    3015, "run_too_large", ErrorKind::kUnprocessable, "One run of the model needs more memory than it may have.",
+    "send less at once, or raise models.tensors.run_bytes_max; memory.budget_bytes is the limit of all"};
+inline constexpr ErrorCode kInputEmpty{3016, "input_empty", ErrorKind::kInvalidArgument,
+                                       "An input has no elements, and the model does not say what it answers to that.",
+                                       "send at least one element of every dimension"};
 
 // Text.
 inline constexpr ErrorCode kBadStep{3020, "bad_step", ErrorKind::kInternal, "A step was put together wrongly.",
@@ -68,8 +76,6 @@ inline constexpr ErrorCode kFileChanged{3041, "file_changed", ErrorKind::kIntern
                                         "load the model again; replace a model file by renaming a new one over it, not by writing into it"};
 
 inline constexpr const ErrorCode* kEngineErrors[] = {
-    &kModelRefused,    &kBackendUnavailable, &kWrongKindOfModel, &kSessionRefused, &kNoWeights,      &kNoEngine,         &kInputMismatch,
-    &kRunFailed,       &kOutputUnsupported,  &kOutputUnknown,    &kBadStep,        &kStepFailed,     &kStateRefused,     &kShareRefused,
-    &kEmbeddingFailed, &kNoPooling,          &kAdapterRefused,   &kBadSampling,    &kSamplingFailed, &kModelCacheRefused, &kFileChanged};
+    &kModelRefused, &kBackendUnavailable, &kWrongKindOfModel, &kSessionRefused, &kNoWeights, &kNoEngine, &kInputMismatch, &kRunFailed, &kOutputUnsupported, &kOutputUnknown, &kRunTooLong, &kInputEmpty, &kBadStep, &kStepFailed, &kStateRefused, &kShareRefused, &kEmbeddingFailed, &kNoPooling, &kAdapterRefused, &kBadSampling, &kSamplingFailed, &kModelCacheRefused, &kFileChanged};
 
 }  // namespace forebay::engines

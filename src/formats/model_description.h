@@ -88,10 +88,13 @@ struct ModelDescription {
   std::optional<TextSpec> text;
   std::map<std::string, std::string> metadata;  // shortened to 1,000 characters a value
   std::vector<Warning> warnings;
-  // True when the first dimension of every input and output is free (and of one name): requests may be batched.
+  // True when the first dimension of every input and output is free (and of one name): the shapes allow batches.
   bool batchable = false;
   // False when an ONNX graph may compute more from its constants than the limit allows: the engine leaves that to each run.
   bool foldable = true;
+  std::optional<bool> rows_independent;  // what the sidecar says: the rows of a batch do not depend on each other
+  std::string mixes_rows;                // an operator that may let one row depend on another, "CumSum 'total'"; empty: none is known
+  std::string unbounded;                 // an operator whose time or memory depends on values, "Loop 'steps'"; empty: none
 };
 
 }  // namespace forebay::formats

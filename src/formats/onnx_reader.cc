@@ -12,6 +12,7 @@
 #include "formats/label_list.h"
 #include "formats/onnx_constant_bounds.h"
 #include "formats/onnx_graph_check.h"
+#include "formats/onnx_graph_facts.h"
 #include "formats/onnx_model.h"
 #include "formats/onnx_operator_use.h"
 #include "formats/onnx_operators.h"
@@ -65,6 +66,9 @@ class Describer {
     describe_domains();
     describe_metadata();
     described_.batchable = is_batchable();
+    OnnxGraphFacts facts = facts_of(model_);
+    described_.mixes_rows = std::move(facts.mixes_rows);
+    described_.unbounded = std::move(facts.unbounded);
     return std::move(described_);
   }
 

@@ -105,6 +105,14 @@ void WireWriter::fixed32(std::uint32_t field, float value) {
   out_.append(reinterpret_cast<const char*>(&bits), sizeof bits);
 }
 
+void WireWriter::copy(const WireField& field) {
+  if (field.is_bytes()) return bytes(field.number, field.text());
+  if (field.type == WireType::kVarint) return varint(field.number, field.varint);
+  raw_varint(std::uint64_t{field.number} << 3 | static_cast<std::uint64_t>(field.type));
+  const auto* bits = reinterpret_cast<const char*>(&field.varint);
+  out_.append(bits, field.type == WireType::kFixed32 ? 4 : 8);
+}
+
 void WireWriter::bytes(std::uint32_t field, std::string_view value) {
   raw_varint(std::uint64_t{field} << 3 | static_cast<std::uint64_t>(WireType::kLengthDelimited));
   raw_varint(value.size());

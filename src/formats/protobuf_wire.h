@@ -50,6 +50,7 @@ class WireWriter {
   void varint(std::uint32_t field, std::uint64_t value);
   void fixed32(std::uint32_t field, float value);
   void bytes(std::uint32_t field, std::string_view value);
+  void copy(const WireField& field);
   void message(std::uint32_t field, const WireWriter& value) { bytes(field, value.out_); }
   const std::string& written() const { return out_; }
 

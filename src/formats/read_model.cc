@@ -113,9 +113,10 @@ Result<ModelDescription> read_model(const std::filesystem::path& path, const Rea
   if (description.format == Format::kOnnx) {
     describe_encoder(description, file_path);
     TRY_ASSIGN(const auto sidecar, sidecar_of(file_path));
+    if (sidecar) description.rows_independent = sidecar->rows_independent;
     if (sidecar && (sidecar->series || sidecar->ranking)) {
       TRY(describe_series(description, *sidecar), "reading " + sidecar_path(file_path).filename().string());
-    } else if (sidecar) {
+    } else if (sidecar && !sidecar->only_batching) {
       TRY(describe_vision(description, sidecar), "reading " + sidecar_path(file_path).filename().string());
     } else {
       TRY(describe_vision_beside(description, file_path));

@@ -213,6 +213,12 @@ Result<> read_ranking(const Json& json, VisionSidecar& sidecar) {
   return members.nothing_else();
 }
 
+Result<> read_batching(const Json& json, VisionSidecar& sidecar) {
+  TRY_ASSIGN(auto members, Members::of(json, "batching"));
+  TRY(members.word("rows", {{"independent", true}, {"dependent", false}}, sidecar.rows_independent));
+  return members.nothing_else();
+}
+
 // A model that takes series or gives items looks at no pictures.
 Result<> read_series_and_ranking(Members& members, VisionSidecar& sidecar) {
   const Json* series = members.take("series");
@@ -235,6 +241,10 @@ Result<VisionSidecar> read_vision_sidecar(std::string_view json) {
   if (const auto problem = glz::read_json(parsed, text)) return wrong("sidecar", fmt::format("is no JSON (near byte {})", problem.count));
   VisionSidecar sidecar;
   TRY_ASSIGN(auto members, Members::of(parsed, ""));
+  if (const Json* batching = members.take("batching")) {
+    TRY(read_batching(*batching, sidecar));
+    sidecar.only_batching = parsed.get_object().size() == 1;
+  }
   TRY(read_series_and_ranking(members, sidecar));
   TRY(members.word("task",
                    {{"tensors", VisionTask::kTensors},

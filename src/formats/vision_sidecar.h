@@ -1,4 +1,4 @@
-// NAME.forebay.json beside NAME.onnx: what the model file does not say about pictures, or about series and rankings.
+// NAME.forebay.json beside NAME.onnx: what the model file does not say about pictures, series, rankings, and batches.
 // Threads: shared (no state). Owner: read_model; nobody above includes it.
 #pragma once
 
@@ -44,12 +44,17 @@ struct VisionSidecar {
   std::optional<std::uint32_t> detections_max;
   std::optional<std::uint32_t> classes_max;  // "top_k"
 
+  // Of any model.
+  std::optional<bool> rows_independent;  // "batching": {"rows": "independent" | "dependent"}
+
   // Instead of everything about pictures. What the file does not say is 0 or empty.
   std::optional<tensors::SeriesRecipe> series;
   std::optional<tensors::RankingRecipe> ranking;
 
   tensors::RecipeSource source = tensors::RecipeSource::kSidecar;  // or an image processor's file, which must not keep a model from loading
   std::vector<std::string> assumed;                                // what such a file wants and Forebay does otherwise
+
+  bool only_batching = false;  // the file says nothing about pictures
 };
 
 // kSidecarInvalid with the field: no JSON, an unknown member, a wrong type, a value out of its range, more than kSidecarBytesMax.

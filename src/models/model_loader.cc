@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/processors.h"
+#include "engines/errors.h"
+#include "engines/neutral_inputs.h"
 #include "formats/read_model.h"
 #include "engines/watched_model.h"
 #include "formats/model_files.h"
@@ -24,6 +26,9 @@ namespace forebay::models {
 
 namespace {
 using formats::Task;
+
+constexpr std::size_t kWarmElementsMax = 64 << 20;
+constexpr auto kWarmTimeMax = std::chrono::seconds(10);
 
 telemetry::ModelMetrics& metrics_of(const LoaderContext& context, const std::string& name) {
   static telemetry::ModelMetrics uncounted;
@@ -95,6 +100,8 @@ std::string batches_in_words(const std::vector<engines::RunTime>& runs) {
 void say_what_was_found(const std::string& model, const engines::BackendReport& report) {
   if (!report.threads.empty() || report.runs.size() > 1)
     log::info("tuned", {{"model", model}, {"threads", report.threads}, {"batches", batches_in_words(report.runs)}});
+  if (!report.rows.empty())
+    log::info("batches", {{"model", model}, {"requests_share_runs", report.rows_independent ? "yes" : "no"}, {"reason", report.rows}});
   if (!report.graph.empty()) log::info("graph", {{"model", model}, {"finding", report.graph}});
 }
 
@@ -114,29 +121,25 @@ void compile_template(ServedModel& model) {
   }
 }
 
-// Zeros in the smallest shape the description allows. Nothing where an input takes strings: there is no neutral string.
-std::optional<tensors::NamedTensors> smallest_inputs(const formats::ModelDescription& description) {
-  constexpr std::size_t kWarmElementsMax = 64 << 20;
-  tensors::NamedTensors inputs;
-  for (const auto& input : description.inputs) {
-    if (input.is_optional) continue;
-    tensors::Shape shape = input.shape;
-    for (auto& dimension : shape) dimension = dimension < 0 ? 1 : dimension;
-    if (input.dtype == tensors::DType::kString || !tensors::element_count(shape, kWarmElementsMax)) return std::nullopt;
-    inputs.push_back({input.name, tensors::Tensor::zeros(input.dtype, shape)});
-  }
-  return inputs;
-}
-
-Result<> warm_tensors(ServedModel& model) {
-  auto inputs = smallest_inputs(model.description);
-  if (!inputs) return {};
+Result<> warm_tensors(ServedModel& model, const tensors::NamedTensors& inputs, const Clock& clock) {
   auto finished = std::make_shared<std::promise<Result<>>>();
   auto waiting = finished->get_future();
-  TRY(model.tensors->submit({.ticket = {.request_id = "warm-up"}, .inputs = std::move(*inputs), .outputs = {}}, [finished](auto answer) {
-    finished->set_value(answer ? Result<>() : Result<>(std::unexpected(std::move(answer).error())));
-  }));
+  TRY(model.tensors->submit(
+      {.ticket = {.request_id = "warm-up", .deadline = clock.now() + kWarmTimeMax}, .inputs = inputs, .outputs = {}},
+      [finished](auto answer) { finished->set_value(answer ? Result<>() : Result<>(std::unexpected(std::move(answer).error()))); }));
   return waiting.get();
+}
+
+// With ones, and where the model does not take them, with zeros: either may be no index that it has.
+Result<> warm_tensors(ServedModel& model, const Clock& clock) {
+  Result<> warmed;
+  for (const auto value : {engines::NeutralValue::kOne, engines::NeutralValue::kZero}) {
+    const auto inputs = engines::neutral_inputs(model.description, value, kWarmElementsMax);
+    if (!inputs) return {};
+    warmed = warm_tensors(model, *inputs, clock);
+    if (warmed || warmed.error().code() != engines::kRunFailed) break;
+  }
+  return warmed;
 }
 
 Result<> warm_embedding(ServedModel& model) {
@@ -160,12 +163,12 @@ Result<> warm_generation(ServedModel& model, const Clock& clock) {
   return fail(kModelLoadFailed, "the first step did not end within five minutes");
 }
 
-// The first run of a library is slower than the rest (kernels are chosen, memory is touched). Zeros may be nonsense to a model, an index
+// The first run of a library is slower than the rest (kernels are chosen, memory is touched). Ones may be nonsense to a model, an index
 // out of range say, so a failure of a tensor model is reported and does not keep it from serving.
 Result<> warm_up(ServedModel& model, const Clock& clock) {
   if (model.generation) return warm_generation(model, clock);
   if (model.embedding) return warm_embedding(model);
-  if (auto warmed = warm_tensors(model); !warmed) {
+  if (auto warmed = warm_tensors(model, clock); !warmed) {
     log::warning("the warm-up run failed", {{"model", model.name}, {"error", warmed.error().to_log_string()}});
     model.description.warnings.push_back({"warm_up_failed", warmed.error().message()});
   }
@@ -247,6 +250,10 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
                               .translate_encoders = options.embedding.translate,
                               .encoder_int8 = options.embedding.int8,
                               .cache = {.cache = context.cache, .model_bytes_max = options.cache.model_bytes_max},
+                              .run = {.time_max = options.tensors.run_time_max,
+                                      .bytes_max = options.tensors.run_bytes_max,
+                                      .output_bytes_max = options.tensors.run_bytes_max / 3,
+                                      .budget = context.budget},
                               .processors = processors,
                               .progress = context.progress,
                               .cancel = context.cancel}),
@@ -263,6 +270,8 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
 
   model->backend = model->loaded->backend().chosen;
   model->backend_passed_over = model->loaded->backend().passed_over;
+  model->rows_independent = model->loaded->backend().rows_independent;
+  model->rows = model->loaded->backend().rows;
   say_what_was_found(source.name, model->loaded->backend());
   model->tokenizer = model->loaded->tokenizer();
   if (description.text) compile_template(*model);

@@ -23,6 +23,8 @@ struct ServedModel {
   formats::ModelDescription description;
   std::string backend;  // as chosen, for info and metrics
   std::vector<std::string> backend_passed_over;
+  bool rows_independent = false;  // of a tensor model: rows of several requests share a run
+  std::string rows;               // why they do or do not
   std::chrono::system_clock::time_point loaded_at;
   std::chrono::milliseconds load_time{0};
 

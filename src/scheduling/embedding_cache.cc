@@ -4,6 +4,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "base/gate.h"
 #include "base/lru.h"
 #include "base/synchronized.h"
 
@@ -12,6 +13,7 @@ namespace forebay::scheduling {
 namespace {
 
 constexpr std::size_t kEntriesMax = 1'000'000;
+constexpr std::size_t kJoinedMax = 10'000;        // texts that wait for runs of others; admission does not count them
 constexpr std::size_t kEntryOverheadBytes = 200;  // of the list, the index and the allocations
 
 using Vector = std::shared_ptr<const std::vector<float>>;
@@ -31,11 +33,13 @@ struct Pending {
   EmbeddingAnswer answer;
   std::size_t missing = 0;
   bool ended = false;
+  CancelToken::Subscription on_cancel;  // while it waits for the runs of others
 };
 
 struct Place {  // where a vector is waited for
   std::shared_ptr<Pending> pending;
   std::size_t index = 0;
+  bool joined = false;  // another request computes it
 };
 
 struct State {
@@ -44,12 +48,27 @@ struct State {
   std::unordered_map<std::string, std::vector<Place>> in_flight;
   EmbeddingCacheStats stats;
   std::uint64_t generation = 0;  // of clear(): what began before is not kept
+  std::size_t joined = 0;        // places that wait for the run of another request
+
+  // The places that wait for this text; they wait no more.
+  std::vector<Place> take_places(const std::string& key) {
+    auto waiting = in_flight.extract(key);
+    if (waiting.empty()) return {};
+    for (const Place& place : waiting.mapped()) joined -= place.joined ? 1 : 0;
+    return std::move(waiting.mapped());
+  }
 };
 
 class CachingRunner final : public EmbeddingRunner {
  public:
   CachingRunner(std::unique_ptr<EmbeddingRunner> runner, std::uint64_t bytes_max, ByteBudget::Reservation held)
       : state_(std::make_shared<Synchronized<State>>(State(bytes_max))), held_(std::move(held)), runner_(std::move(runner)) {}
+
+  // What waits for the runs of others is computed no more; the other runner answers everything it holds.
+  ~CachingRunner() override {
+    sending_.close_and_wait_until(Instant::max());
+    runner_.reset();
+  }
 
   Result<> submit(EmbeddingRequest request, Done done) override;
   const engines::TextSessionInfo& session_info() const override { return runner_->session_info(); }
@@ -72,16 +91,21 @@ class CachingRunner final : public EmbeddingRunner {
 
   const std::shared_ptr<Synchronized<State>> state_;
   const ByteBudget::Reservation held_;
-  const std::unique_ptr<EmbeddingRunner> runner_;  // destroyed first: it answers everything
+  Gate sending_;  // of those that compute later: closed before the runner ends
+  std::unique_ptr<EmbeddingRunner> runner_;
 };
 
 std::uint32_t second_of(const EmbeddingRequest& request, std::size_t index) {
   return request.second_from.empty() ? static_cast<std::uint32_t>(request.texts[index].size()) : request.second_from[index];
 }
 
-// Whether somebody of at least this priority waits for it already: who is more important does not wait for who is less.
-bool is_computed_soon(const std::vector<Place>& places, Priority priority) {
-  return std::ranges::any_of(places, [priority](const Place& place) { return place.pending->request.ticket.priority <= priority; });
+// Whether a request of at least this priority computes it already, and ends no later: then the deadline of the one that waits is seen too.
+bool is_computed_soon(const std::vector<Place>& places, const Ticket& ticket) {
+  return std::ranges::any_of(places, [&ticket](const Place& place) {
+    const Ticket& other = place.pending->request.ticket;
+    const bool ends_first = !ticket.deadline || (other.deadline && *other.deadline <= *ticket.deadline);
+    return !place.joined && !place.pending->ended && other.priority <= ticket.priority && ends_first;
+  });
 }
 
 // With the lock held; the one whose last vector this is, is told without it.
@@ -116,6 +140,15 @@ Result<> CachingRunner::submit(EmbeddingRequest request, Done done) {
     tell({pending});
     return {};
   }
+  pending->on_cancel = pending->request.ticket.cancel.on_cancel([state = state_, weak = std::weak_ptr(pending)](CancelReason) {
+    const auto cancelled = weak.lock();
+    if (!cancelled) return;
+    {
+      auto locked = state->lock();
+      if (std::exchange(cancelled->ended, true)) return;
+    }
+    cancelled->done(fail(cancelled->request.ticket.cancel.error()));
+  });
   if (missing.indices.empty()) return {};
   return compute(pending, std::move(missing));
 }
@@ -132,8 +165,9 @@ CachingRunner::Missing CachingRunner::look_up(State& state, const std::shared_pt
       continue;
     }
     auto& places = state.in_flight[key];
-    const bool joins = is_computed_soon(places, pending->request.ticket.priority);
-    places.push_back({pending, index});
+    const bool joins = state.joined < kJoinedMax && is_computed_soon(places, pending->request.ticket);
+    places.push_back({pending, index, joins});
+    state.joined += joins ? 1 : 0;
     ++(joins ? state.stats.joined : state.stats.misses);
     if (joins) continue;
     missing.keys.push_back(std::move(key));
@@ -165,10 +199,9 @@ Result<> CachingRunner::compute(const std::shared_ptr<Pending>& pending, Missing
     auto state = state_->lock();
     mine = !std::exchange(pending->ended, true);
     for (const auto& key : shared->keys) {
-      for (auto& place : state->in_flight[key]) {
+      for (auto& place : state->take_places(key)) {
         if (place.pending != pending) others.push_back(std::move(place));
       }
-      state->in_flight.erase(key);
     }
   }
   retry(others);
@@ -184,10 +217,7 @@ void CachingRunner::arrived(const std::shared_ptr<Pending>& pending, const Missi
     pending->answer.inference = answer.inference;
     for (std::size_t i = 0; i < missing.keys.size(); ++i) {
       const auto& key = missing.keys[i];
-      auto waiting = state->in_flight.extract(key);
-      if (!waiting.empty()) {
-        for (const Place& place : waiting.mapped()) put(place, answer.vectors[i], finished);
-      }
+      for (const Place& place : state->take_places(key)) put(place, answer.vectors[i], finished);
       if (missing.generation != state->generation) continue;
       const std::size_t bytes = 2 * key.size() + answer.vectors[i].size() * sizeof(float) + kEntryOverheadBytes;
       state->vectors.insert(key, std::make_shared<const std::vector<float>>(std::move(answer.vectors[i])), bytes);
@@ -204,9 +234,7 @@ void CachingRunner::failed(const std::shared_ptr<Pending>& pending, const Missin
     auto state = state_->lock();
     mine = !std::exchange(pending->ended, true);
     for (const auto& key : missing.keys) {
-      auto waiting = state->in_flight.extract(key);
-      if (waiting.empty()) continue;
-      for (auto& place : waiting.mapped()) {
+      for (auto& place : state->take_places(key)) {
         if (place.pending != pending) others.push_back(std::move(place));
       }
     }
@@ -218,12 +246,20 @@ void CachingRunner::failed(const std::shared_ptr<Pending>& pending, const Missin
 void CachingRunner::retry(const std::vector<Place>& places) {
   for (const Place& place : places) {
     Missing missing;
+    const auto inside = sending_.enter();
     {
       auto state = state_->lock();
       if (place.pending->ended) continue;
+      if (!inside) {
+        place.pending->ended = true;
+        state.unlock();
+        place.pending->done(fail(inside.error()));
+        continue;
+      }
       auto key = key_of(place.pending->request.texts[place.index], second_of(place.pending->request, place.index));
       const auto [found, first] = state->in_flight.try_emplace(key);
-      found->second.push_back(place);
+      found->second.push_back({place.pending, place.index, !first});
+      state->joined += first ? 0 : 1;
       missing.generation = state->generation;
       if (!first) continue;
       missing.keys.push_back(std::move(key));

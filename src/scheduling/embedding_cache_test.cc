@@ -33,7 +33,11 @@ class HeldRunner final : public EmbeddingRunner {
   void fail_one(std::size_t index) { held[index].second(fail(kDeadlinePassed, "too late")); }
 
   std::vector<std::pair<EmbeddingRequest, Done>> held;
+  ~HeldRunner() override {
+    for (std::size_t i = 0; fails_when_destroyed && i < held.size(); ++i) held[i].second(fail(kShuttingDown, "it ends"));
+  }
   bool refuse = false;
+  bool fails_when_destroyed = false;
   int runs = 0;
 
  private:
@@ -48,8 +52,8 @@ class EmbeddingCache : public ::testing::Test {
     runner_ = with_embedding_cache(std::move(held), bytes_max, &budget_).value();
   }
   // The answer once it is there.
-  std::shared_ptr<std::optional<Result<EmbeddingAnswer>>> ask(std::initializer_list<std::string_view> texts) {
-    EmbeddingRequest request;
+  std::shared_ptr<std::optional<Result<EmbeddingAnswer>>> ask(std::initializer_list<std::string_view> texts, Ticket ticket = {}) {
+    EmbeddingRequest request{.ticket = std::move(ticket)};
     for (const auto text : texts) request.texts.push_back(fake_tokens(text));
     auto answer = std::make_shared<std::optional<Result<EmbeddingAnswer>>>();
     const auto submitted = runner_->submit(std::move(request), [answer](Result<EmbeddingAnswer> got) { answer->emplace(std::move(got)); });
@@ -60,6 +64,40 @@ class EmbeddingCache : public ::testing::Test {
   std::unique_ptr<EmbeddingRunner> runner_;
   HeldRunner* inner_ = nullptr;
 };
+
+TEST_F(EmbeddingCache, ACancelledRequestThatWaitsForTheRunOfAnotherIsAnsweredAtOnce) {
+  wrap(1 << 16);
+  const auto first = ask({"one"});
+  const CancelToken cancel;
+  const auto second = ask({"one"}, {.cancel = cancel});
+  ASSERT_EQ(inner_->held.size(), 1U);
+  cancel.cancel(CancelReason::kClientGone);
+  ASSERT_TRUE(second->has_value());
+  EXPECT_EQ((*second)->error().code(), kCancelledByCaller);
+  inner_->answer(0);
+  EXPECT_TRUE((*first)->has_value());
+}
+
+TEST_F(EmbeddingCache, ARequestWaitsOnlyForOneThatEndsBeforeItsDeadline) {
+  wrap(1 << 16);
+  const Instant later = Instant() + std::chrono::hours(2);
+  const auto first = ask({"one"}, {.deadline = later});
+  ask({"one"}, {.deadline = later - std::chrono::hours(1)});
+  EXPECT_EQ(inner_->held.size(), 2U) << "its deadline would pass unseen";
+  ask({"one"}, {.deadline = later});
+  ask({"one"});
+  EXPECT_EQ(inner_->held.size(), 2U);
+}
+
+TEST_F(EmbeddingCache, ARequestThatWaitsIsNotComputedWhileTheRunnerEnds) {
+  wrap(1 << 16);
+  const auto first = ask({"one"});
+  const auto second = ask({"one"});
+  inner_->fails_when_destroyed = true;
+  runner_.reset();
+  ASSERT_TRUE(first->has_value() && second->has_value());
+  EXPECT_EQ((*second)->error().code(), kShuttingDown);
+}
 
 TEST_F(EmbeddingCache, ATextThatWasEmbeddedIsNotComputedAgain) {
   wrap(1 << 16);

@@ -376,6 +376,48 @@ TEST_F(Helping, KnowsFromTheStartWhatLoadingMeasured) {
   EXPECT_EQ(run_with_help(*runner), std::this_thread::get_id());
 }
 
+TEST_F(Helping, ARunThatTakesTooLongThereIsDoneAgainByAWorker) {
+  auto runner = tensor({.workers = 1, .helping_max = std::chrono::seconds(1)});
+  run_with_help(*runner);
+  ASSERT_EQ(run_with_help(*runner), std::this_thread::get_id());
+  engine_.control().switches.runs_to_end_early = 1;
+  EXPECT_NE(run_with_help(*runner), std::this_thread::get_id());
+  EXPECT_EQ(engine_.control().counters.runs, 4U);
+  EXPECT_EQ(runner->stats().failed, 0U);
+}
+
+TEST_F(Helping, IsLeftToTheWorkersWhereValuesDecideWhatARunTakes) {
+  auto description = engines::fake_description(formats::Task::kTensors);
+  description.unbounded = "Loop";
+  auto runner = TensorRunner::open(engine_.load("", description, {}).value(), {.workers = 1, .helping_max = std::chrono::seconds(1)},
+                                   {.clock = &clock_, .budget = &budget_})
+                    .value();
+  for (int i = 0; i < 3; ++i) EXPECT_NE(run_with_help(*runner), std::this_thread::get_id());
+}
+
+TEST_F(Runners, DoNotJoinRowsThatAreNotShownToBeIndependent) {
+  engines::FakeEngine engine({.rows_independent = false});
+  auto runner = TensorRunner::open(load_fake(engine, formats::Task::kTensors), {.single_flight = false, .workers = 1},
+                                   {.clock = &clock_, .budget = &budget_})
+                    .value();
+  engine.control().block();
+  std::latch all(8);
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(runner->submit(one_row(), [&all](Result<TensorAnswer>) { all.count_down(); }));
+  engine.control().release();
+  all.wait();
+  EXPECT_EQ(engine.control().run_rows(), std::vector<std::size_t>(8, 1));
+}
+
+TEST_F(Runners, ARunEndsAtItsDeadline) {
+  auto runner = tensor({.workers = 1});
+  engine_.control().switches.runs_to_end_early = 1;
+  auto request = one_row();
+  request.ticket.deadline = clock_.now() + std::chrono::hours(1);
+  std::promise<ErrorCode> ended;
+  ASSERT_TRUE(runner->submit(std::move(request), [&ended](Result<TensorAnswer> answer) { ended.set_value(answer.error().code()); }));
+  EXPECT_EQ(ended.get_future().get(), engines::kRunTooLong) << "the engine was told until when";
+}
+
 TEST_F(Helping, IsLeftToTheWorkersWhenItIsOffOrTakesLonger) {
   auto off = tensor({.workers = 1, .helping_max = std::chrono::microseconds(0)});
   run_with_help(*off);

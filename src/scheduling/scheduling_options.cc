@@ -113,7 +113,9 @@ Result<> check(const TensorOptions& options) {
                        {"cache.entries_max", static_cast<double>(options.cache.entries_max), 1, kEntriesMost},
                        {"cache.ttl", count(options.cache.ttl), 0, kDayMilliseconds},
                        {"queue_delay_max", static_cast<double>(options.queue_delay_max.count()) / 1000, 0, 60'000},
-                       {"helping_max", static_cast<double>(options.helping_max.count()), 0, 1'000'000}});
+                       {"helping_max", static_cast<double>(options.helping_max.count()), 0, 1'000'000},
+                       {"run_time_max", count(options.run_time_max), 1, kDayMilliseconds},
+                       {"run_bytes_max", static_cast<double>(options.run_bytes_max), 1 << 20, 1e15}});
 }
 
 Result<> check(const EmbeddingOptions& options) {

@@ -92,9 +92,11 @@ struct TensorOptions {
   std::uint32_t dead_letters_max = 100;
   std::uint32_t workers = 0;  // 0: one a core
   std::uint32_t batch_rows_max = 64;
-  std::chrono::microseconds queue_delay_max{0};  // how long to wait for a fuller batch
-  bool pads_lengths = true;                      // whether different lengths are joined where the model has an attention mask
-  std::chrono::microseconds helping_max{500};    // how long a thread that brings requests may run them itself; 0: never
+  std::chrono::microseconds queue_delay_max{0};            // how long to wait for a fuller batch
+  bool pads_lengths = true;                                // whether different lengths are joined where the model has an attention mask
+  std::chrono::microseconds helping_max{500};              // how long a thread that brings requests may run them itself; 0: never
+  std::chrono::milliseconds run_time_max{30'000};          // of one run; its requests fail then
+  std::uint64_t run_bytes_max = std::uint64_t{768} << 20;  // of one run, beyond the weights
 };
 
 struct EmbeddingOptions {

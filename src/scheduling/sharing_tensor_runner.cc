@@ -49,9 +49,11 @@ SharingTensorRunner::SharingTensorRunner(std::unique_ptr<TensorRunner> runner, c
   if (keeps_answers(options.cache, context.model)) cache_.emplace(options.cache, context);
 }
 
-// The other runner, which is the last member, goes first: it answers everything it holds, and so everybody that follows. They are still
-// sent to it while it ends, so it must not be reset(), which forgets it before.
-SharingTensorRunner::~SharingTensorRunner() = default;
+// Followers lead no more. The other runner answers everything it holds, and so all that follow.
+SharingTensorRunner::~SharingTensorRunner() {
+  sending_.close_and_wait_until(Instant::max());
+  runner_.reset();
+}
 
 Result<> SharingTensorRunner::submit(TensorRequest request, Done done) {
   if (!shares_ && !cache_) return runner_->submit(std::move(request), std::move(done));
@@ -124,20 +126,25 @@ void SharingTensorRunner::landed(const FlightPtr& flight, Member& leader, Result
 
 void SharingTensorRunner::hand_on(const FlightPtr& flight) {
   while (const auto next = next_leader(flight)) {
-    auto sent = send(flight, next);
+    const auto inside = sending_.enter();
+    auto sent = inside ? send(flight, next) : Result<>(fail(inside.error()));
     if (sent) return;
     next->answer(fail(std::move(sent).error()));
   }
 }
 
-// Nothing when nobody follows any more; then the flight is over.
+// The follower of the highest priority that came first. Nothing when there is none any more; then the flight is over.
 SharingTensorRunner::MemberPtr SharingTensorRunner::next_leader(const FlightPtr& flight) {
   std::vector<MemberPtr> left;  // destroyed after the lock
   auto flights = flights_.lock();
   while (!flight->followers.empty()) {
-    auto first = std::move(flight->followers.front());
-    flight->followers.erase(flight->followers.begin());
-    if (!first->answered) return first;
+    const auto place = std::ranges::min_element(flight->followers, {}, [](const MemberPtr& one) { return one->ticket.priority; });
+    auto first = std::move(*place);
+    flight->followers.erase(place);
+    if (!first->answered) {
+      flight->priority = first->ticket.priority;
+      return first;
+    }
     left.push_back(std::move(first));
   }
   if (std::exchange(flight->listed, false)) flights->erase(flight->hash);

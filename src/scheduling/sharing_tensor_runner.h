@@ -1,7 +1,7 @@
 // A tensor runner in front of another one: an identical request is answered from the cache, or by the run of the one that is in flight.
 //   The first request with a question leads a flight and goes to the other runner as it came; those that ask the same meanwhile follow it.
 //   When the leader ends for reasons of its own (cancelled, its deadline, refused by admission), the next one leads.
-//   A follower that is cancelled is answered at once. Nobody follows a leader of lower priority.
+//   A follower that is cancelled is answered at once. No request follows a leader of lower priority, nor one that leads after it.
 // Threads: as TensorRunner. Owner: models::ServedModel.
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/gate.h"
 #include "base/synchronized.h"
 #include "scheduling/answer_cache.h"
 #include "scheduling/runners.h"
@@ -48,6 +49,7 @@ class SharingTensorRunner final : public TensorRunner {
   std::optional<AnswerCache> cache_;
   Synchronized<std::unordered_map<std::size_t, FlightPtr>> flights_;
   std::atomic<std::uint64_t> shared_{0};
+  Gate sending_;  // of those that lead later: closed before the runner ends
   std::unique_ptr<TensorRunner> runner_;
 };
 

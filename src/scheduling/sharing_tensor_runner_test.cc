@@ -140,6 +140,46 @@ TEST_F(SharingTensorRunnerTest, LetsNobodyWaitForALeaderOfLowerPriority) {
   ASSERT_TRUE(eventually([&] { return answers_.count() == 3; }));
 }
 
+TEST_F(SharingTensorRunnerTest, FollowsNoLowerPriorityThatLeadsAfterACancelledLeader) {
+  auto runner = tensor({.workers = 1, .batch_rows_max = 1});
+  engine_.control().block();
+  ASSERT_TRUE(runner->submit(asking(9), answers_.note(9)));
+  engine_.control().wait_until_blocked();
+  auto leader = asking(1);
+  const CancelToken cancel = leader.ticket.cancel;
+  ASSERT_TRUE(runner->submit(std::move(leader), answers_.note(0)));
+  auto low = asking(1);
+  low.ticket.priority = Priority::kLow;
+  ASSERT_TRUE(runner->submit(std::move(low), answers_.note(1)));
+  EXPECT_EQ(runner->stats().queued, 1U);
+  cancel.cancel(CancelReason::kClientGone);
+  ASSERT_TRUE(eventually([&] { return answers_.count() == 1 && runner->stats().queued == 1; })) << "the low one leads";
+  ASSERT_TRUE(runner->submit(asking(1), answers_.note(2)));
+  EXPECT_EQ(runner->stats().queued, 2U) << "it does not follow";
+  engine_.control().release();
+  ASSERT_TRUE(eventually([&] { return answers_.count() == 4; }));
+}
+
+TEST_F(SharingTensorRunnerTest, TheMostUrgentFollowerLeadsNext) {
+  auto runner = tensor({.workers = 1, .batch_rows_max = 1});
+  engine_.control().block();
+  ASSERT_TRUE(runner->submit(asking(9), answers_.note(9)));
+  engine_.control().wait_until_blocked();
+  auto leader = asking(1);
+  const CancelToken cancel = leader.ticket.cancel;
+  ASSERT_TRUE(runner->submit(std::move(leader), answers_.note(0)));
+  auto low = asking(1);
+  low.ticket.priority = Priority::kLow;
+  ASSERT_TRUE(runner->submit(std::move(low), answers_.note(1)));
+  ASSERT_TRUE(runner->submit(asking(1), answers_.note(2)));
+  cancel.cancel(CancelReason::kClientGone);
+  ASSERT_TRUE(eventually([&] { return answers_.count() == 1 && runner->stats().queued == 1; }));
+  ASSERT_TRUE(runner->submit(asking(1), answers_.note(3)));
+  EXPECT_EQ(runner->stats().queued, 1U) << "it follows one of its own priority";
+  engine_.control().release();
+  ASSERT_TRUE(eventually([&] { return answers_.count() == 5; }));
+}
+
 TEST_F(SharingTensorRunnerTest, TakesAsManyFollowersAsTheQueueTakesRequests) {
   auto runner = tensor({.admission = {.queue_requests_max = 4}, .workers = 1});
   engine_.control().block();

@@ -4,6 +4,7 @@
 
 #include "base/errors.h"
 #include "base/log.h"
+#include "engines/errors.h"
 #include "scheduling/cancel_group.h"
 
 namespace forebay::scheduling {
@@ -81,12 +82,20 @@ TensorBatcher::TensorBatcher(std::unique_ptr<engines::TensorSession> session, co
 bool TensorBatcher::run_once(std::size_t rows_max) {
   look_again_.reset();
   const Instant now = clock_.now();
+  if (auto left = handed_over(); !left.empty()) {
+    run(left);
+    return true;
+  }
   auto batch = surroundings_.queue->with([&](Queue& queue) { return take_batch(queue, now, rows_max); });
   if (batch.empty()) return false;
   if (surroundings_.queue->size() > 0 && *surroundings_.idle > 0) surroundings_.queue->wake();
   surroundings_.context.metrics->queued.set(static_cast<double>(surroundings_.queue->size()));
   run(batch);
   return true;
+}
+
+TensorHandOver::Batch TensorBatcher::handed_over() const {
+  return surroundings_.hand_over == nullptr || surroundings_.inline_max ? TensorHandOver::Batch() : surroundings_.hand_over->take();
 }
 
 // --- taking -----------------------------------------------------------------------------------------------------------
@@ -157,10 +166,13 @@ void TensorBatcher::run(std::vector<Taken>& batch) {
   const std::span<Taken> living(alive, batch.end());
   if (living.empty()) return;
   note_running(living);
-  if (living.size() == 1 || !run_joined(living)) {
-    for (Taken& taken : living) run_alone(taken);
-  }
+  const bool answered = !surroundings_.inline_max || run_inline(living);
+  if (!surroundings_.inline_max) run_here(living);
   note_idle();
+  if (!answered) {
+    surroundings_.hand_over->put({std::make_move_iterator(living.begin()), std::make_move_iterator(living.end())});
+    return surroundings_.queue->nudge();
+  }
   const Instant now = clock_.now();
   surroundings_.queue->with([&](Queue& queue) {
     for (std::size_t i = 0; i < living.size(); ++i) queue.finished(now);
@@ -168,12 +180,28 @@ void TensorBatcher::run(std::vector<Taken>& batch) {
   });
 }
 
+void TensorBatcher::run_here(std::span<Taken> batch) {
+  if (batch.size() > 1 && run_joined(batch)) return;
+  for (Taken& taken : batch) run_alone(taken);
+}
+
+// One run only, of what has not died meanwhile.
+bool TensorBatcher::run_inline(std::span<Taken> batch) {
+  too_long_ = false;
+  if (batch.size() > 1) return run_joined(batch);
+  run_alone(batch.front());
+  return !too_long_;
+}
+
 void TensorBatcher::run_alone(Taken& taken) {
   if (taken.ticket.cancel.cancelled()) return answer(taken, fail(taken.ticket.cancel.error()));
   if (taken.ticket.deadline && *taken.ticket.deadline <= clock_.now())
     return answer(taken, fail(kDeadlinePassed, "the request's deadline passed"));
   const std::size_t rows = std::max<std::size_t>(1, taken.work.rows);
-  auto outputs = run_measured(taken.work.request.inputs, taken, taken.ticket.cancel, rows);
+  auto outputs = run_measured(taken.work.request.inputs, {&taken, 1}, taken.ticket.cancel, rows);
+  if (too_long_ && surroundings_.inline_max) return;
+  if (!outputs && outputs.error().code() == engines::kRunTooLong && taken.ticket.deadline && *taken.ticket.deadline <= clock_.now())
+    return answer(taken, fail(kDeadlinePassed, "the request's deadline passed"));
   if (!outputs) return answer(taken, fail(std::move(outputs).error()));
   answer(taken, TensorAnswer{*std::move(outputs), static_cast<std::uint32_t>(rows), microseconds(taken.waited), last_run_});
 }
@@ -225,7 +253,7 @@ bool TensorBatcher::run_joined(std::span<Taken> batch) {
   }
   const auto inputs = join(batch);
   if (!inputs) return false;
-  const auto outputs = run_measured(*inputs, batch.front(), everybody.seal(), rows);
+  const auto outputs = run_measured(*inputs, batch, everybody.seal(), rows);
   if (!outputs) return false;
   if (!all_have_rows(*outputs, rows)) {
     joins_ = false;
@@ -248,14 +276,27 @@ bool TensorBatcher::run_joined(std::span<Taken> batch) {
   return true;
 }
 
-Result<NamedTensors> TensorBatcher::run_measured(const NamedTensors& inputs, const Taken& first, const CancelToken& cancel,
+std::optional<Duration> TensorBatcher::time_left(std::span<const Taken> batch) const {
+  Instant last = Instant::min();
+  for (const Taken& taken : batch) {
+    if (!taken.ticket.deadline) return std::nullopt;
+    last = std::max(last, *taken.ticket.deadline);
+  }
+  return std::max<Duration>(last - clock_.now(), Duration::zero());
+}
+
+Result<NamedTensors> TensorBatcher::run_measured(const NamedTensors& inputs, std::span<const Taken> batch, const CancelToken& cancel,
                                                  std::size_t rows) {
+  std::optional<Duration> time_max = time_left(batch);
+  const bool ends_early = surroundings_.inline_max && (!time_max || *surroundings_.inline_max < *time_max);
+  if (ends_early) time_max = surroundings_.inline_max;
   const auto& metrics = *surroundings_.context.metrics;
   const Instant began = clock_.now();
-  auto outputs = session_->run(inputs, first.work.request.outputs, cancel);
+  auto outputs = session_->run_within(inputs, batch.front().work.request.outputs, cancel, time_max);
   const Duration took = clock_.now() - began;
   last_run_ = microseconds(took);
-  if (outputs) surroundings_.cost->note(rows, took);
+  too_long_ = ends_early && !outputs && outputs.error().code() == engines::kRunTooLong;
+  if (outputs || too_long_) surroundings_.cost->note(rows, took);
   ++surroundings_.ledger->counters.steps;
   surroundings_.ledger->counters.rows += rows;
   metrics.inference_seconds.observe(seconds(took));

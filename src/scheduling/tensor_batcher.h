@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/synchronized.h"
@@ -37,6 +38,27 @@ std::size_t common_rows(const tensors::NamedTensors& inputs);
 // `lengths` may be null.
 bool can_join(const TensorWork& one, const TensorWork& other, const LengthRule* lengths = nullptr);
 
+// Batches that a thread of connections began and gave up: workers run them. Threads: shared. Owner: the runner.
+class TensorHandOver {
+ public:
+  using Batch = std::vector<AdmissionQueue<TensorWork>::Taken>;
+  void put(Batch batch) {
+    auto batches = batches_.lock();
+    batches->push_back(std::move(batch));
+  }
+  // Empty when there is none.
+  Batch take() {
+    auto batches = batches_.lock();
+    if (batches->empty()) return {};
+    Batch first = std::move(batches->front());
+    batches->erase(batches->begin());
+    return first;
+  }
+
+ private:
+  Synchronized<std::vector<Batch>> batches_;  // one for each thread that runs inline, at most
+};
+
 struct TensorSurroundings {
   RunnerContext context;
   TensorQueue* queue = nullptr;
@@ -45,6 +67,8 @@ struct TensorSurroundings {
   std::atomic<std::uint32_t>* idle = nullptr;  // workers that wait for something to do
   const LengthRule* lengths = nullptr;         // null: only equal lengths are joined
   std::atomic<bool>* pads = nullptr;           // false once padding turned out to change the answers; with `lengths`
+  TensorHandOver* hand_over = nullptr;
+  std::optional<Duration> inline_max = std::nullopt;  // of one run on a thread of connections; nothing: on a worker
 };
 
 class TensorBatcher {
@@ -72,11 +96,15 @@ class TensorBatcher {
     std::vector<CancelToken> tokens;
   };
 
+  TensorHandOver::Batch handed_over() const;
   std::vector<Taken> take_batch(Queue& queue, Instant now, std::size_t rows_max);
   std::size_t rows_wanted(const Queue& queue, std::size_t rows_max);
   bool should_wait(const Queue& queue, Instant now);
   std::size_t rows_allowed() const;
   void run(std::vector<Taken>& batch);
+  // False when it took too long for this thread; the requests are as they were.
+  bool run_inline(std::span<Taken> batch);
+  void run_here(std::span<Taken> batch);
   void run_alone(Taken& taken);
   // False when it has to be tried one by one.
   bool run_joined(std::span<Taken> batch);
@@ -84,8 +112,10 @@ class TensorBatcher {
   Result<tensors::NamedTensors> part_of(const tensors::NamedTensors& outputs, std::size_t first_row, const TensorWork& work) const;
   bool proves_padding(std::span<Taken> batch, const tensors::NamedTensors& outputs);
   const LengthRule* lengths() const { return surroundings_.pads != nullptr && *surroundings_.pads ? surroundings_.lengths : nullptr; }
-  Result<tensors::NamedTensors> run_measured(const tensors::NamedTensors& inputs, const Taken& first, const CancelToken& cancel,
+  Result<tensors::NamedTensors> run_measured(const tensors::NamedTensors& inputs, std::span<const Taken> batch, const CancelToken& cancel,
                                              std::size_t rows);
+  // Until the last deadline; nothing when one of them has none.
+  std::optional<Duration> time_left(std::span<const Taken> batch) const;
   void answer(Taken& taken, Result<TensorAnswer> answer);
   void note_running(std::span<const Taken> batch);
   void note_idle();
@@ -96,6 +126,7 @@ class TensorBatcher {
   const Clock& clock_;
   std::optional<Instant> look_again_;
   std::chrono::microseconds last_run_{0};
+  bool too_long_ = false;  // the last run was ended because this thread has others to serve
   bool padding_proved_ = false;
   bool joins_ = true;  // false once the model's outputs turned out not to follow the rows
   Synchronized<Running> running_;

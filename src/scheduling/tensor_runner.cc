@@ -25,13 +25,16 @@ struct HelperLane {
   bool refused = false;                    // it could not be opened
 };
 
+// A run inline is ended when it has taken so many times what it may take: the machine may be busy, or the model different this time.
+constexpr int kInlineOverrun = 40;
+
 // Only when the rows alone decide what a run takes may it be run where others wait: then it is known beforehand.
 bool rows_decide_cost(const formats::ModelDescription& description) {
-  return std::ranges::all_of(description.inputs, [](const formats::TensorSpec& input) {
-    const auto& shape = input.shape;
-    return input.has_shape &&
-           std::all_of(shape.begin() + (shape.empty() ? 0 : 1), shape.end(), [](std::int64_t size) { return size >= 0; });
-  });
+  return description.unbounded.empty() && std::ranges::all_of(description.inputs, [](const formats::TensorSpec& input) {
+           const auto& shape = input.shape;
+           return input.has_shape &&
+                  std::all_of(shape.begin() + (shape.empty() ? 0 : 1), shape.end(), [](std::int64_t size) { return size >= 0; });
+         });
 }
 
 class BatchingTensorRunner final : public TensorRunner {
@@ -49,7 +52,7 @@ class BatchingTensorRunner final : public TensorRunner {
   using Core = RunnerCore<TensorWork>;
   void work(TensorBatcher& batcher);
   void answer_unrun(Core::Taken& taken);
-  std::unique_ptr<TensorBatcher> make_batcher(std::unique_ptr<engines::TensorSession> session);
+  std::unique_ptr<TensorBatcher> make_batcher(std::unique_ptr<engines::TensorSession> session, std::optional<Duration> inline_max = {});
   bool help_in(HelperLane& lane, std::size_t rows_max);
 
   const std::shared_ptr<engines::LoadedModel> model_;
@@ -59,6 +62,7 @@ class BatchingTensorRunner final : public TensorRunner {
   std::atomic<std::uint32_t> idle_{0};
   const std::optional<LengthRule> lengths_;
   std::atomic<bool> pads_;
+  TensorHandOver hand_over_;
   std::vector<std::unique_ptr<TensorWorker>> workers_;
   std::vector<std::unique_ptr<HelperLane>> lanes_;  // none when nobody may help
 };
@@ -68,7 +72,7 @@ BatchingTensorRunner::BatchingTensorRunner(std::shared_ptr<engines::LoadedModel>
     : model_(std::move(model)),
       options_(options),
       core_(std::move(context), options, WorkerWaking::kOne, [this](auto& taken) { answer_unrun(taken); }),
-      lengths_(options.pads_lengths ? LengthRule::of(model_->description()) : std::nullopt),
+      lengths_(options.pads_lengths && model_->backend().rows_independent ? LengthRule::of(model_->description()) : std::nullopt),
       pads_(lengths_.has_value()) {
   if (options.helping_max.count() > 0 && options.queue_delay_max.count() == 0 && rows_decide_cost(model_->description())) {
     for (std::size_t i = 0; i < usable_cores(); ++i) lanes_.push_back(std::make_unique<HelperLane>());
@@ -88,13 +92,20 @@ BatchingTensorRunner::~BatchingTensorRunner() {
   for (auto& worker : workers_) worker->batcher->stop();
   for (auto& worker : workers_) worker->thread.join();
   lanes_.clear();
+  for (auto left = hand_over_.take(); !left.empty(); left = hand_over_.take()) {
+    for (auto& taken : left) {
+      taken.error = Error(kShuttingDown, "the model is being unloaded");
+      answer_unrun(taken);
+    }
+  }
   core_.finish();
 }
 
-std::unique_ptr<TensorBatcher> BatchingTensorRunner::make_batcher(std::unique_ptr<engines::TensorSession> session) {
-  return std::make_unique<TensorBatcher>(
-      std::move(session), options_,
-      TensorSurroundings{core_.context(), &core_.queue(), &core_.ledger(), &cost_, &idle_, lengths_ ? &*lengths_ : nullptr, &pads_});
+std::unique_ptr<TensorBatcher> BatchingTensorRunner::make_batcher(std::unique_ptr<engines::TensorSession> session,
+                                                                  std::optional<Duration> inline_max) {
+  return std::make_unique<TensorBatcher>(std::move(session), options_,
+                                         TensorSurroundings{core_.context(), &core_.queue(), &core_.ledger(), &cost_, &idle_,
+                                                            lengths_ ? &*lengths_ : nullptr, &pads_, &hand_over_, inline_max});
 }
 
 void BatchingTensorRunner::work(TensorBatcher& batcher) {
@@ -133,7 +144,7 @@ bool BatchingTensorRunner::help_in(HelperLane& lane, std::size_t rows_max) {
     auto session = model_->open_tensor_session();
     lane.refused = !session;
     if (lane.refused) return false;
-    lane.batcher = make_batcher(*std::move(session));
+    lane.batcher = make_batcher(*std::move(session), kInlineOverrun * options_.helping_max);
   }
   lane.batcher->run_once(rows_max);
   return true;
@@ -149,7 +160,7 @@ Result<> BatchingTensorRunner::submit(TensorRequest request, Done done) {
   TRY_ASSIGN(const auto pass, core_.admit());
   Ticket ticket = std::move(request.ticket);
   auto on_cancel = ticket.cancel.on_cancel([this](CancelReason) { core_.queue().note_cancelled(); });
-  const std::size_t rows = model_->description().batchable ? common_rows(request.inputs) : 0;
+  const std::size_t rows = model_->backend().rows_independent ? common_rows(request.inputs) : 0;
   const std::size_t length = lengths_ ? lengths_->length_of(request.inputs) : 0;
   const bool wakes = !request.will_help;
   return core_.enqueue(pass, std::move(ticket), TensorWork{std::move(request), std::move(done), rows, length, pass, std::move(on_cancel)},

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "base/machine.h"
 #include "engines/errors.h"
+#include "engines/onnx/bounded_run.h"
 #include "engines/onnx/onnx_environment.h"
 
 namespace forebay::engines {
@@ -53,6 +55,14 @@ Result<std::shared_ptr<EncoderGraph>> make_encoder_graph(const formats::ModelDes
   graph->threads = twice ? threads : 1;
   graph->one_thread = options.open(twice ? 1 : threads);
   if (twice) graph->all_threads = options.open(threads);
+  graph->bounds = bounds_at_load(options.bounds);
+  TextSessionInfo info;
+  info.sequence_tokens_max = text.context_length;
+  info.vocabulary_size = text.vocabulary_size;
+  graph->packs = EncoderSession(graph, info).shows_packing();
+  graph->bounds = options.bounds;
+  if (!graph->packs)
+    log::info("texts do not share runs: a text's vector would change with the texts beside it", {{"model", description.name}});
   return graph;
 }
 

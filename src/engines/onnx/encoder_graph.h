@@ -13,6 +13,7 @@ namespace forebay::engines {
 struct EncoderGraphOptions {
   std::size_t threads = 0;  // 0: every usable core
   Token padding = 0;
+  RunBounds bounds;
   std::function<Ort::Session(std::size_t threads)> open;
 };
 

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/synchronized.h"
 #include "engines/errors.h"
 #include "engines/library_message.h"
+#include "engines/onnx/bounded_run.h"
 #include "text/errors.h"
 
 namespace forebay::engines {
@@ -150,33 +152,60 @@ Result<> EncoderSession::check(const EmbeddingTexts& texts) const {
 
 Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& texts, const EncoderRun& run, const CancelToken& abort,
                                  std::vector<std::vector<float>>& vectors) const {
-  if (abort.cancelled()) return fail(abort.error());
   try {
     const auto call = [&](auto inputs) -> Result<> {
-      auto values = inputs.values(graph_->inputs);
-      std::vector<const char*> names;
-      for (const std::string& name : graph_->inputs) names.push_back(name.c_str());
-      const char* output = graph_->output.c_str();
-      Ort::RunOptions options;
-      OrtRunOptions* raw = options;
-      const auto subscription = abort.on_cancel([raw](CancelReason) { Ort::Status{Ort::GetApi().RunOptionsSetTerminate(raw)}; });
-      const auto outputs = session.Run(options, names.data(), values.data(), values.size(), &output, 1);
+      RunArguments arguments;
+      arguments.inputs = inputs.values(graph_->inputs);
+      for (const std::string& name : graph_->inputs) arguments.input_names.push_back(name.c_str());
+      arguments.output_names.push_back(graph_->output.c_str());
+      TRY_ASSIGN(const auto outputs, bounded_run(session, arguments, graph_->bounds, abort));
       return take_vectors(outputs.front(), texts, run, pooling_, vectors);
     };
-    return graph_->wide_integers ? call(RunInputs<std::int64_t>(texts, run, graph_->padding))
-                                 : call(RunInputs<std::int32_t>(texts, run, graph_->padding));
+    auto done = graph_->wide_integers ? call(RunInputs<std::int64_t>(texts, run, graph_->padding))
+                                      : call(RunInputs<std::int32_t>(texts, run, graph_->padding));
+    if (!done && done.error().code() == kRunFailed) return fail(kEmbeddingFailed, std::string(done.error().message()));
+    return done;
   } catch (const Ort::Exception& error) {
-    if (abort.cancelled()) return fail(abort.error());
     return fail(kEmbeddingFailed, cleaned_library_message(error.what()));
   } catch (const std::bad_alloc&) {
     return fail(kEmbeddingFailed, "there is not enough memory for the run");
   }
 }
 
+// Padding and the texts beside it change the order in which kernels add, and nothing else: 1e-3 of a vector's largest number is far above
+// that and far below what a text contributes.
+bool EncoderSession::shows_packing() const {
+  constexpr std::uint32_t kTokens = 100;  // of the vocabulary: those that are in every one
+  constexpr double kTolerance = 1e-3;
+  const std::uint32_t below = std::clamp(info_.vocabulary_size, 1U, kTokens);
+  std::vector<std::vector<Token>> tokens;
+  for (const std::size_t length : {7U, 5U, 2U}) {
+    const std::size_t fits = std::min<std::size_t>(length, std::max(info_.sequence_tokens_max, 1U));
+    for (tokens.emplace_back(); tokens.back().size() < fits;)
+      tokens.back().push_back(static_cast<Token>((tokens.back().size() * 37 + length * 11 + 1) % below));
+  }
+  const EmbeddingTexts texts{tokens};
+  std::vector<std::vector<float>> together(tokens.size());
+  std::vector<std::vector<float>> alone(tokens.size());
+  const CancelToken never;
+  const EncoderRun all{{0, 1, 2}, tokens[0].size()};
+  if (!compute(graph_->one_thread, texts, all, never, together)) return false;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const EncoderRun one{{i}, tokens[i].size()};
+    if (!compute(graph_->one_thread, texts, one, never, alone) || together[i].size() != alone[i].size()) return false;
+    float largest = 0;
+    for (const float value : alone[i]) largest = std::max(largest, std::abs(value));
+    for (std::size_t j = 0; j < alone[i].size(); ++j)
+      if (!(std::abs(together[i][j] - alone[i][j]) <= kTolerance * largest)) return false;
+  }
+  return true;
+}
+
 Result<std::vector<std::vector<float>>> EncoderSession::embed(const EmbeddingTexts& texts, const CancelToken& abort) {
   TRY(check(texts));
   std::vector<std::vector<float>> vectors(texts.tokens.size());
-  const auto runs = encoder_runs(texts.tokens, limits_for(texts.tokens, graph_->threads));
+  const auto runs =
+      encoder_runs(texts.tokens, graph_->packs ? limits_for(texts.tokens, graph_->threads) : EncoderRunLimits{.tokens_max = 0});
   if (runs.size() == 1 && graph_->all_threads) {
     TRY(compute(graph_->all_threads, texts, runs.front(), abort, vectors));
     return vectors;

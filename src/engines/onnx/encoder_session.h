@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engines/engine.h"
 #include "engines/onnx/onnx_api.h"
 #include "engines/onnx/run_lanes.h"
 #include "engines/text_session.h"
@@ -23,6 +24,8 @@ struct EncoderGraph {
   std::string output;
   Pooling pooling = Pooling::kMean;  // kNone: the graph pools
   Token padding = 0;
+  RunBounds bounds;
+  bool packs = true;  // texts may share a run: shown when it was loaded
 };
 
 struct EncoderRun {
@@ -43,6 +46,8 @@ class EncoderSession final : public TextSession {
 
   const TextSessionInfo& info() const override { return info_; }
   Result<std::vector<std::vector<float>>> embed(const EmbeddingTexts& texts, const CancelToken& abort) override;
+  // Whether made-up texts of several lengths have the same vectors alone and in one run.
+  bool shows_packing() const;
 
   // An encoder holds no sequences.
   Result<StepOutcome> step(std::span<const StepSlice> slices, const CancelToken& abort) override;

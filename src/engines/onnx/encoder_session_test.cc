@@ -36,14 +36,39 @@ std::string table_model() {
   return model.build();
 }
 
-std::shared_ptr<LoadedModel> loaded(const ModelFolder& folder, std::string_view pooling, std::size_t threads = 2) {
+// A token's vector is (its id, the mask, the largest id of the run): texts change each other.
+std::string mixing_model() {
+  formats::OnnxGraphBuilder model("mixing");
+  for (const char* name : {"input_ids", "attention_mask"}) {
+    model.input(name, DType::kInt64, {"batch", "tokens"}).node("Cast", {name}, {std::string(name) + "_f"}, {{"to", std::int64_t{1}}});
+    model.node("Unsqueeze", {std::string(name) + "_f", "last"}, {std::string(name) + "_3"});
+  }
+  model.initialiser("last", tensors::Tensor::of<std::int64_t>({1}, {2}));
+  model.node("ReduceMax", {"input_ids_3"}, {"largest"}).node("Max", {"input_ids_3", "largest"}, {"largest_3"});
+  model.node("Concat", {"input_ids_3", "attention_mask_3", "largest_3"}, {"last_hidden_state"}, {{"axis", std::int64_t{2}}});
+  model.output("last_hidden_state", DType::kFloat32, {"batch", "tokens", 3});
+  return model.build();
+}
+
+std::shared_ptr<LoadedModel> loaded(const ModelFolder& folder, std::string_view pooling, std::size_t threads = 2,
+                                    const std::string& graph = table_model()) {
   folder.write("tokenizer.json", kTokenizer);
-  std::filesystem::create_directories(folder.write("model.onnx", table_model()).parent_path() / "1_Pooling");
+  std::filesystem::create_directories(folder.write("model.onnx", graph).parent_path() / "1_Pooling");
   folder.write("1_Pooling/config.json", pooling);
   folder.write("sentence_bert_config.json", R"({"max_seq_length":600})");
-  auto model = load_model(folder.write("model.onnx", table_model()), {.threads = threads});
+  auto model = load_model(folder.write("model.onnx", graph), {.threads = threads});
   EXPECT_TRUE(model) << model.error().to_log_string();
   return *model;
+}
+
+TEST(EncoderSession, TextsThatWouldChangeEachOtherRunAlone) {
+  const ModelFolder folder;
+  const auto model = loaded(folder, R"({"pooling_mode_mean_tokens":true})", 2, mixing_model());
+  const auto session = model->open_text_session({.embeddings = true}).value();
+  const auto together = session->embed(Texts{{2, 3}, {5, 6}, {1, 1}}, CancelToken()).value();
+  EXPECT_EQ(together[0], (std::vector<float>{2.5, 1, 3}));
+  EXPECT_EQ(together[1], (std::vector<float>{5.5, 1, 6}));
+  EXPECT_EQ(together[2], (std::vector<float>{1, 1, 1}));
 }
 
 TEST(EncoderSession, PoolsAsTheModelSays) {

@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 #include <onnxruntime/onnxruntime_session_options_config_keys.h>
 
+#include <limits>
+
 #include "base/log.h"
+#include "base/mapped_file.h"
 #include "base/processors.h"
 #include "engines/library_message.h"
+#include "engines/onnx/guarded_graph.h"
 #include "engines/onnx/kept_findings.h"
 #include "engines/onnx/onnx_environment.h"
 
@@ -13,7 +17,7 @@ namespace forebay::engines {
 
 namespace {
 // Raised when what is kept changes its meaning.
-constexpr std::string_view kGeneration = "forebay onnx graph 1, cpu, all optimizations";
+constexpr std::string_view kGeneration = "forebay onnx graph 2, cpu, all optimizations";
 
 double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
 
@@ -40,12 +44,20 @@ bool same_inputs(const Ort::Session& one, const Ort::Session& other) {
     if (std::string_view(one.GetInputNameAllocated(i, allocator).get()) != other.GetInputNameAllocated(i, allocator).get()) return false;
   return true;
 }
+
+// The library refuses what our reader cannot read, with its own reason.
+std::optional<std::string> guarded(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path, std::numeric_limits<std::uint64_t>::max());
+  if (!file) return std::nullopt;
+  auto graph = guarded_graph(file->bytes());
+  return graph ? *std::move(graph) : std::nullopt;
+}
 }  // namespace
 
 Digest key_beside(const Digest& key, std::string_view what) { return Digester().add(key).add_text(what).finish(); }
 
 GraphOpener::GraphOpener(std::filesystem::path path, const formats::ModelDescription& description, const CacheUse& use, Setup setup)
-    : path_(std::move(path)), use_(use), setup_(std::move(setup)) {
+    : path_(std::move(path)), use_(use), setup_(std::move(setup)), guarded_(guarded(path_)) {
   if (use_.cache == nullptr || description.file_bytes > use_.model_bytes_max) return;
   const SystemClock clock;
   const Instant began = clock.now();
@@ -55,28 +67,35 @@ GraphOpener::GraphOpener(std::filesystem::path path, const formats::ModelDescrip
 
 Ort::Session GraphOpener::open(std::size_t threads) {
   if (kept_) return from_kept(threads);
-  if (decided_ || !key_) return from_file(threads);
+  if (decided_ || !key_) return from_file(setup_(threads));
   decided_ = true;
   return decide(threads);
 }
 
-Ort::Session GraphOpener::from_file(std::size_t threads) const { return {onnx_environment(), path_.c_str(), setup_(threads)}; }
+Ort::Session GraphOpener::from_file(const Ort::SessionOptions& options) const {
+  if (guarded_) return from_bytes(*guarded_, options.Clone());
+  return {onnx_environment(), path_.c_str(), options};
+}
+
+// Weights beside the model stay where they are.
+Ort::Session GraphOpener::from_bytes(std::span<const char> bytes, Ort::SessionOptions options) const {
+  const auto folder = std::filesystem::absolute(path_).parent_path();
+  options.AddConfigEntry(kOrtSessionOptionsModelExternalInitializersFileFolderPath, folder.c_str());
+  return {onnx_environment(), bytes.data(), bytes.size(), options};
+}
 
 Ort::Session GraphOpener::from_kept(std::size_t threads) const {
   Ort::SessionOptions options = setup_(threads);
   options.SetGraphOptimizationLevel(ORT_DISABLE_ALL);  // all was done before it was kept
-  // Weights beside the model stay where they are.
-  const auto folder = std::filesystem::absolute(path_).parent_path();
-  options.AddConfigEntry(kOrtSessionOptionsModelExternalInitializersFileFolderPath, folder.c_str());
   const auto content = kept_->content();
-  return {onnx_environment(), content.data(), content.size(), options};
+  return from_bytes({reinterpret_cast<const char*>(content.data()), content.size()}, std::move(options));
 }
 
 Ort::Session GraphOpener::decide(std::size_t threads) {
   if (auto session = kept_before(threads)) return std::move(*session);
   const SystemClock clock;
   const Instant began = clock.now();
-  Ort::Session plain = from_file(threads);
+  Ort::Session plain = from_file(setup_(threads));
   const Duration took = clock.now() - began;
   if (took < use_.slow_from || !finding_.empty()) return plain;
   return try_out(std::move(plain), took, threads);
@@ -115,7 +134,7 @@ void GraphOpener::make_graph() const {
   Ort::SessionOptions options = setup_(1);
   options.SetOptimizedModelFilePath(scratch.c_str());
   try {
-    const Ort::Session session(onnx_environment(), path_.c_str(), options);
+    const Ort::Session session = from_file(options);
   } catch (const Ort::Exception&) {
     std::error_code ignored;
     std::filesystem::remove(scratch, ignored);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/clock.h"
@@ -33,7 +34,8 @@ class GraphOpener {
   const std::optional<Digest>& key() const { return key_; }
 
  private:
-  Ort::Session from_file(std::size_t threads) const;
+  Ort::Session from_file(const Ort::SessionOptions& options) const;
+  Ort::Session from_bytes(std::span<const char> bytes, Ort::SessionOptions options) const;
   Ort::Session from_kept(std::size_t threads) const;
   Ort::Session decide(std::size_t threads);
   std::optional<Ort::Session> kept_before(std::size_t threads);
@@ -43,6 +45,7 @@ class GraphOpener {
   const std::filesystem::path path_;
   const CacheUse use_;
   const Setup setup_;
+  std::optional<std::string> guarded_;  // the file with its checks, where it needs any
   std::optional<Digest> key_;
   Duration key_took_{};
   bool decided_ = false;

@@ -9,6 +9,7 @@ namespace forebay::engines {
 namespace {
 constexpr double kMillisecondsMax = 1e9;
 constexpr std::size_t kRowsMax = 64;
+constexpr std::size_t kWhyBytesMax = 1000;
 
 bool is_time(double ms) { return std::isfinite(ms) && ms >= 0 && ms <= kMillisecondsMax; }
 
@@ -20,6 +21,8 @@ bool can_be_true(const RunFindings& findings) {
          std::ranges::all_of(rows, [](const RowsFinding& of) { return of.rows >= 1 && is_time(of.ms); }) &&
          std::ranges::is_sorted(rows, std::less(), &RowsFinding::rows);
 }
+
+bool can_be_true(const RowsIndependence& findings) { return !findings.why.empty() && findings.why.size() <= kWhyBytesMax; }
 }  // namespace
 
 template <class Findings>
@@ -45,9 +48,12 @@ bool keep_findings(ModelCache& cache, const Digest& key, const Findings& finding
 
 template std::optional<GraphFindings> findings_in(std::string_view);
 template std::optional<RunFindings> findings_in(std::string_view);
+template std::optional<RowsIndependence> findings_in(std::string_view);
 template std::optional<GraphFindings> find_findings(ModelCache&, const Digest&);
 template std::optional<RunFindings> find_findings(ModelCache&, const Digest&);
+template std::optional<RowsIndependence> find_findings(ModelCache&, const Digest&);
 template bool keep_findings(ModelCache&, const Digest&, const GraphFindings&);
 template bool keep_findings(ModelCache&, const Digest&, const RunFindings&);
+template bool keep_findings(ModelCache&, const Digest&, const RowsIndependence&);
 
 }  // namespace forebay::engines

@@ -20,7 +20,7 @@ struct GraphFindings {
   std::string reason;  // the library's, when it cannot do it
 };
 
-// Of running the model with zeros.
+// Of running the model with neutral values.
 struct RowsFinding {
   std::uint32_t rows = 1;
   double ms = 0;
@@ -30,6 +30,12 @@ struct RunFindings {
   double one_ms = 0;              // with one thread
   double all_ms = 0;              // with `threads`
   std::vector<RowsFinding> rows;  // ascending
+};
+
+// Whether rows are independent, from running different ones alone and together.
+struct RowsIndependence {
+  bool independent = false;
+  std::string why;
 };
 
 // Nothing when there are none, or they cannot be true.

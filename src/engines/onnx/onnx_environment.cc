@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "engines/library_message.h"
 #include "engines/onnx/cerr_filter.h"
+#include "engines/onnx/guard_operators.h"
+#include "engines/onnx/run_memory.h"
 
 namespace forebay::engines {
 
@@ -32,6 +34,7 @@ Ort::Env start() {
   Ort::InitApi();
   Ort::Env environment(ORT_LOGGING_LEVEL_WARNING, "forebay", write_to_our_log, nullptr);
   environment.DisableTelemetryEvents();
+  environment.RegisterAllocator(new RunMemory);  // never destroyed, as the environment
 
   SchemaNoise noise;
   const CerrFilter filter([&noise](std::string_view line) { return noise.drops(line); });
@@ -59,6 +62,8 @@ Ort::SessionOptions session_options_for(std::size_t threads) {
   options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
   options.AddConfigEntry(kOrtSessionOptionsConfigAllowIntraOpSpinning, "0");
   options.AddConfigEntry(kOrtSessionOptionsConfigAllowInterOpSpinning, "0");
+  use_run_memory(options);
+  options.Add(guard_domain());
   return options;
 }
 

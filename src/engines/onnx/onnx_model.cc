@@ -15,6 +15,7 @@
 #include "engines/onnx/onnx_environment.h"
 #include "engines/onnx/onnx_session.h"
 #include "engines/onnx/onnx_threads.h"
+#include "engines/onnx/row_probe.h"
 
 namespace forebay::engines {
 
@@ -35,7 +36,7 @@ Result<> make_encoder(OnnxModel& model, const std::filesystem::path& path, Graph
   auto tokenizer = text::SubwordTokenizer::open(path.parent_path() / text.tokenizer_file);
   if (!tokenizer) return fail(annotate(std::move(tokenizer).error(), "reading tokenizer.json beside the model"));
   const auto open = [&](std::size_t threads) { return opener.open(threads); };
-  TRY_ASSIGN(auto encoder, make_encoder_graph(model.description(), {options.threads, (*tokenizer)->padding_token(), open}));
+  TRY_ASSIGN(auto encoder, make_encoder_graph(model.description(), {options.threads, (*tokenizer)->padding_token(), options.run, open}));
   model.encode_with(*std::move(tokenizer), std::move(encoder));
   return {};
 }
@@ -50,6 +51,18 @@ Result<> check_inputs(const Ort::Session& session, const formats::ModelDescripti
     }
   }
   return {};
+}
+
+// Kept for a file, a library and a processor when it was shown. Doubt may come from a busy machine, so it is tried out again.
+RowsIndependence rows_of(Ort::Session& session, const GraphOpener& opener, const formats::ModelDescription& description,
+                         const LoadOptions& options) {
+  if (auto said = rows_said(description)) return *std::move(said);
+  std::optional<Digest> key;
+  if (opener.key() && options.cache.cache != nullptr) key = key_beside(*opener.key(), "rows 1");
+  if (auto known = key ? find_findings<RowsIndependence>(*options.cache.cache, *key) : std::nullopt) return *std::move(known);
+  RowsIndependence found = rows_shown(session, description, bounds_at_load(options.run));
+  if (key && found.independent) keep_findings(*options.cache.cache, *key, found);
+  return found;
 }
 
 // Opens the file on one backend. Throws Ort::Exception.
@@ -68,15 +81,18 @@ Result<std::shared_ptr<OnnxModel>> load_on(const std::string& backend, const std
   report.chosen = backend;
   std::shared_ptr<OnnxModel> model;
   if (description.text) {
-    model = std::make_shared<OnnxModel>(description, std::move(report), TunedSessions());
+    model = std::make_shared<OnnxModel>(description, std::move(report), options.run, TunedSessions());
     TRY(make_encoder(*model, path, opener, options));
     TRY(check_inputs(model->encoder()->one_thread, description));
   } else {
     auto sessions = options.tune && on_cpu && description.weight_bytes <= kTwoSessionsBytesMax
-                        ? open_tuned(opener, description, options.threads, options.cache.cache)
+                        ? open_tuned(opener, description, options.threads, options.cache.cache, bounds_at_load(options.run))
                         : TunedSessions{.one = opener.open(options.threads == 0 ? usable_cores() : options.threads)};
     TRY(check_inputs(sessions.one, description));
-    model = std::make_shared<OnnxModel>(description, std::move(report), std::move(sessions));
+    const RowsIndependence rows = rows_of(sessions.one, opener, description, options);
+    report.rows_independent = rows.independent;
+    report.rows = rows.why;
+    model = std::make_shared<OnnxModel>(description, std::move(report), options.run, std::move(sessions));
   }
   model->note_graph(opener.finding());
   if (options.progress && !options.progress(1.0F)) return fail(kCancelledByCaller, "the load was stopped");
@@ -114,8 +130,12 @@ Result<std::shared_ptr<OnnxModel>> OnnxModel::load(const std::filesystem::path& 
   return fail(kBackendUnavailable, fmt::format("no backend of '{}' can be used: {}", options.backend, fmt::join(report.passed_over, "; ")));
 }
 
-OnnxModel::OnnxModel(formats::ModelDescription description, BackendReport report, TunedSessions sessions)
-    : description_(std::move(description)), report_(std::move(report)), session_(std::move(sessions.one)), wide_(std::move(sessions.wide)) {
+OnnxModel::OnnxModel(formats::ModelDescription description, BackendReport report, const RunBounds& bounds, TunedSessions sessions)
+    : description_(std::move(description)),
+      report_(std::move(report)),
+      bounds_(bounds),
+      session_(std::move(sessions.one)),
+      wide_(std::move(sessions.wide)) {
   report_.threads = std::move(sessions.threads);
   report_.runs = std::move(sessions.runs);
   if (!session_) return;

@@ -23,7 +23,7 @@ class OnnxModel final : public LoadedModel, public std::enable_shared_from_this<
   static Result<std::shared_ptr<OnnxModel>> load(const std::filesystem::path& path, const formats::ModelDescription& description,
                                                  const LoadOptions& options);
   // Without sessions: encode_with() follows.
-  OnnxModel(formats::ModelDescription description, BackendReport report, TunedSessions sessions);
+  OnnxModel(formats::ModelDescription description, BackendReport report, const RunBounds& bounds, TunedSessions sessions);
 
   const formats::ModelDescription& description() const override { return description_; }
   const BackendReport& backend() const override { return report_; }
@@ -52,11 +52,13 @@ class OnnxModel final : public LoadedModel, public std::enable_shared_from_this<
     OnnxModel& model_;
     const bool alone_;
   };
+  const RunBounds& run_bounds() const { return bounds_; }
   const std::vector<std::string>& output_names() const { return output_names_; }
 
  private:
   const formats::ModelDescription description_;
   BackendReport report_;  // complete when load() returns
+  const RunBounds bounds_;
   Ort::Session session_;
   Ort::Session wide_;
   std::atomic<int> running_{0};

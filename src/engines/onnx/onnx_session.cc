@@ -8,6 +8,8 @@
 
 #include "engines/errors.h"
 #include "engines/library_message.h"
+#include "engines/onnx/bounded_run.h"
+#include "engines/onnx/empty_input.h"
 #include "engines/onnx/onnx_values.h"
 
 namespace forebay::engines {
@@ -61,9 +63,10 @@ Result<> check_inputs(const tensors::NamedTensors& inputs, const std::vector<Ten
   return {};
 }
 
-Result<tensors::NamedTensors> OnnxSession::run(const tensors::NamedTensors& inputs, std::span<const std::string> outputs,
-                                               const CancelToken& cancel) {
-  TRY(check_inputs(inputs, model_->description().inputs));
+Result<tensors::NamedTensors> OnnxSession::run_within(const tensors::NamedTensors& inputs, std::span<const std::string> outputs,
+                                                      const CancelToken& cancel, std::optional<Duration> time_max) {
+  const formats::ModelDescription& description = model_->description();
+  TRY(check_inputs(inputs, description.inputs));
   const std::vector<std::string>& all = model_->output_names();
   for (const std::string& name : outputs) {
     if (!std::ranges::contains(all, name)) {
@@ -73,24 +76,19 @@ Result<tensors::NamedTensors> OnnxSession::run(const tensors::NamedTensors& inpu
   }
   if (cancel.cancelled()) return fail(cancel.error());
   const std::span<const std::string> wanted = outputs.empty() ? std::span<const std::string>(all) : outputs;
+  TRY_ASSIGN(auto empty, answer_to_empty(inputs, wanted, description));
+  if (empty) return *std::move(empty);
+  RunBounds bounds = model_->run_bounds();
+  if (time_max) bounds.time_max = std::min(bounds.time_max, *time_max);
   try {
-    std::vector<const char*> input_names;
-    std::vector<Ort::Value> values;
+    RunArguments arguments;
     for (const tensors::NamedTensor& input : inputs) {
-      input_names.push_back(input.name.c_str());
-      values.push_back(value_of(input.tensor));
+      arguments.input_names.push_back(input.name.c_str());
+      arguments.inputs.push_back(value_of(input.tensor));
     }
-    std::vector<const char*> output_names;
-    for (const std::string& name : wanted) output_names.push_back(name.c_str());
-
-    Ort::RunOptions options;
-    // Looked at between the nodes of the graph. The C function, because what runs in a cancel callback must not throw.
-    OrtRunOptions* raw = options;
-    const auto subscription = cancel.on_cancel([raw](CancelReason) { Ort::Status{Ort::GetApi().RunOptionsSetTerminate(raw)}; });
+    for (const std::string& name : wanted) arguments.output_names.push_back(name.c_str());
     const OnnxModel::Turn turn(*model_);
-    std::vector<Ort::Value> results =
-        turn.session().Run(options, input_names.data(), values.data(), values.size(), output_names.data(), output_names.size());
-
+    TRY_ASSIGN(auto results, bounded_run(turn.session(), arguments, bounds, cancel));
     tensors::NamedTensors answer;
     for (std::size_t i = 0; i < results.size(); ++i) {
       TRY_ASSIGN(tensors::Tensor tensor, tensor_of(wanted[i], std::move(results[i])));
@@ -98,7 +96,6 @@ Result<tensors::NamedTensors> OnnxSession::run(const tensors::NamedTensors& inpu
     }
     return answer;
   } catch (const Ort::Exception& error) {
-    if (cancel.cancelled()) return fail(cancel.error());
     return fail(kRunFailed, cleaned_library_message(error.what()));
   } catch (const std::bad_alloc&) {
     return fail(kRunFailed, "there is not enough memory for the run");

@@ -14,8 +14,8 @@ Result<> check_inputs(const tensors::NamedTensors& inputs, const std::vector<for
 class OnnxSession final : public TensorSession {
  public:
   explicit OnnxSession(std::shared_ptr<OnnxModel> model) : model_(std::move(model)) {}
-  Result<tensors::NamedTensors> run(const tensors::NamedTensors& inputs, std::span<const std::string> outputs,
-                                    const CancelToken& cancel) override;
+  Result<tensors::NamedTensors> run_within(const tensors::NamedTensors& inputs, std::span<const std::string> outputs,
+                                           const CancelToken& cancel, std::optional<Duration> time_max) override;
 
  private:
   std::shared_ptr<OnnxModel> model_;

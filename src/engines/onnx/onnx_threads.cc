@@ -9,6 +9,9 @@
 
 #include "base/machine.h"
 #include "base/processors.h"
+#include "engines/errors.h"
+#include "engines/neutral_inputs.h"
+#include "engines/onnx/bounded_run.h"
 #include "engines/onnx/kept_findings.h"
 #include "engines/onnx/onnx_values.h"
 
@@ -25,18 +28,6 @@ constexpr auto kRowsTimeMax = std::chrono::milliseconds(150);  // of all sizes t
 
 double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
 
-std::optional<std::vector<tensors::Tensor>> smallest_inputs(const formats::ModelDescription& description, std::uint32_t rows) {
-  std::vector<tensors::Tensor> inputs;
-  for (const auto& input : description.inputs) {
-    tensors::Shape shape = input.shape;
-    if (description.batchable && !shape.empty()) shape.front() = rows;
-    std::ranges::replace_if(shape, [](std::int64_t size) { return size < 0; }, 1);
-    if (input.is_optional || input.dtype == tensors::DType::kString || !tensors::element_count(shape, kElementsMax)) return std::nullopt;
-    inputs.push_back(tensors::Tensor::zeros(input.dtype, shape));
-  }
-  return inputs;
-}
-
 // Only when the rows alone decide what a run takes does a size say something about the next request.
 bool rows_decide(const formats::ModelDescription& description) {
   return description.batchable && std::ranges::all_of(description.inputs, [](const formats::TensorSpec& input) {
@@ -45,29 +36,54 @@ bool rows_decide(const formats::ModelDescription& description) {
          });
 }
 
-std::vector<RowsFinding> try_rows(Ort::Session& session, const formats::ModelDescription& description) {
+std::vector<RowsFinding> try_rows(Ort::Session& session, const formats::ModelDescription& description, const RunBounds& bounds) {
   std::vector<RowsFinding> found;
   if (!rows_decide(description)) return found;
   const SystemClock clock;
   const Instant give_up = clock.now() + kRowsTimeMax;
   for (std::uint32_t rows = 1; rows <= kRowsTriedMax && clock.now() < give_up; rows *= 2) {
-    const auto took = run_time_of(session, description, rows);
+    const auto took = run_time_of(session, description, bounds, rows);
     if (!took) break;
     found.push_back({rows, milliseconds(*took)});
   }
   return found;
 }
 
+Result<Duration> best_of_some(Ort::Session& session, const tensors::NamedTensors& inputs, const RunBounds& bounds) {
+  try {
+    RunArguments arguments;
+    for (const tensors::NamedTensor& input : inputs) {
+      arguments.input_names.push_back(input.name.c_str());
+      arguments.inputs.push_back(value_of(input.tensor));
+    }
+    const auto output_names = output_names_of(session);
+    for (const std::string& name : output_names) arguments.output_names.push_back(name.c_str());
+    const SystemClock clock;
+    const Instant give_up = clock.now() + kTimeMax;
+    std::optional<Duration> best;
+    for (int run = 0; run < kWarmRuns + kRuns && (run == 0 || clock.now() < give_up); ++run) {
+      const Instant began = clock.now();
+      TRY(bounded_run(session, arguments, bounds, CancelToken()));
+      const Duration took = clock.now() - began;
+      best = best ? std::min(*best, took) : took;
+    }
+    return *best;
+  } catch (const Ort::Exception& error) {
+    return fail(kRunFailed, error.what());
+  }
+}
+
 bool all_are_worth(const RunFindings& findings) { return findings.one_ms > findings.all_ms * kThreadsWorth; }
 
 // Is a session with a single thread as good as one with all, or good to have beside it?
-RunFindings try_threads(TunedSessions& sessions, GraphOpener& opener, const formats::ModelDescription& description, std::size_t threads) {
+RunFindings try_threads(TunedSessions& sessions, GraphOpener& opener, const formats::ModelDescription& description, std::size_t threads,
+                        const RunBounds& bounds) {
   RunFindings findings;
   sessions.one = opener.open(threads);
-  const auto with_all = run_time_of(sessions.one, description);
+  const auto with_all = run_time_of(sessions.one, description, bounds);
   if (!with_all) return findings;
   Ort::Session narrow = opener.open(1);
-  const auto with_one = run_time_of(narrow, description);
+  const auto with_one = run_time_of(narrow, description, bounds);
   if (!with_one) return findings;
   findings = {static_cast<std::uint32_t>(threads), milliseconds(*with_one), milliseconds(*with_all), {}};
   if (all_are_worth(findings)) sessions.wide = std::move(sessions.one);
@@ -85,7 +101,8 @@ void take_findings(TunedSessions& sessions, const RunFindings& findings, std::st
 }
 }  // namespace
 
-TunedSessions open_tuned(GraphOpener& opener, const formats::ModelDescription& description, std::size_t threads, ModelCache* cache) {
+TunedSessions open_tuned(GraphOpener& opener, const formats::ModelDescription& description, std::size_t threads, ModelCache* cache,
+                         const RunBounds& bounds) {
   const std::size_t all = usable_cores();
   const bool choosing = threads == 0 && all > 1;
   TunedSessions sessions;
@@ -100,10 +117,10 @@ TunedSessions open_tuned(GraphOpener& opener, const formats::ModelDescription& d
   }
   RunFindings findings;
   if (choosing)
-    findings = try_threads(sessions, opener, description, all);
+    findings = try_threads(sessions, opener, description, all, bounds);
   else
     sessions.one = opener.open(threads == 0 ? all : threads);
-  findings.rows = try_rows(sessions.one, description);
+  findings.rows = try_rows(sessions.one, description, bounds);
   if (key) keep_findings(*cache, *key, findings);
   take_findings(sessions, findings, "");
   return sessions;
@@ -118,36 +135,15 @@ void keep_session_on(Ort::SessionOptions& options, std::size_t threads, std::spa
   options.AddConfigEntry(kOrtSessionOptionsConfigIntraOpThreadAffinities, fmt::format("{}", fmt::join(each, ";")).c_str());
 }
 
-std::optional<Duration> run_time_of(Ort::Session& session, const formats::ModelDescription& description, std::uint32_t rows) {
-  const auto inputs = smallest_inputs(description, rows);
-  if (!inputs) return std::nullopt;
-  try {
-    Ort::AllocatorWithDefaultOptions allocator;
-    std::vector<const char*> input_names;
-    std::vector<Ort::Value> values;
-    for (std::size_t i = 0; i < inputs->size(); ++i) {
-      input_names.push_back(description.inputs[i].name.c_str());
-      values.push_back(value_of((*inputs)[i]));
-    }
-    std::vector<Ort::AllocatedStringPtr> output_owners;
-    std::vector<const char*> output_names;
-    for (std::size_t i = 0; i < session.GetOutputCount(); ++i) {
-      output_owners.push_back(session.GetOutputNameAllocated(i, allocator));
-      output_names.push_back(output_owners.back().get());
-    }
-    const SystemClock clock;
-    const Instant give_up = clock.now() + kTimeMax;
-    std::optional<Duration> best;
-    for (int run = 0; run < kWarmRuns + kRuns && (run == 0 || clock.now() < give_up); ++run) {
-      const Instant began = clock.now();
-      session.Run(Ort::RunOptions{nullptr}, input_names.data(), values.data(), values.size(), output_names.data(), output_names.size());
-      const Duration took = clock.now() - began;
-      best = best ? std::min(*best, took) : took;
-    }
-    return best;
-  } catch (const Ort::Exception&) {  // Zeros may be nonsense to it.
-    return std::nullopt;
+std::optional<Duration> run_time_of(Ort::Session& session, const formats::ModelDescription& description, const RunBounds& bounds,
+                                    std::uint32_t rows) {
+  for (const NeutralValue value : {NeutralValue::kOne, NeutralValue::kZero}) {
+    const auto inputs = neutral_inputs(description, value, kElementsMax, rows);
+    if (!inputs) return std::nullopt;
+    const auto best = best_of_some(session, *inputs, bounds);
+    if (best || best.error().code() != kRunFailed) return best ? std::optional(*best) : std::nullopt;
   }
+  return std::nullopt;
 }
 
 }  // namespace forebay::engines

@@ -22,11 +22,13 @@ struct TunedSessions {
 };
 
 // `threads` 0: as many as pay, of every usable core. `cache` may be null. Throws Ort::Exception.
-TunedSessions open_tuned(GraphOpener& opener, const formats::ModelDescription& description, std::size_t threads, ModelCache* cache);
+TunedSessions open_tuned(GraphOpener& opener, const formats::ModelDescription& description, std::size_t threads, ModelCache* cache,
+                         const RunBounds& bounds);
 
-// What one run of so many rows takes, with zeros in the smallest shape otherwise: the best of a few, after some that warm up. Nothing when
-// the model takes no zeros.
-std::optional<Duration> run_time_of(Ort::Session& session, const formats::ModelDescription& description, std::uint32_t rows = 1);
+// What one run of so many rows takes, with the neutral values it takes in the smallest shape otherwise: the best of a few, after some that
+// warm up. Nothing when it takes none, or goes beyond its bounds.
+std::optional<Duration> run_time_of(Ort::Session& session, const formats::ModelDescription& description, const RunBounds& bounds,
+                                    std::uint32_t rows = 1);
 
 // The library's own threads of a session stay on these processors; the one that calls it is where it is. Without any, nothing changes.
 void keep_session_on(Ort::SessionOptions& options, std::size_t threads, std::span<const std::uint32_t> processors);

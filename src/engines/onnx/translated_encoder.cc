@@ -86,7 +86,7 @@ Result<std::shared_ptr<LoadedModel>> translate(const std::filesystem::path& path
     return Ort::Session(environment, graph.data(), graph.size(), encoder_session_options(of_run));
   };
   try {
-    TRY_ASSIGN(auto encoder, make_encoder_graph(described(description, graph.size()), {threads, 0, open}));
+    TRY_ASSIGN(auto encoder, make_encoder_graph(described(description, graph.size()), {threads, 0, options.run, open}));
     TRY_ASSIGN(auto vocabulary, LlamaModel::load_vocabulary(path, description));
     if (options.progress && !options.progress(1.0F)) return fail(kCancelledByCaller, "the load was stopped");
     BackendReport report{.chosen = "cpu", .passed_over = {}};

@@ -98,8 +98,8 @@ class FakeTensorSession final : public TensorSession {
     --control_->counters.sessions_open;
   }
 
-  Result<tensors::NamedTensors> run(const tensors::NamedTensors& inputs, std::span<const std::string> outputs,
-                                    const CancelToken& cancel) override {
+  Result<tensors::NamedTensors> run_within(const tensors::NamedTensors& inputs, std::span<const std::string> outputs,
+                                           const CancelToken& cancel, std::optional<Duration> time_max) override {
     auto& counters = control_->counters;
     const InUse in_use(*this);
     if (!in_use.alone) return fail(kRunFailed, "the session is in use on another thread");
@@ -109,6 +109,7 @@ class FakeTensorSession final : public TensorSession {
     const std::uint64_t rows = shape.empty() ? 1 : static_cast<std::uint64_t>(shape.front());
     counters.rows += rows;
     control_->note_run(rows);
+    if (time_max && take_one(control_->switches.runs_to_end_early)) return fail(kRunTooLong, "the fake was told to take too long");
     if (!control_->pass_block(cancel) || cancel.cancelled()) {
       ++counters.aborts;
       return fail(cancel.error());
@@ -193,6 +194,7 @@ class FakeModel final : public LoadedModel, public std::enable_shared_from_this<
       : description_(std::move(description)), options_(std::move(options)), control_(std::move(control)) {
     ++control_->counters.models_alive;
     backend_.runs = options_->runs;
+    backend_.rows_independent = options_->rows_independent;
   }
   ~FakeModel() override { --control_->counters.models_alive; }
 

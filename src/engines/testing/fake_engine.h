@@ -28,6 +28,7 @@ struct FakeSwitches {
   std::atomic<std::uint64_t> sessions_to_break = 0;          // so many sessions fail their next step and every later one
   std::atomic<std::uint64_t> run_fails_at = 0;               // kRunFailed
   std::atomic<std::uint64_t> run_fails_with_rows_above = 0;  // kRunFailed for a batch of more rows than this
+  std::atomic<std::uint64_t> runs_to_end_early = 0;          // so many runs with a limit of time are kRunTooLong
   std::atomic<std::uint64_t> embed_fails_at = 0;             // kEmbeddingFailed
   std::atomic<std::int64_t> cells_max = -1;                  // fewer than were opened; -1: as opened
   std::atomic<bool> can_trim = true;                         // read when a session is opened
@@ -106,7 +107,8 @@ struct FakeOptions {
   std::uint32_t embedding_length = 8;
   std::uint64_t weights_bytes = 1'000'000;
   std::uint64_t bytes_per_cell = 100;
-  std::vector<RunTime> runs;  // as BackendReport: what loading measured
+  std::vector<RunTime> runs;     // as BackendReport: what loading measured
+  bool rows_independent = true;  // as BackendReport
 };
 
 class FakeEngine final : public Engine {

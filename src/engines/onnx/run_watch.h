@@ -1,0 +1,51 @@
+// Ends runs of the library at their time: one thread for the process, which sleeps while nothing is due.
+// Threads: shared. Owner: the process.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/clock.h"
+#include "engines/onnx/onnx_api.h"
+
+namespace forebay::engines {
+
+class RunWatch {
+ public:
+  static RunWatch& of_process();
+  RunWatch();
+  ~RunWatch();
+  RunWatch(const RunWatch&) = delete;
+  RunWatch& operator=(const RunWatch&) = delete;
+
+  // Terminates the run at `until`, unless the entry is destroyed before.
+  class Entry {
+   public:
+    // Lifetime: `options` outlives the entry.
+    Entry(RunWatch& watch, OrtRunOptions* options, Instant until);
+    ~Entry();
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+
+   private:
+    RunWatch& watch_;
+    const std::pair<Instant, std::uint64_t> key_;
+  };
+
+ private:
+  void work();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::pair<Instant, std::uint64_t>, OrtRunOptions*> entries_;
+  std::uint64_t serial_ = 0;
+  Instant wakes_at_ = Instant::max();  // when the thread looks again by itself
+  bool closed_ = false;
+  std::thread thread_;
+};
+
+}  // namespace forebay::engines
