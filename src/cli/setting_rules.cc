@@ -58,6 +58,7 @@ constexpr std::array kRules = {
     SettingRule{"models.cache.bytes_max", "Bytes of that folder; what was used longest ago goes first.", kMib, kPib},
     SettingRule{"models.cache.model_bytes_max", "Largest model file, with its weights, about which something is kept.", 0, kPib},
     SettingRule{"models.warm", "Whether a model answers one made-up request before it counts as ready."},
+    SettingRule{"models.share_caches", "Models whose caches all API keys share, \"*\" is all; of the others a key finds only what it left itself.", 0, 10'000},
     SettingRule{"models.adapters", "Low-rank adapters (LoRA) that requests may name: \"MODEL/ADAPTER=FILE\".", 0, 1'000, TextRule::kPath},
     SettingRule{"models.*.admission.queue_requests_max", "Requests that may wait; refused at once beyond.", 1, 1'000'000},
     SettingRule{"models.*.admission.high_watermark", "Share of the queue at which refusing starts.", 0.01, 1},

@@ -17,7 +17,8 @@ template <>
 struct glz::meta<forebay::formats::Task> {
   using enum forebay::formats::Task;
   static constexpr auto value =
-      glz::enumerate("tensors", kTensors, "text-generation", kTextGeneration, "embedding", kEmbedding, "reranking", kReranking);
+      glz::enumerate("tensors", kTensors, "text-generation", kTextGeneration, "embedding", kEmbedding, "reranking", kReranking,
+                     "classification", kClassification);
 };
 
 template <>

@@ -176,7 +176,12 @@ Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& te
 Result<std::vector<std::vector<float>>> EncoderSession::embed(const EmbeddingTexts& texts, const CancelToken& abort) {
   TRY(check(texts));
   std::vector<std::vector<float>> vectors(texts.tokens.size());
-  const auto runs = encoder_runs(texts.tokens, limits_for(texts.tokens, graph_->threads));
+  auto limits = limits_for(texts.tokens, graph_->threads);
+  if (graph_->one_text_a_run) limits.tokens_max = 0;
+  auto runs = encoder_runs(texts.tokens, limits);
+  if (graph_->fixed_length > 0) {
+    for (EncoderRun& run : runs) run.length = graph_->fixed_length;
+  }
   if (runs.size() == 1 && graph_->all_threads) {
     TRY(compute(graph_->all_threads, texts, runs.front(), abort, vectors));
     return vectors;

@@ -23,6 +23,8 @@ struct EncoderGraph {
   std::string output;
   Pooling pooling = Pooling::kMean;  // kNone: the graph pools
   Token padding = 0;
+  std::size_t fixed_length = 0;  // tokens of every run, padding included; 0: any
+  bool one_text_a_run = false;   // the graph's batch is fixed to one
 };
 
 struct EncoderRun {
