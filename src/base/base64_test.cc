@@ -30,7 +30,8 @@ TEST(Base64, SkipsLineBreaksAndBlanksAsPeersDo) {
 }
 
 TEST(Base64, RefusesForeignCharactersAndWrongPadding) {
-  for (const char* text : {"Zg=", "Z===", "Zm9v!A==", "Zg==Zg==", "Z g=", "Zg==\n\vZg==", "Z m=\n"}) EXPECT_FALSE(decode_base64(text)) << text;
+  for (const char* text : {"Zg=", "Z===", "Zm9v!A==", "Zg==Zg==", "Z g=", "Zg==\n\vZg==", "Z m=\n"})
+    EXPECT_FALSE(decode_base64(text)) << text;
 }
 
 }  // namespace

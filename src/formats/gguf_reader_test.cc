@@ -69,7 +69,8 @@ TEST(GgufReader, DerivesTheTaskFromArchitectureAndPooling) {
   EXPECT_EQ(read(tiny_bert().without("bert.pooling_type").bytes())->task, Task::kEmbedding);
   EXPECT_EQ(read(tiny_bert().without("bert.pooling_type").uint32("bert.pooling_type", 4).bytes())->task, Task::kReranking);
   const auto scorer = [](const std::vector<std::string>& labels) {
-    return read(tiny_bert().without("bert.pooling_type").uint32("bert.pooling_type", 4).texts("bert.classifier.output_labels", labels).bytes());
+    return read(
+        tiny_bert().without("bert.pooling_type").uint32("bert.pooling_type", 4).texts("bert.classifier.output_labels", labels).bytes());
   };
   EXPECT_EQ(scorer({"no", "yes"})->task, Task::kReranking);
   EXPECT_EQ(scorer({"no", "maybe", "yes"})->task, Task::kClassification);

@@ -45,8 +45,8 @@ std::string type_text(const OnnxValueType& type) {
 // tf2onnx and others invent a new name for each free dimension; such a name says nothing about which dimensions are equal.
 bool is_invented(std::string_view name) { return name.empty() || name == "?" || name == "None" || name.starts_with("unk__"); }
 
-// RoBERTa's positions begin behind the number of its padding token, so two rows of its tables serve no token. Without the family's name, two
-// rows more than a multiple of 64 are the same.
+// RoBERTa's positions begin behind the number of its padding token, so two rows of its tables serve no token. Without the family's name,
+// two rows more than a multiple of 64 are the same.
 std::uint32_t positions_of(const OnnxGraph& graph) {
   constexpr std::int64_t kRowsMost = 1 << 20;
   for (const auto& tensor : graph.initialisers) {

@@ -50,8 +50,7 @@ Result<std::vector<text::Token>> without_start(const text::Tokenizer& tokenizer,
   TRY_ASSIGN(const auto bare, tokenizer.encode(text, {.add_special = false}));
   const std::size_t added = whole.size() - bare.size();
   const auto first = std::ranges::search(whole, bare).begin();
-  if (first == whole.end() || added >= tokens_max)
-    return fail(kFieldNotSupported, "this model's tokenizer cannot cut a text at its start");
+  if (first == whole.end() || added >= tokens_max) return fail(kFieldNotSupported, "this model's tokenizer cannot cut a text at its start");
   whole.erase(first, first + static_cast<std::ptrdiff_t>(whole.size() - tokens_max));
   return whole;
 }
@@ -199,11 +198,13 @@ Result<> start(const ExchangePtr& exchange, EmbeddingOrder order, std::function<
   TRY_ASSIGN(request.texts, tokenized(*model, order));
   exchange->keep(model, &exchange->parts().context.serving_metrics->for_model(model->name));
   auto submitted = model->embedding->submit(
-      std::move(request), [exchange, name = model->name, dimensions = order.dimensions, dimensions_field = order.dimensions_field, to_unit_length = order.normalize,
-                           field = order.field, texts = order.texts.size(), to_json = std::move(to_json)](Result<scheduling::EmbeddingAnswer> answer) mutable {
+      std::move(request), [exchange, name = model->name, dimensions = order.dimensions, dimensions_field = order.dimensions_field,
+                           to_unit_length = order.normalize, field = order.field, texts = order.texts.size(),
+                           to_json = std::move(to_json)](Result<scheduling::EmbeddingAnswer> answer) mutable {
         // On the engine's thread: numbers become text elsewhere.
         if (answer && !answer->vectors.empty()) {
-          if (auto fits = check_dimensions(dimensions, dimensions_field, answer->vectors.front().size()); !fits) answer = fail(std::move(fits).error());
+          if (auto fits = check_dimensions(dimensions, dimensions_field, answer->vectors.front().size()); !fits)
+            answer = fail(std::move(fits).error());
         }
         if (!answer) return exchange->refuse(renamed(std::move(answer).error(), field, texts));
         exchange->on_pool([exchange, name = std::move(name), dimensions, to_unit_length, to_json = std::move(to_json),
@@ -225,7 +226,8 @@ Error renamed(Error error, const std::string& field, std::size_t texts) {
   return std::move(error).with_field(texts == 1 ? field : field + index);
 }
 
-Result<std::string> prompt_of(const models::ServedModel& model, const std::optional<std::string>& name, const std::vector<std::string>& names) {
+Result<std::string> prompt_of(const models::ServedModel& model, const std::optional<std::string>& name,
+                              const std::vector<std::string>& names) {
   const auto& text = model.description.text;
   const auto prompts = text ? text->prompts : std::map<std::string, std::string>();
   std::string wanted = name.value_or(text ? text->default_prompt : "");

@@ -24,9 +24,9 @@ struct EmbeddingOrder {
   std::optional<std::uint32_t> dimensions;  // keep the first ones, then normalise again
   std::string dimensions_field = "dimensions";
   Truncation truncation = Truncation::kNone;
-  bool normalize = true;                // to unit length
-  std::optional<std::string> prompt;    // by its name in the model's files; else the model's default, if it has one
-  std::vector<std::string> prompts{};   // … or the first of these names that the model has
+  bool normalize = true;               // to unit length
+  std::optional<std::string> prompt;   // by its name in the model's files; else the model's default, if it has one
+  std::vector<std::string> prompts{};  // … or the first of these names that the model has
   Urgency urgency;
   std::string field = "input";  // what errors are about
 };
@@ -45,12 +45,12 @@ inline constexpr std::size_t kTextsReadMax = 1 << 20;
 Result<std::vector<std::variant<std::string, std::vector<text::Token>>>> read_texts(const JsonValue& field,
                                                                                     std::size_t texts_max = kTextsReadMax);
 
-// `to_json` runs on the request pool. Errors: kWrongTask, kTokenOutOfRange, kTooManyTexts, text's kTextTooLong and kVectorNotFinite with the
-// text's index, kFieldRange for dimensions.
+// `to_json` runs on the request pool. Errors: kWrongTask, kTokenOutOfRange, kTooManyTexts, text's kTextTooLong and kVectorNotFinite with
+// the text's index, kFieldRange for dimensions.
 void embed(const ExchangePtr& exchange, EmbeddingOrder order, std::function<std::string(const Embedded&)> to_json);
 
-// What stands before every text: the prompt of that name, else of the first of `names` that the model has, else its default; "" without one.
-// kFieldRange for a name that it does not have.
+// What stands before every text: the prompt of that name, else of the first of `names` that the model has, else its default; "" without
+// one. kFieldRange for a name that it does not have.
 Result<std::string> prompt_of(const models::ServedModel& model, const std::optional<std::string>& name,
                               const std::vector<std::string>& names = {});
 // The error of a runner, which calls every text "input[i]", about the field as this dialect has it.

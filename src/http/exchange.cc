@@ -212,7 +212,12 @@ std::string_view Exchange::content_type() const { return content_type_; }
 std::string_view Exchange::body() const { return request_->body(); }
 
 scheduling::Ticket Exchange::ticket() const {
-  return {.request_id = id_, .client = principal_.client, .cache_scope = principal_.cache_scope, .priority = priority_, .deadline = deadline(), .cancel = cancel_};
+  return {.request_id = id_,
+          .client = principal_.client,
+          .cache_scope = principal_.cache_scope,
+          .priority = priority_,
+          .deadline = deadline(),
+          .cancel = cancel_};
 }
 
 Result<> Exchange::set_urgency(const Urgency& urgency, bool partial) {

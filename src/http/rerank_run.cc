@@ -42,7 +42,8 @@ Result<std::string> beginning_of(const text::Tokenizer& tokenizer, const std::st
   return text.substr(0, good);
 }
 
-Result<> tokenize_one(const models::ServedModel& model, const ScoringOrder& order, std::size_t index, scheduling::EmbeddingRequest& request) {
+Result<> tokenize_one(const models::ServedModel& model, const ScoringOrder& order, std::size_t index,
+                      scheduling::EmbeddingRequest& request) {
   const text::EncodeOptions options{.tokens_max = model.sequence_tokens_max, .truncate_to = order.truncate ? model.sequence_tokens_max : 0};
   const auto& [first, second] = order.texts[index];
   if (!second) {
@@ -92,10 +93,9 @@ Result<> start(const ExchangePtr& exchange, const ScoringOrder& order, std::func
   scheduling::EmbeddingRequest request{.ticket = exchange->ticket()};
   TRY(tokenize(*exchange, *model, order, request));
   exchange->keep(model, &exchange->parts().context.serving_metrics->for_model(model->name));
-  auto submitted =
-      model->embedding->submit(std::move(request), [exchange, name = model->name, labels = model->description.labels, kind = order.kind,
-                                                    field = order.field, texts = order.texts.size(),
-                                                    to_json = std::move(to_json)](Result<scheduling::EmbeddingAnswer> answer) mutable {
+  auto submitted = model->embedding->submit(
+      std::move(request), [exchange, name = model->name, labels = model->description.labels, kind = order.kind, field = order.field,
+                           texts = order.texts.size(), to_json = std::move(to_json)](Result<scheduling::EmbeddingAnswer> answer) mutable {
         if (answer) {
           if (auto checked = check_classes(answer->vectors, kind, name); !checked) answer = fail(std::move(checked).error());
         }
@@ -136,7 +136,7 @@ std::vector<float> probabilities(const std::vector<float>& logits) {
 
 std::size_t relevant_class(std::span<const std::string> labels) {
   if (labels.size() != 2) return 1;
-  constexpr std::array<std::string_view, 11> kFits = {"relevant",   "yes",       "true",  "positive",   "entailment", "match",
+  constexpr std::array<std::string_view, 11> kFits = {"relevant",   "yes",       "true",    "positive",   "entailment", "match",
                                                       "equivalent", "duplicate", "similar", "paraphrase", "label_1"};
   const auto says_so = [&](std::string label) {
     std::ranges::transform(label, label.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });

@@ -27,8 +27,8 @@ Result<tensors::Tensor> fitted_input(const formats::TensorSpec& spec, tensors::T
 
 // Tensor models only: kWrongTask.
 Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string& name, const std::string& version = {});
-// `then` runs on the loop, with the answer or the refusal (also one that comes at once), unless the exchange has ended meanwhile. The exchange
-// keeps the model.
+// `then` runs on the loop, with the answer or the refusal (also one that comes at once), unless the exchange has ended meanwhile. The
+// exchange keeps the model.
 void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,
                     std::function<void(Result<scheduling::TensorAnswer> answer)> then);
 // The same for one run that is the whole answer: refusals are answered.

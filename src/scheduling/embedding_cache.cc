@@ -80,7 +80,7 @@ class CachingRunner final : public EmbeddingRunner {
 
   const std::shared_ptr<Synchronized<State>> state_;
   const ByteBudget::Reservation held_;
-  const bool shares_caches_;  // between cache scopes
+  const bool shares_caches_;                       // between cache scopes
   const std::unique_ptr<EmbeddingRunner> runner_;  // destroyed first: it answers everything
 };
 

@@ -35,8 +35,8 @@ inline constexpr ErrorCode kBreakerOpen{4009, "breaker_open", ErrorKind::kUnavai
 inline constexpr ErrorCode kTextsEmpty{4010, "texts_empty", ErrorKind::kInvalidArgument,
                                        "There is no text to embed, or one of them is empty.",
                                        "send at least one text, each with at least one token"};
-inline constexpr ErrorCode kTooManyTexts{4011, "too_many_texts", ErrorKind::kInvalidArgument, "One request carries more texts than the limit.",
-                                         "split the request, or raise request_texts_max"};
+inline constexpr ErrorCode kTooManyTexts{4011, "too_many_texts", ErrorKind::kInvalidArgument,
+                                         "One request carries more texts than the limit.", "split the request, or raise request_texts_max"};
 inline constexpr ErrorCode kTextTooLongToEmbed{4012, "text_too_long_to_embed", ErrorKind::kInvalidArgument,
                                                "A text has more tokens than the model can embed at once.",
                                                "shorten the text, or split it into parts"};

@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "engines/sampling.h"
-#include "tensors/tensor.h"
 #include "scheduling/keyed_text.h"
+#include "tensors/tensor.h"
 #include "text/tokenizer.h"
 
 namespace forebay::scheduling {

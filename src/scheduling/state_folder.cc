@@ -188,7 +188,8 @@ void StateFolder::write(Holder holder) {
     saved = entry->second.unwritten;
     number = entry->second.number;
   }
-  const auto written = write_file_atomically(path_of(number), {state_file_head(options_.keys.at(saved->origin.adapter), *saved), saved->bytes});
+  const auto written =
+      write_file_atomically(path_of(number), {state_file_head(options_.keys.at(saved->origin.adapter), *saved), saved->bytes});
   auto state = state_.lock();
   if (!written && !std::exchange(state->complaining, true))
     log::warning("a state cannot be saved", {{"error", written.error().to_log_string()}});

@@ -52,9 +52,9 @@ std::size_t hash_of(const TensorQuestion& question) {
 }
 
 bool identical(const TensorQuestion& one, const TensorQuestion& other) {
-  return one.scope == other.scope && one.outputs == other.outputs && std::ranges::equal(one.inputs, other.inputs, [](const NamedTensor& a, const NamedTensor& b) {
-           return a.name == b.name && identical(a.tensor, b.tensor);
-         });
+  return one.scope == other.scope && one.outputs == other.outputs &&
+         std::ranges::equal(one.inputs, other.inputs,
+                            [](const NamedTensor& a, const NamedTensor& b) { return a.name == b.name && identical(a.tensor, b.tensor); });
 }
 
 std::size_t bytes_of(const NamedTensors& tensors) {

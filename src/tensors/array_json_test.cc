@@ -247,7 +247,8 @@ RC_GTEST_PROP(Property25, ArraysOfEveryTypeComeBackFromJson, ()) {
 
 TEST(ArrayJson, AnIntegerIsReadExactlyOrNotAtAll) {
   const auto read_one = [](const std::string& number, DType dtype) { return read("[" + number + "]", dtype, {-1}); };
-  for (const char* beyond : {"1e400", "-1e400", "5e-400", "-5e-400", "0.5e-400", "18446744073709551616e-400", "1e19", "9223372036854775808.0"}) {
+  for (const char* beyond :
+       {"1e400", "-1e400", "5e-400", "-5e-400", "0.5e-400", "18446744073709551616e-400", "1e19", "9223372036854775808.0"}) {
     EXPECT_EQ(code_of(read_one(beyond, DType::kInt64)), kTensorValueOutOfRange) << beyond;
     EXPECT_EQ(code_of(read_one(beyond, DType::kBool)), kTensorValueOutOfRange) << beyond;
   }

@@ -34,7 +34,8 @@ Result<RerankRequest> read_rerank(std::string_view text, const JsonLimits& limit
   TRY_ASSIGN(const auto documents, body.need("documents"));
   TRY_ASSIGN(request.documents, read_documents(documents, kTextsReadMax));
   for (const auto& document : request.documents) request.order.texts.emplace_back(query, document);
-  TRY_ASSIGN(const auto top, body.integer_or("top_n", static_cast<std::int64_t>(kTextsReadMax), 1, static_cast<std::int64_t>(kTextsReadMax)));
+  TRY_ASSIGN(const auto top,
+             body.integer_or("top_n", static_cast<std::int64_t>(kTextsReadMax), 1, static_cast<std::int64_t>(kTextsReadMax)));
   request.top = static_cast<std::size_t>(top);
   TRY_ASSIGN(request.returns_documents, body.boolean_or("return_documents", false));
   TRY_ASSIGN(request.order.truncate, body.boolean_or("truncate", true));
@@ -42,7 +43,8 @@ Result<RerankRequest> read_rerank(std::string_view text, const JsonLimits& limit
   request.order.second_tokens_max = static_cast<std::size_t>(tokens);
   TRY_ASSIGN(const auto chunks, body.integer_or("max_chunks_per_doc", 1, 1, static_cast<std::int64_t>(kTextsReadMax)));
   if (chunks != 1) {
-    return fail(Error(kFieldNotSupported, "a document is read as one chunk, of at most 'max_tokens_per_doc' tokens").with_field("max_chunks_per_doc"));
+    return fail(Error(kFieldNotSupported, "a document is read as one chunk, of at most 'max_tokens_per_doc' tokens")
+                    .with_field("max_chunks_per_doc"));
   }
   return request;
 }
@@ -103,8 +105,7 @@ Result<std::vector<EmbeddingType>> read_types(const JsonObject& body) {
   for (const auto& item : items) {
     TRY_ASSIGN(const auto name, item.string());
     const auto type = embedding_type_named(name);
-    if (!type)
-      return fail(Error(kFieldRange, fmt::format("'{}' must be {}", item.path(), kEmbeddingTypeNames)).with_field(item.path()));
+    if (!type) return fail(Error(kFieldRange, fmt::format("'{}' must be {}", item.path(), kEmbeddingTypeNames)).with_field(item.path()));
     if (!std::ranges::contains(types, *type)) types.push_back(*type);
   }
   if (types.empty()) types.push_back(EmbeddingType::kFloat);
@@ -119,7 +120,8 @@ Result<std::vector<std::string>> read_input_type(const JsonObject& body) {
   if (type == "search_document") return std::vector<std::string>{"search_document", "document", "passage", "corpus"};
   if (type == "classification" || type == "clustering") return std::vector<std::string>{type};
   if (type == "image") return fail(Error(kFieldNotSupported, "'input_type' image is not supported: texts only").with_field("input_type"));
-  return fail(Error(kFieldRange, "'input_type' must be search_query, search_document, classification or clustering").with_field("input_type"));
+  return fail(
+      Error(kFieldRange, "'input_type' must be search_query, search_document, classification or clustering").with_field("input_type"));
 }
 
 Result<Truncation> read_truncate(const JsonObject& body) {

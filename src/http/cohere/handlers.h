@@ -7,9 +7,9 @@
 
 namespace forebay::http::cohere {
 
-void rerank(const ExchangePtr& exchange);     // /v1/rerank
+void rerank(const ExchangePtr& exchange);            // /v1/rerank
 Result<> start_rerank(const ExchangePtr& exchange);  // the same, on the request pool
-void rerank_v2(const ExchangePtr& exchange);  // /v2/rerank
-void embed(const ExchangePtr& exchange);      // /v2/embed
+void rerank_v2(const ExchangePtr& exchange);         // /v2/rerank
+void embed(const ExchangePtr& exchange);             // /v2/embed
 
 }  // namespace forebay::http::cohere

@@ -51,7 +51,8 @@ Result<tensors::Shape> read_shape(const JsonValue& field) {
 Result<> refuse_shared_memory(const JsonObject& parameters) {
   for (const auto* name : {"shared_memory_region", "shared_memory_offset", "shared_memory_byte_size"}) {
     if (const auto field = parameters.find(name))
-      return fail(Error(kFieldNotSupported, "shared memory is not supported: send and take the tensor in the body").with_field(field->path()));
+      return fail(
+          Error(kFieldNotSupported, "shared memory is not supported: send and take the tensor in the body").with_field(field->path()));
   }
   return {};
 }

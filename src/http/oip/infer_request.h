@@ -44,8 +44,8 @@ struct InferAnswer {
   std::string body;
   std::optional<std::size_t> header_length;  // set when binary tensors follow the JSON
 };
-// `labels` are those of the model's classes. tensors' kArrayNotText for bytes that are not text and not asked for as binary; kScoreNotFinite
-// and kFieldRange for what cannot be classified.
+// `labels` are those of the model's classes. tensors' kArrayNotText for bytes that are not text and not asked for as binary;
+// kScoreNotFinite and kFieldRange for what cannot be classified.
 Result<InferAnswer> write_infer_answer(const std::string& model, const std::string& version, const InferRequest& request,
                                        const tensors::NamedTensors& outputs, std::span<const std::string> labels = {});
 

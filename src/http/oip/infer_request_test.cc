@@ -161,8 +161,10 @@ TEST(InferRequestBody, TakesTheMembersThatClientsRepeat) {
 }
 
 TEST(InferRequestBody, RefusesSharedMemory) {
-  EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","parameters":{"shared_memory_region":"r","shared_memory_byte_size":8}}]})"),
-            kFieldNotSupported);
+  EXPECT_EQ(
+      error(
+          R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","parameters":{"shared_memory_region":"r","shared_memory_byte_size":8}}]})"),
+      kFieldNotSupported);
   const auto request = read(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}],)"
                             R"("outputs":[{"name":"y","parameters":{"shared_memory_region":"r"}}]})");
   ASSERT_FALSE(request);
@@ -206,8 +208,9 @@ TEST(InferAnswerBody, ClassifiesAsTritonDoes) {
     return written ? written->body.substr(written->body.find("[{")) : std::string(written.error().code().name);
   };
   const auto scores = tensors::Tensor::of<float>({2, 3}, {0.25F, 3, 2, 9, 8, 7});
-  EXPECT_EQ(answer(scores, 2, {"cat", "dog", "owl"}),
-            R"([{"name":"y","datatype":"BYTES","shape":[2,2],"data":["3.000000:1:dog","2.000000:2:owl","9.000000:0:cat","8.000000:1:dog"]}]})");
+  EXPECT_EQ(
+      answer(scores, 2, {"cat", "dog", "owl"}),
+      R"([{"name":"y","datatype":"BYTES","shape":[2,2],"data":["3.000000:1:dog","2.000000:2:owl","9.000000:0:cat","8.000000:1:dog"]}]})");
   EXPECT_EQ(answer(tensors::Tensor::of<float>({3}, {1, 5, 4}), 9),
             R"([{"name":"y","datatype":"BYTES","shape":[3],"data":["5.000000:1","4.000000:2","1.000000:0"]}]})");
   EXPECT_EQ(answer(tensors::Tensor::of<float>({1, 2}, {1, std::numeric_limits<float>::quiet_NaN()}), 2), tensors::kScoreNotFinite.name);

@@ -108,7 +108,8 @@ void answer_infer(Exchange& exchange, const InferRequest& request, const Served&
 // The URL says which model; what the body repeats must agree with it.
 Result<> check_repeated(const InferRequest& request, const forebay::models::ServedModel& model) {
   const auto conflict = [](const char* field, const std::string& given, const std::string& served) {
-    return fail(Error(kFieldConflict, fmt::format("'{}' is '{}', and the URL means '{}'", field, given.substr(0, 100), served)).with_field(field));
+    return fail(
+        Error(kFieldConflict, fmt::format("'{}' is '{}', and the URL means '{}'", field, given.substr(0, 100), served)).with_field(field));
   };
   if (!request.model_name.empty() && request.model_name != model.name) return conflict("model_name", request.model_name, model.name);
   if (!request.model_version.empty() && request.model_version != model.version)

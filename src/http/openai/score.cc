@@ -28,7 +28,8 @@ Result<std::vector<std::string>> read_side(const JsonObject& body, std::initiali
   std::optional<JsonValue> field;
   for (const auto name : names) {
     const auto found = body.find(name);
-    if (found && field) return fail(Error(kFieldConflict, fmt::format("both '{}' and '{}' are given", field->path(), name)).with_field(found->path()));
+    if (found && field)
+      return fail(Error(kFieldConflict, fmt::format("both '{}' and '{}' are given", field->path(), name)).with_field(found->path()));
     if (found) field = found;
   }
   if (!field) return fail(Error(kFieldMissing, fmt::format("'{}' is missing", *names.begin())).with_field(std::string(*names.begin())));
@@ -46,8 +47,9 @@ Result<ScoreRequest> read_score(std::string_view text, const JsonLimits& limits)
   TRY_ASSIGN(const auto first, read_side(body, {"text_1", "queries", "data_1"}));
   TRY_ASSIGN(const auto second, read_side(body, {"text_2", "documents", "data_2"}));
   if (first.size() != 1 && first.size() != second.size())
-    return fail(Error(kFieldRange, fmt::format("{} first texts do not go with {} second ones: send one, or as many", first.size(), second.size()))
-                    .with_field("text_1"));
+    return fail(
+        Error(kFieldRange, fmt::format("{} first texts do not go with {} second ones: send one, or as many", first.size(), second.size()))
+            .with_field("text_1"));
   for (std::size_t i = 0; i < second.size(); ++i) request.pairs.emplace_back(first[first.size() == 1 ? 0 : i], second[i]);
   return request;
 }
@@ -69,7 +71,8 @@ std::string answer(const Written& with, const std::string& model, const std::vec
 void score_by_pairs(const ExchangePtr& exchange, ScoreRequest request, const Written& with) {
   ScoringOrder order{.model = std::move(request.model), .texts = {}, .truncate = false, .urgency = request.urgency, .field = "text_2"};
   for (auto& [first, second] : request.pairs) order.texts.emplace_back(std::move(first), std::move(second));
-  http::score(exchange, order, [with](const Scored& scored) { return answer(with, scored.model, relevance(scored, false), scored.tokens); });
+  http::score(exchange, order,
+              [with](const Scored& scored) { return answer(with, scored.model, relevance(scored, false), scored.tokens); });
 }
 
 void score_by_cosine(const ExchangePtr& exchange, ScoreRequest request, const Written& with) {

@@ -21,8 +21,8 @@ namespace {
 
 // Pictures that are prepared or running at once: enough to fill a batch, and a small file can become megabytes of input.
 constexpr std::size_t kPicturesAtOnce = 16;
-// Tasks of one request in the request pool at once. Each prepares one picture, or some of the smaller items, and goes to the end of the queue,
-// because a large picture takes tens of milliseconds and other requests are waiting.
+// Tasks of one request in the request pool at once. Each prepares one picture, or some of the smaller items, and goes to the end of the
+// queue, because a large picture takes tens of milliseconds and other requests are waiting.
 constexpr std::size_t kTasksAtOnce = 4;
 constexpr std::size_t kItemsATask = 64;
 
@@ -72,8 +72,8 @@ Result<std::string> item_json(const models::ServedModel& model, const PictureFie
   return json.take();
 }
 
-// One request. Confined to the loop, but for the items, which do not change, and the next one, which tasks of the pool take from each other.
-// Completions hold it, and it holds the model weakly: the exchange keeps that.
+// One request. Confined to the loop, but for the items, which do not change, and the next one, which tasks of the pool take from each
+// other. Completions hold it, and it holds the model weakly: the exchange keeps that.
 class BatchRun : public std::enable_shared_from_this<BatchRun> {
  public:
   BatchRun(const ExchangePtr& exchange, Items items, const models::Lease& model)

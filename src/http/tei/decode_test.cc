@@ -11,7 +11,9 @@ class PiecesTokenizer final : public text::Tokenizer {
   PiecesTokenizer(std::vector<std::string> pieces, std::vector<text::Token> of_two_words)
       : pieces_(std::move(pieces)), of_two_words_(std::move(of_two_words)) {}
   Result<std::vector<text::Token>> encode(std::string_view, const text::EncodeOptions&) const override { return of_two_words_; }
-  Result<text::TokenPair> encode_pair(std::string_view, std::string_view, const text::EncodeOptions&) const override { return text::TokenPair(); }
+  Result<text::TokenPair> encode_pair(std::string_view, std::string_view, const text::EncodeOptions&) const override {
+    return text::TokenPair();
+  }
   std::string piece(text::Token token, bool show_control) const override {
     return token == 0 && !show_control ? "" : pieces_.at(static_cast<std::size_t>(token));
   }

@@ -69,7 +69,9 @@ Result<std::string> information(const Exchange& exchange) {
   JsonWriter json;
   json.object().field("model_id", model.name).field("model_sha", model.version).field("model_dtype", "float32");
   write_kind(json, model);
-  json.field("max_input_length", model.sequence_tokens_max).field("max_client_batch_size", model.embedding->request_texts_max()).field("auto_truncate", true);
+  json.field("max_input_length", model.sequence_tokens_max)
+      .field("max_client_batch_size", model.embedding->request_texts_max())
+      .field("auto_truncate", true);
   json.field("version", exchange.parts().context.version).end();
   return json.take();
 }
