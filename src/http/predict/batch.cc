@@ -44,13 +44,17 @@ Result<Prepared> prepare_picture(std::span<const std::byte> file, const models::
   return Prepared{std::move(made.inputs), made.seen};
 }
 
-Result<Prepared> prepare(const Items& items, std::size_t index, const models::ServedModel& model, const HttpOptions& options) {
-  if (!items.files.empty()) return prepare_picture(std::as_bytes(std::span(items.files[index])), model, options);
+// `is_picture`: whether a picture was decoded, or tried to be.
+Result<Prepared> prepare(const Items& items, std::size_t index, const models::ServedModel& model, const HttpOptions& options,
+                         bool& is_picture) {
+  is_picture = !items.files.empty();
+  if (is_picture) return prepare_picture(std::as_bytes(std::span(items.files[index])), model, options);
   const JsonValue& item = items.values[index];
   if (item.type() == JsonType::kObject) {
     TRY_ASSIGN(const auto object, JsonObject::of(item));
     if (const auto image = object.find("image")) {
       TRY(object.only({"image"}));
+      is_picture = true;
       TRY_ASSIGN(const auto file, read_base64_picture(*image));
       return prepare_picture(file, model, options);
     }
@@ -102,8 +106,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
     for (bool picture = false; !picture && made.size() < kItemsATask && !exchange_->cancel().cancelled();) {
       const std::size_t index = next_++;
       if (index >= items_.size()) break;
-      made.push_back({index, prepare(items_, index, *model, exchange_->parts().options)});
-      picture = made.back().item && made.back().item->seen;
+      made.push_back({index, prepare(items_, index, *model, exchange_->parts().options, picture)});
     }
     exchange_->on_loop([self = shared_from_this(), made = std::move(made)]() mutable { self->submit(std::move(made)); });
   }
