@@ -59,7 +59,7 @@ def test_prompts_pooling_and_length_come_from_the_files_around_the_model(server,
     numpy.testing.assert_allclose(ours(inputs="light")[0], last("god light"), atol=1e-5)
     numpy.testing.assert_allclose(ours(inputs="light", prompt_name="document")[0], last("water light"), atol=1e-5)
     assert ours(inputs="light", prompt_name="nothing", status=400)["name"] == "field_range"
-    assert post(server, "/v1/embeddings", model="prompted", input=TEXTS[4], status=400)["error"]["code"] == "text_too_long"
+    assert post(server, "/v1/embeddings", model="prompted", input=TEXTS[4], status=400)["error"]["forebay_code"] == "FB2010"
     assert len(post(server, "/v1/embeddings", model="prompted", input=TEXTS[4], truncate=True)["data"]) == 1
     raw = ours(inputs="light", normalize=False)[0]
     numpy.testing.assert_allclose(raw, token_vectors(models[1]["prompted"], "god light")[-1], atol=1e-5)
@@ -158,7 +158,7 @@ def test_a_classifier_of_three_classes_is_no_reranker(serve, tmp_path):
 def test_the_graph_says_how_long_a_text_may_be(server, models):
     for model, most in (("fixed", 6), ("places", 5)):
         assert requests.get(server.url + f"/info?model={model}", headers=KEY, timeout=10).json()["max_input_length"] == most
-        assert "takes " + str(most) in post(server, "/v1/embeddings", model=model, input=TEXTS[4], status=400)["error"]["message"]
+        assert post(server, "/embed", model=model, inputs=TEXTS[4], truncate=False, status=400)["name"] == "text_too_long"
         for text in ("water", "let there be"):
             ours = post(server, "/embed", model=model, inputs=text)[0]
             numpy.testing.assert_allclose(ours, unit(token_vectors(models[1][model], text).mean(axis=0)), atol=1e-5)

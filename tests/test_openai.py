@@ -181,4 +181,4 @@ def test_a_prompt_longer_than_the_context_is_refused(example_server):
     assert answer.json()["error"]["code"]
     answer = example_server.post("/v1/embeddings", {"model": "embed", "input": "word " * 20000})
     assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == "text_too_long"
+    assert answer.json()["error"]["forebay_code"] == "FB2010"

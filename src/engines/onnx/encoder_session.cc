@@ -148,8 +148,9 @@ Result<> EncoderSession::check(const EmbeddingTexts& texts) const {
   return {};
 }
 
-Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& texts, const EncoderRun& run, const CancelToken& abort,
+Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& texts, const EncoderRun& wanted, const CancelToken& abort,
                                  std::vector<std::vector<float>>& vectors) const {
+  const EncoderRun run{wanted.texts, graph_->fixed_length > 0 ? graph_->fixed_length : wanted.length};
   if (abort.cancelled()) return fail(abort.error());
   try {
     const auto call = [&](auto inputs) -> Result<> {
@@ -178,10 +179,7 @@ Result<std::vector<std::vector<float>>> EncoderSession::embed(const EmbeddingTex
   std::vector<std::vector<float>> vectors(texts.tokens.size());
   auto limits = limits_for(texts.tokens, graph_->threads);
   if (graph_->one_text_a_run) limits.tokens_max = 0;
-  auto runs = encoder_runs(texts.tokens, limits);
-  if (graph_->fixed_length > 0) {
-    for (EncoderRun& run : runs) run.length = graph_->fixed_length;
-  }
+  const auto runs = encoder_runs(texts.tokens, limits);
   if (runs.size() == 1 && graph_->all_threads) {
     TRY(compute(graph_->all_threads, texts, runs.front(), abort, vectors));
     return vectors;
