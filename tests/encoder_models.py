@@ -24,23 +24,28 @@ def weights(rows, columns, seed):
     return numpy.random.default_rng(seed).standard_normal((rows, columns)).astype(numpy.float32)
 
 
-def write_encoder(folder, classes=0, files=()):
-    """A table of token vectors and one of types; with classes, their masked mean times a matrix is the output `logits`."""
+def write_encoder(folder, classes=0, files=(), not_finite=(), length="tokens", positions=0):
+    """A table of token vectors and one of types; with classes, their masked mean times a matrix is the output `logits`.
+    The vectors of the words in `not_finite` are NaN and infinite. `length`: a number fixes the tokens of a text. `positions`: rows of a table."""
     tokenizer = make_tokenizer()
     tokens = weights(tokenizer.get_vocab_size(), WIDTH, 1)
     types = weights(2, WIDTH, 2)
+    for word in not_finite:
+        tokens[tokenizer.token_to_id(word)] = [numpy.nan, numpy.inf] * (WIDTH // 2)
     constants = {"tokens": tokens, "types": types}
     nodes = [helper.make_node("Gather", ["tokens", "input_ids"], ["a"]), helper.make_node("Gather", ["types", "token_type_ids"], ["b"]),
              helper.make_node("Add", ["a", "b"], ["sum"]), helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
              helper.make_node("Unsqueeze", ["mask", "last"], ["mask3"]), helper.make_node("Mul", ["sum", "mask3"], ["last_hidden_state"])]
     constants["last"] = numpy.array([2], dtype=numpy.int64)
-    output = helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, ["batch", "tokens", WIDTH])
+    if positions:
+        constants["embeddings.position_embeddings.weight"] = numpy.zeros((positions, 1), numpy.float32)
+    output = helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, ["batch", length, WIDTH])
     if classes:
         constants["head"], constants["middle"] = weights(WIDTH, classes, 3), numpy.array([1], dtype=numpy.int64)
         nodes += [helper.make_node("ReduceSum", ["last_hidden_state", "middle"], ["total"], keepdims=0), helper.make_node("ReduceSum", ["mask", "middle"], ["count"], keepdims=1),
                   helper.make_node("Div", ["total", "count"], ["mean"]), helper.make_node("MatMul", ["mean", "head"], ["logits"])]
         output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes])
-    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"]) for name in ("input_ids", "attention_mask", "token_type_ids")]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", length]) for name in ("input_ids", "attention_mask", "token_type_ids")]
     graph = helper.make_graph(nodes, "encoder", inputs, [output], [numpy_helper.from_array(value, name) for name, value in constants.items()])
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), folder / "model.onnx")

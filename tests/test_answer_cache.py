@@ -69,3 +69,15 @@ def test_the_cache_refuses_settings_that_make_no_sense(forebay, setting):
     run = forebay("serve", DIGITS, "--set", f"models.tensors.{setting}")
     assert run.returncode != 0
     assert setting.split("=")[0] in run.stderr
+
+
+def test_keys_do_not_see_each_others_answers(serve):
+    for shared in ([], ["--set", "models.share_caches=digits"]):
+        server = serve(DIGITS, "--set", "accounts.api_keys=correct-horse,battery-staple", "--set", "models.tensors.cache.models=digits", "--set", "models.warm=false", *shared)
+        sources = []
+        for key in ("correct-horse", "battery-staple", "correct-horse"):
+            answer = requests.post(server.url + "/predict", json={"input": IMAGE}, headers={"X-API-Key": key}, timeout=60)
+            assert answer.status_code == 200, answer.text
+            sources.append("answer;desc=cache" in answer.headers["Server-Timing"])
+        assert sources == ([False, True, True] if shared else [False, False, True])
+        server.stop()

@@ -2,8 +2,13 @@
 
 import json
 
+import struct
+
 import numpy
+import onnx
 import pytest
+import requests
+from onnx import TensorProto, helper, numpy_helper
 
 from conftest import EXAMPLES
 
@@ -136,3 +141,136 @@ def test_unknown_models_and_methods(example_server):
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "POST, OPTIONS"
     assert isinstance(answer.json()["error"], str)
+
+
+def save(folder, name, nodes, inputs, outputs, constants=()):
+    """A small model; a shape of None states none."""
+    spec = lambda one: helper.make_tensor_value_info(*one)
+    weights = [numpy_helper.from_array(value, key) for key, value in dict(constants).items()]
+    graph = helper.make_graph(nodes, name, [spec(one) for one in inputs], [spec(one) for one in outputs], weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), folder / f"{name}.onnx")
+
+
+@pytest.fixture(scope="module")
+def odd_models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("odd")
+    two, zero = {"two": numpy.float32(2)}, {"zero": numpy.float32(0)}
+    double = [helper.make_node("Mul", ["x", "two"], ["y"])]
+    for name, shape in (("scalar", []), ("row", [1]), ("free", None)):
+        save(folder, name, double, [("x", TensorProto.FLOAT, shape)], [("y", TensorProto.FLOAT, shape)], two)
+    save(folder, "echo", [helper.make_node("Identity", ["x"], ["y"])], [("x", TensorProto.STRING, ["n"])], [("y", TensorProto.STRING, ["n"])])
+    save(folder, "divide", [helper.make_node("Div", ["x", "zero"], ["y"])], [("x", TensorProto.FLOAT, ["n", 3])], [("y", TensorProto.FLOAT, ["n", 3])], zero)
+    return folder
+
+
+@pytest.fixture
+def odd(serve, odd_models):
+    return serve("--models", odd_models, "--set", "models.warm=false")
+
+
+def infer(server, model, inputs, status=200, **more):
+    answer = server.post(f"/v2/models/{model}/infer", {"inputs": inputs} | more)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def floats(shape, data):
+    return [{"name": "x", "shape": shape, "datatype": "FP32", "data": data}]
+
+
+def test_kserves_client_repeats_the_model_name(example_server):
+    """What kserve's InferenceRESTClient sends: InferRequest.to_rest() always has model_name, and an id."""
+    body = {"id": "a1", "model_name": "digits", "inputs": [{"name": "image", "shape": [1, 1, 8, 8], "datatype": "FP32", "data": IMAGES[0].ravel().tolist(), "parameters": {"content_type": "np"}}]}
+    answer = example_server.post("/v2/models/digits/infer", body | {"model_version": None, "parameters": {}})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["id"] == "a1"
+    assert example_server.post("/v2/models/digits/infer", body | {"model_version": "1"}).status_code == 200
+    for member, value in (("model_name", "wine"), ("model_version", "7")):
+        refused = example_server.post("/v2/models/digits/infer", body | {member: value})
+        assert (refused.status_code, refused.json()["name"], refused.json()["field"]) == (400, "field_conflict", member)
+
+
+def test_shared_memory_is_refused_and_not_ignored(example_server):
+    image = {"name": "image", "shape": [1, 1, 8, 8], "datatype": "FP32", "data": [0.0] * 64}
+    region = {"shared_memory_region": "mine", "shared_memory_byte_size": 40}
+    for body in ({"inputs": [image], "outputs": [{"name": "probabilities", "parameters": region}]}, {"inputs": [{k: v for k, v in image.items() if k != "data"} | {"parameters": region}]}):
+        answer = example_server.post("/v2/models/digits/infer", body)
+        assert (answer.status_code, answer.json()["name"]) == (400, "field_not_supported"), answer.text
+        assert answer.json()["field"].endswith("parameters.shared_memory_region")
+
+
+def test_the_best_classes_come_as_tritons_strings(example_server):
+    inputs = [{"name": "image", "shape": list(IMAGES.shape), "datatype": "FP32", "data": IMAGES.ravel().tolist()}]
+    for binary in (False, True):
+        answer = example_server.post("/v2/models/digits/infer", {"inputs": inputs, "outputs": [{"name": "probabilities", "parameters": {"classification": 2, "binary_data": binary}}]})
+        assert answer.status_code == 200, answer.text
+        if binary:
+            length = int(answer.headers["Inference-Header-Content-Length"])
+            output, rest, texts = json.loads(answer.content[:length])["outputs"][0], answer.content[length:], []
+            while rest:
+                size = struct.unpack("<I", rest[:4])[0]
+                texts.append(rest[4:4 + size].decode())
+                rest = rest[4 + size:]
+        else:
+            output = answer.json()["outputs"][0]
+            texts = output["data"]
+        assert (output["datatype"], output["shape"]) == ("BYTES", [len(IMAGES), 2])
+        for row, expected in zip(numpy.reshape(texts, (-1, 2)), PROBABILITIES):
+            value, index = row[0].split(":")[:2]
+            assert int(index) == expected.argmax() and float(value) == pytest.approx(expected.max(), abs=1e-4)
+
+
+def test_a_scalar_may_be_a_row_of_one_and_the_other_way_round(odd):
+    for model, shape in (("scalar", [1]), ("scalar", []), ("row", []), ("row", [1])):
+        output = infer(odd, model, floats(shape, [21]))["outputs"][0]
+        assert (output["data"], output["shape"]) == ([42], [] if model == "scalar" else [1])
+    assert infer(odd, "scalar", floats([1, 1], [21]), status=400)["name"] == "request_input_mismatch"
+    assert infer(odd, "row", floats([2], [21, 1]), status=400)["name"] == "request_input_mismatch"
+
+
+def test_a_model_that_states_no_shape_takes_every_rank(odd):
+    for value, doubled in ((3, 6), ([1, 2], [2, 4]), ([[1, 2], [3, 4]], [[2, 4], [6, 8]])):
+        answer = odd.post("/predict", {"model": "free", "input": value})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["output"] == doubled
+    assert infer(odd, "free", floats([2, 1, 2], [1, 2, 3, 4]))["outputs"][0]["shape"] == [2, 1, 2]
+
+
+def test_bytes_that_are_not_text_come_only_as_binary(odd):
+    payload = b"".join(struct.pack("<I", len(text)) + text for text in (b"plain", b"\xff\x00\xfe"))
+
+    def ask(binary):
+        head = {"inputs": [{"name": "x", "shape": [2], "datatype": "BYTES", "parameters": {"binary_data_size": len(payload)}}], "outputs": [{"name": "y", "parameters": {"binary_data": binary}}]}
+        text = json.dumps(head).encode()
+        return odd.post("/v2/models/echo/infer", data=text + payload, headers={"Inference-Header-Content-Length": str(len(text)), "Content-Type": "application/octet-stream"})
+
+    refused = ask(False)
+    assert (refused.status_code, refused.json()["name"], refused.json()["field"]) == (422, "array_not_text", "outputs.y")
+    assert "binary_data" in refused.json()["hint"]
+    answer = ask(True)
+    assert answer.content[int(answer.headers["Inference-Header-Content-Length"]):] == payload
+    assert infer(odd, "echo", [{"name": "x", "shape": [1], "datatype": "BYTES", "data": ["h\u00e9"]}])["outputs"][0]["data"] == ["h\u00e9"]
+
+
+def test_numbers_that_json_has_no_word_for_are_strings(odd):
+    """0/0, 1/0 and -1/0; what is written so is read again."""
+    answer = infer(odd, "divide", floats([1, 3], [0, 1, -1]))["outputs"][0]["data"]
+    assert answer == ["NaN", "Infinity", "-Infinity"]
+    assert odd.post("/predict", {"model": "divide", "input": [[0, 1, -1]]}).json()["output"] == [answer]
+    assert infer(odd, "free", floats([3], answer))["outputs"][0]["data"] == answer
+    body, headers = binary_request(numpy.array([[0, 1, -1]]), name="x")
+    _, arrays = read_answer(odd.post("/v2/models/divide/infer", data=body, headers=headers))
+    assert numpy.isnan(arrays["y"][0][0]) and list(arrays["y"][0][1:]) == [numpy.inf, -numpy.inf]
+
+
+@pytest.mark.parametrize("shape", ["1e400", "5e-400", "-1e400", "1e-1"])
+def test_a_number_that_is_no_integer_is_not_read_as_zero(odd, shape):
+    body = '{"inputs": [{"name": "x", "shape": [%s], "datatype": "FP32", "data": []}]}' % shape
+    answer = requests.post(odd.url + "/v2/models/free/infer", data=body, headers={"Content-Type": "application/json"}, timeout=30)
+    assert (answer.status_code, answer.json()["field"]) == (400, "inputs[0].shape[0]"), answer.text
+
+
+def test_a_byte_order_mark_in_front_is_skipped(odd):
+    body = b"\xef\xbb\xbf" + json.dumps({"inputs": floats([], [4])}).encode()
+    answer = odd.post("/v2/models/scalar/infer", data=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 200 and answer.json()["outputs"][0]["data"] == [8], answer.text

@@ -166,6 +166,9 @@ def test_errors_are_the_clients_own_classes(client):
     assert caught.value.request_id
     with pytest.raises(openai.BadRequestError):
         client.embeddings.create(model="embed", input="")
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.embeddings.create(model="embed", input=["a"] * 2049)
+    assert (caught.value.code, caught.value.param) == ("too_many_texts", "input")
     with pytest.raises(openai.UnprocessableEntityError):
         client.embeddings.create(model="chat", input="a")
     with pytest.raises(openai.BadRequestError):
@@ -177,5 +180,5 @@ def test_a_prompt_longer_than_the_context_is_refused(example_server):
     assert answer.status_code in (400, 413, 422), answer.text
     assert answer.json()["error"]["code"]
     answer = example_server.post("/v1/embeddings", {"model": "embed", "input": "word " * 20000})
-    assert answer.status_code == 413
-    assert answer.json()["error"]["code"] == "text_too_long"
+    assert answer.status_code == 400
+    assert answer.json()["error"]["forebay_code"] == "FB2010"

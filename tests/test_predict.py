@@ -1,5 +1,6 @@
 """The plain routes: predictions against the example models' known answers, and what they say when something is wrong."""
 
+import base64
 import json
 
 import pytest
@@ -128,3 +129,30 @@ def test_not_a_number_is_refused(example_server):
     features = ["NaN"] * 13
     answer = example_server.post("/predict", {"model": "wine", "input": features})
     assert answer.status_code == 400
+
+
+def test_a_picture_in_base64_may_have_line_breaks(example_server):
+    picture = (EXAMPLES / "seven.png").read_bytes()
+    packed = example_server.post("/predict", {"model": "digits", "image": base64.b64encode(picture).decode()}).json()["outputs"]
+    for text in (base64.encodebytes(picture).decode(), "data:image/png;base64," + base64.encodebytes(picture).decode().replace("\n", "\r\n")):
+        answer = example_server.post("/predict", {"model": "digits", "image": text})
+        assert answer.status_code == 200 and answer.json()["outputs"] == packed, answer.text
+    assert example_server.post("/predict", {"model": "digits", "image": "iVBOR!"}).json()["name"] == "image_not_base64"
+
+
+def test_many_pictures_in_a_batch_are_answered_in_order_beside_other_items(example_server):
+    """More pictures than are prepared at once, by several tasks that take the items from each other."""
+    picture = base64.b64encode((EXAMPLES / "seven.png").read_bytes()).decode()
+    items = [[{"image": picture}, {"input": DIGITS[i % len(DIGITS)]["image"]}, {"image": "no"}][i % 3] for i in range(300)]
+    answer = example_server.post("/predict/batch", {"model": "digits", "items": items, "raw": True})
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert (body["succeeded"], body["failed"]) == (200, 100)
+    seven = body["results"][0]["outputs"]["probabilities"]
+    for i, result in enumerate(body["results"]):
+        if i % 3 == 0:
+            assert result["outputs"]["probabilities"] == seven
+        elif i % 3 == 1:
+            assert result["outputs"]["probabilities"][0] == pytest.approx(DIGITS[i % len(DIGITS)]["probabilities"], abs=1e-4)
+        else:
+            assert result["name"] == "image_not_base64"

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 from conftest import EXAMPLES, runner
 
@@ -59,3 +60,21 @@ def test_over_committed_cells_fail_nobody_and_change_no_text(serve):
     assert runner(server)["failed"] == 0
     assert runner(server)["preempted"] > 0
     assert "forebay_preemptions_total" in server.get("/metrics").text
+
+
+def test_keys_do_not_see_each_others_prefixes(serve):
+    """Neither in cells nor in RAM; an operator may share them."""
+    prompt = VERSE * 8
+    for shared in ([], ["--set", "models.share_caches=*"]):
+        server = serve(CHAT, *ONE_THREAD, "--set", "accounts.api_keys=correct-horse,battery-staple", "--set", "models.generation.sequences_max=1", *shared)
+        found, texts = [], set()
+        for key in ("correct-horse", "battery-staple", "correct-horse", "battery-staple"):
+            answer = requests.post(server.url + "/generate", json={"prompt": prompt, "max_tokens": 4, "temperature": 0}, headers={"X-API-Key": key}, timeout=60)
+            assert answer.status_code == 200, answer.text
+            body = answer.json()
+            found.append(body["usage"]["prompt_tokens_details"]["cached_tokens"])
+            texts.add(body["text"])
+        whole = body["usage"]["prompt_tokens"] - 1
+        assert found == ([0, whole, whole, whole] if shared else [0, 0, whole, whole])
+        assert len(texts) == 1
+        server.stop()

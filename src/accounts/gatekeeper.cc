@@ -1,8 +1,10 @@
 #include "accounts/gatekeeper.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "accounts/errors.h"
+#include "base/digest.h"
 
 namespace forebay::accounts {
 
@@ -23,6 +25,16 @@ std::string_view bearer_token(std::string_view authorization) {
 }
 }  // namespace
 
+namespace {
+// Part of a fingerprint: saved states carry it, and it says nothing about the key. Never 0.
+std::uint64_t cache_scope_of(std::string_view key) {
+  const Digest digest = Digester().add_text("forebay cache scope").add_text(key).finish();
+  std::uint64_t scope = 0;
+  std::memcpy(&scope, digest.data(), sizeof scope);
+  return scope | 1;
+}
+}  // namespace
+
 Result<Gatekeeper> Gatekeeper::create(const AccountsOptions& options) {
   if (options.api_keys.size() > kKeysMax) return fail(kBadKey, "more than 1,000 API keys are configured");
   Gatekeeper gatekeeper;
@@ -33,6 +45,7 @@ Result<Gatekeeper> Gatekeeper::create(const AccountsOptions& options) {
       return fail(kBadKey, "API key number " + std::to_string(i + 1) + " is too short, too long or has characters that are not allowed");
     }
     gatekeeper.keys_.emplace_back(key);
+    gatekeeper.cache_scopes_.push_back(cache_scope_of(key));
   }
   return gatekeeper;
 }
@@ -54,7 +67,7 @@ Result<Principal> Gatekeeper::admit(const Credentials& credentials) const {
     }
   }
   if (matched == keys_.size()) return fail(kKeyWrong, "the API key is wrong");
-  return Principal{.client = "key-" + std::to_string(matched + 1), .authenticated = true};
+  return Principal{.client = "key-" + std::to_string(matched + 1), .authenticated = true, .cache_scope = cache_scopes_[matched]};
 }
 
 }  // namespace forebay::accounts

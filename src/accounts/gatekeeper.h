@@ -2,6 +2,7 @@
 // Threads: shared, never blocks. Owner: cli::serve.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@ namespace forebay::accounts {
 struct Principal {
   std::string client;
   bool authenticated = false;
+  std::uint64_t cache_scope = 0;  // of the key, the same after a restart; 0 in open mode: everybody shares what is cached
 };
 
 // What the request brings, as the wire has it; empty when the header is absent.
@@ -37,6 +39,7 @@ class Gatekeeper {
 
  private:
   std::vector<Secret> keys_;
+  std::vector<std::uint64_t> cache_scopes_;  // of the keys
 };
 
 }  // namespace forebay::accounts

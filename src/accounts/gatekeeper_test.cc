@@ -59,5 +59,15 @@ TEST(Gatekeeper, ClosesAdminRoutesWhileItHasNoKeys) {
   EXPECT_TRUE(Gatekeeper::create({.api_keys = {"long-enough-key"}})->check_keyed());
 }
 
+TEST(Gatekeeper, GivesEveryKeyACacheScopeThatDependsOnNothingElse) {
+  const auto scope = [](std::vector<std::string> keys, const char* key) {
+    return with_keys(std::move(keys)).admit({.api_key = key})->cache_scope;
+  };
+  EXPECT_NE(scope({"first-key-1", "second-key-2"}, "first-key-1"), scope({"first-key-1", "second-key-2"}, "second-key-2"));
+  EXPECT_EQ(scope({"first-key-1", "second-key-2"}, "second-key-2"), scope({"second-key-2"}, "second-key-2"));
+  EXPECT_NE(scope({"first-key-1"}, "first-key-1"), 0U);
+  EXPECT_EQ(with_keys({}).admit({.peer_address = "10.1.2.3"})->cache_scope, 0U);
+}
+
 }  // namespace
 }  // namespace forebay::accounts

@@ -1,7 +1,10 @@
 #include "base/base64.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <iterator>
 
 namespace forebay {
 
@@ -34,7 +37,9 @@ std::string encode_base64(std::span<const std::byte> bytes) {
   return text;
 }
 
-std::optional<std::vector<std::byte>> decode_base64(std::string_view text) {
+namespace {
+// Without white space between the characters.
+std::optional<std::vector<std::byte>> decode_packed(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
   std::vector<std::byte> bytes;
@@ -53,6 +58,17 @@ std::optional<std::vector<std::byte>> decode_base64(std::string_view text) {
     if (digits > 3) bytes.push_back(static_cast<std::byte>(group & 0xff));
   }
   return bytes;
+}
+
+bool is_space(char c) { return c == '\n' || c == '\r' || c == ' ' || c == '\t'; }
+}  // namespace
+
+std::optional<std::vector<std::byte>> decode_base64(std::string_view text) {
+  if (std::ranges::none_of(text, is_space)) return decode_packed(text);
+  std::string packed;
+  packed.reserve(text.size());
+  std::ranges::copy_if(text, std::back_inserter(packed), std::not_fn(is_space));
+  return decode_packed(packed);
 }
 
 }  // namespace forebay

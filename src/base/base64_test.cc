@@ -21,8 +21,17 @@ TEST(Base64, ReadsBackWhatItWrote) {
   for (const char* text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"}) EXPECT_EQ(round_trip(text), text);
 }
 
+TEST(Base64, SkipsLineBreaksAndBlanksAsPeersDo) {
+  for (const char* text : {"Zm9v\nYmFy", "Zm9v\r\nYmFy\r\n", " Zm 9vY\tmFy\n"}) {
+    const auto bytes = decode_base64(text);
+    ASSERT_TRUE(bytes) << text;
+    EXPECT_EQ(encode_base64(*bytes), "Zm9vYmFy") << text;
+  }
+}
+
 TEST(Base64, RefusesForeignCharactersAndWrongPadding) {
-  for (const char* text : {"Zg=", "Z===", "Zm9v!A==", "Zg==Zg==", "Z g="}) EXPECT_FALSE(decode_base64(text)) << text;
+  for (const char* text : {"Zg=", "Z===", "Zm9v!A==", "Zg==Zg==", "Z g=", "Zg==\n\vZg==", "Z m=\n"})
+    EXPECT_FALSE(decode_base64(text)) << text;
 }
 
 }  // namespace

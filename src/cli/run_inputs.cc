@@ -99,24 +99,27 @@ Result<Tensor> from_words(const Value& value, const TensorSpec& spec, const Inpu
   if (text.empty() || text.find_first_not_of("0123456789+-.eE, \ttruefalsNINinty") != std::string_view::npos) {
     return fail(kInputNotUnderstood, fmt::format("'{}' is no file that exists, no JSON and no list of numbers", value.name));
   }
-  return tensors::tensor_from_json(fmt::format("[{}]", text), spec.dtype, spec.shape, tensors::NanPolicy::kRefuse, array_limits(limits));
+  const std::string list = fmt::format("[{}]", text);
+  if (!spec.has_shape) return tensors::tensor_from_json(list, spec.dtype, tensors::NanPolicy::kRefuse, array_limits(limits));
+  return tensors::tensor_from_json(list, spec.dtype, spec.shape, tensors::NanPolicy::kRefuse, array_limits(limits));
 }
 
 Result<Tensor> from_csv(const Value& value, const TensorSpec& spec, const InputLimits& limits) {
   TRY_ASSIGN(const auto table, tensors::read_csv(value.bytes, spec.dtype, {.cells_max = limits.elements_max}));
-  return fitted(table.values, spec.shape);
+  return spec.has_shape ? fitted(table.values, spec.shape) : table.values;
 }
 
 Result<Tensor> from_npy(const Value& value, const TensorSpec& spec, const InputLimits& limits) {
   TRY_ASSIGN(const auto tensor, tensors::read_npy(std::as_bytes(std::span(value.bytes)), {.elements_max = limits.elements_max}));
   TRY_ASSIGN(const auto converted, tensor.converted_to(spec.dtype));
-  return fitted(converted, spec.shape);
+  return spec.has_shape ? fitted(converted, spec.shape) : converted;
 }
 
 Result<Tensor> tensor_of(const Value& value, const formats::ModelDescription& model, const TensorSpec& spec, const InputLimits& limits,
                          std::optional<SeenPicture>& picture) {
   switch (value.kind) {
     case ValueKind::kJson:
+      if (!spec.has_shape) return tensors::tensor_from_json(value.bytes, spec.dtype, tensors::NanPolicy::kRefuse, array_limits(limits));
       return tensors::tensor_from_json(value.bytes, spec.dtype, spec.shape, tensors::NanPolicy::kRefuse, array_limits(limits));
     case ValueKind::kCsv:
       return from_csv(value, spec, limits);

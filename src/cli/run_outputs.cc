@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -40,7 +41,9 @@ Result<std::string> best_labels(const Tensor& row, const std::vector<std::string
   std::vector<std::size_t> order(values.size());
   std::iota(order.begin(), order.end(), 0);
   const auto shown = static_cast<std::ptrdiff_t>(std::min(kLabelsShown, order.size()));
-  std::ranges::partial_sort(order, order.begin() + shown, [&](std::size_t a, std::size_t b) { return values[a] > values[b]; });
+  std::ranges::partial_sort(order, order.begin() + shown, [&](std::size_t a, std::size_t b) {
+    return std::isnan(values[b]) ? !std::isnan(values[a]) : values[a] > values[b];  // what is no number comes last
+  });
   std::vector<std::vector<std::string>> rows;
   for (const std::size_t at : std::span(order).first(static_cast<std::size_t>(shown)))
     rows.push_back({"  " + harmless(labels[at]), fmt::format("{:.4f}", values[at])});
@@ -66,22 +69,22 @@ Result<std::string> text_of(const NamedTensor& output, const formats::ModelDescr
   }
   std::string values;
   if (tensor.size() <= kValuesShownMax || rank == 0) {
-    tensors::append_json(values, tensor);
+    TRY(tensors::append_json(values, tensor));
   } else {
     TRY_ASSIGN(const Tensor flat, tensor.reshaped({static_cast<std::int64_t>(tensor.size())}));
     TRY_ASSIGN(const Tensor first, flat.rows(0, kValuesShownMax));
-    tensors::append_json(values, first);
+    TRY(tensors::append_json(values, first));
     values.back() = ',';
     values += fmt::format(" … {} more]", tensor.size() - kValuesShownMax);
   }
   return out + "  " + values + "\n";
 }
 
-std::string json_of(const tensors::NamedTensors& outputs) {
+Result<std::string> json_of(const tensors::NamedTensors& outputs) {
   std::string out = "{\"outputs\": {";
   for (const auto& output : outputs) {
     out += fmt::format("{}{}: ", out.ends_with('{') ? "" : ", ", json_string(output.name));
-    tensors::append_json(out, output.tensor);
+    TRY(tensors::append_json(out, output.tensor));
   }
   return out + "}}\n";
 }

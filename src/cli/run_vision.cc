@@ -56,7 +56,7 @@ Result<std::string> json_of(const VisionAnswer& answer, const tensors::NamedTens
     out += ", \"outputs\": {";
     for (const auto& output : outputs) {
       out += fmt::format("{}{}: ", out.ends_with('{') ? "" : ", ", json_string(output.name));
-      tensors::append_json(out, output.tensor);
+      TRY(tensors::append_json(out, output.tensor));
     }
     out += "}";
   }

@@ -76,6 +76,8 @@ constexpr std::array kRules = {
     SettingRule{"models.probe.time_max", "How long such a child may compute, beside a second for every 50 MiB of the file.", 100, kHour},
     SettingRule{"models.probe.memory_bytes_max", "Memory of such a child beside twice the weights.", 64 * kMib, kPib},
     SettingRule{"models.warm", "Whether a model answers one made-up request before it counts as ready."},
+    SettingRule{"models.share_caches",
+                "Models whose caches all API keys share, \"*\" is all; of the others a key finds only what it left itself.", 0, 10'000},
     SettingRule{"models.adapters", "Low-rank adapters (LoRA) that requests may name: \"MODEL/ADAPTER=FILE\".", 0, 1'000, TextRule::kPath},
     SettingRule{"models.*.admission.queue_requests_max", "Requests that may wait; refused at once beyond.", 1, 1'000'000},
     SettingRule{"models.*.admission.high_watermark", "Share of the queue at which refusing starts.", 0.01, 1},

@@ -76,6 +76,6 @@ inline constexpr ErrorCode kFileChanged{3041, "file_changed", ErrorKind::kIntern
                                         "load the model again; replace a model file by renaming a new one over it, not by writing into it"};
 
 inline constexpr const ErrorCode* kEngineErrors[] = {
-    &kModelRefused, &kBackendUnavailable, &kWrongKindOfModel, &kSessionRefused, &kNoWeights, &kNoEngine, &kInputMismatch, &kRunFailed, &kOutputUnsupported, &kOutputUnknown, &kRunTooLong, &kInputEmpty, &kBadStep, &kStepFailed, &kStateRefused, &kShareRefused, &kEmbeddingFailed, &kNoPooling, &kAdapterRefused, &kBadSampling, &kSamplingFailed, &kModelCacheRefused, &kFileChanged};
+    &kModelRefused, &kBackendUnavailable, &kWrongKindOfModel, &kSessionRefused, &kNoWeights, &kNoEngine, &kInputMismatch, &kRunFailed, &kOutputUnsupported, &kOutputUnknown, &kRunTooLong, &kRunTooLarge, &kInputEmpty, &kBadStep, &kStepFailed, &kStateRefused, &kShareRefused, &kEmbeddingFailed, &kNoPooling, &kAdapterRefused, &kBadSampling, &kSamplingFailed, &kModelCacheRefused, &kFileChanged};
 
 }  // namespace forebay::engines

@@ -16,8 +16,8 @@ struct glz::meta<forebay::formats::Format> {
 template <>
 struct glz::meta<forebay::formats::Task> {
   using enum forebay::formats::Task;
-  static constexpr auto value =
-      glz::enumerate("tensors", kTensors, "text-generation", kTextGeneration, "embedding", kEmbedding, "reranking", kReranking);
+  static constexpr auto value = glz::enumerate("tensors", kTensors, "text-generation", kTextGeneration, "embedding", kEmbedding,
+                                               "reranking", kReranking, "classification", kClassification);
 };
 
 template <>

@@ -40,7 +40,7 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::size_t kSideFileBytesMax = 1 << 20;
-constexpr std::int64_t kTextTokensDefault = 512;
+constexpr std::int64_t kTextTokensDefault = 512;  // where neither the files nor the graph say
 constexpr std::int64_t kTextTokensMost = 1 << 20;
 constexpr std::size_t kLabelsMax = 10'000;
 constexpr std::array<std::string_view, 3> kTokenInputs = {"input_ids", "attention_mask", "token_type_ids"};
@@ -127,14 +127,31 @@ std::vector<std::string> labels_of(const wire::ModelConfig& config) {
   return labels;
 }
 
-std::uint32_t text_tokens(const wire::ModelConfig& config, const wire::LengthConfig& length) {
-  std::int64_t most = config.max_position_embeddings.value_or(length.max_seq_length.value_or(kTextTokensDefault));
+// What the graph has room for: a fixed length of its input, and its table of positions.
+std::int64_t tokens_of_graph(const ModelDescription& description) {
+  std::int64_t most = description.positions > 0 ? description.positions : kTextTokensMost;
+  for (const TensorSpec& input : description.inputs) {
+    if (input.shape[1] > 0) most = std::min(most, input.shape[1]);
+  }
+  return most;
+}
+
+std::uint32_t text_tokens(const wire::ModelConfig& config, const wire::LengthConfig& length, const ModelDescription& description) {
+  const std::int64_t unsaid = description.positions > 0 ? description.positions : kTextTokensDefault;
+  std::int64_t most = config.max_position_embeddings.value_or(length.max_seq_length.value_or(unsaid));
   // RoBERTa's positions begin behind the number of its padding token, which takes two of them.
   const std::string type = config.model_type.value_or("");
   const bool shifted = type == "roberta" || type == "xlm-roberta" || type == "camembert" || type == "mpnet";
   if (config.max_position_embeddings && shifted) most -= 2;
   if (length.max_seq_length) most = std::min(most, *length.max_seq_length);
+  most = std::min(most, tokens_of_graph(description));
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(most, 1, kTextTokensMost));
+}
+
+// The score of a pair is one number, or that of the second of two classes; with more it says nothing about how well they fit.
+Task scoring_task(const TensorSpec& output, const std::vector<std::string>& labels) {
+  const auto classes = output.shape.back() > 0 ? static_cast<std::size_t>(output.shape.back()) : labels.size();
+  return classes > 2 ? Task::kClassification : Task::kReranking;
 }
 
 std::uint32_t count(const std::optional<std::int64_t>& value) {
@@ -156,7 +173,7 @@ void describe_encoder(ModelDescription& description, const fs::path& model_file)
   text.tokenizer_file = *tokenizer;
   text.output = head.output->name;
   text.pooling = head.scores ? "rank" : head.pooled ? "none" : pooling_of(folder.read<wire::PoolingConfig>("1_Pooling/config.json"));
-  text.context_length = text_tokens(config, folder.read<wire::LengthConfig>("sentence_bert_config.json"));
+  text.context_length = text_tokens(config, folder.read<wire::LengthConfig>("sentence_bert_config.json"), description);
   const std::int64_t width = head.output->shape.back();
   text.embedding_length = width > 0 ? static_cast<std::uint32_t>(width) : count(config.hidden_size);
   text.layers = count(config.num_hidden_layers);
@@ -168,7 +185,7 @@ void describe_encoder(ModelDescription& description, const fs::path& model_file)
   if (!text.prompts.contains(text.default_prompt)) text.default_prompt.clear();
   if (config.model_type) description.architecture = as_utf8(*config.model_type);
   if (head.scores && description.labels.empty()) description.labels = labels_of(config);
-  description.task = head.scores ? Task::kReranking : Task::kEmbedding;
+  description.task = head.scores ? scoring_task(*head.output, description.labels) : Task::kEmbedding;
   description.text = std::move(text);
 }
 

@@ -13,16 +13,25 @@ namespace {
 
 using tensors::DType;
 
-std::string encoder(std::string_view output, int rank) {
+// `tokens` is the length of a text: a name, or a number that is fixed. `positions`: rows of a table of positions of that name.
+struct Shape {
+  OnnxGraphBuilder::Dimension tokens = "tokens";
+  std::int64_t classes = 3;
+  std::string_view table;
+  std::int64_t rows = 0;
+};
+
+std::string encoder(std::string_view output, int rank, const Shape& shape = {}) {
   OnnxGraphBuilder model("encoder");
-  model.input("input_ids", DType::kInt64, {"batch", "tokens"}).input("attention_mask", DType::kInt64, {"batch", "tokens"});
+  model.input("input_ids", DType::kInt64, {"batch", shape.tokens}).input("attention_mask", DType::kInt64, {"batch", shape.tokens});
+  if (!shape.table.empty()) model.initialiser(shape.table, tensors::Tensor::zeros(DType::kFloat32, {shape.rows, 1}));
   model.node("Cast", {"input_ids"}, {rank == 3 ? "numbers" : std::string(output)}, {{"to", std::int64_t{1}}});
   if (rank == 3) {
     model.initialiser("axis", tensors::Tensor::of<std::int64_t>({1}, {2}));
     model.node("Unsqueeze", {"numbers", "axis"}, {std::string(output)});
-    model.output(output, DType::kFloat32, {"batch", "tokens", 1});
+    model.output(output, DType::kFloat32, {"batch", shape.tokens, 1});
   } else {
-    model.output(output, DType::kFloat32, {"batch", 3});
+    model.output(output, DType::kFloat32, {"batch", shape.classes});
   }
   return model.build();
 }
@@ -80,12 +89,12 @@ TEST_F(EncoderFolder, TheFilesAroundItSayHowItIsServed) {
   EXPECT_TRUE(model->warnings.empty());
 }
 
-TEST_F(EncoderFolder, AnOutputOfWholeTextsIsTakenAsItIsAndScoresMakeAReranker) {
+TEST_F(EncoderFolder, AnOutputOfWholeTextsIsTakenAsItIsAndScoresAreTheirClasses) {
   write("tokenizer.json", "{}");
   write("config.json", R"({"id2label":{"0":"no","1":"maybe","2":"yes"}})");
   EXPECT_EQ(read_model(write("a.onnx", encoder("sentence_embedding", 2)))->text->pooling, "none");
   const auto scorer = read_model(write("b.onnx", encoder("logits", 2)));
-  EXPECT_EQ(scorer->task, Task::kReranking);
+  EXPECT_EQ(scorer->task, Task::kClassification);
   EXPECT_EQ(scorer->text->pooling, "rank");
   EXPECT_EQ(scorer->labels, (std::vector<std::string>{"no", "maybe", "yes"}));
 }
@@ -97,6 +106,40 @@ TEST_F(EncoderFolder, ASideFileThatCannotBeReadIsAWarning) {
   ASSERT_TRUE(model->text);
   ASSERT_EQ(model->warnings.size(), 1U);
   EXPECT_EQ(model->warnings[0].code, "side_file_unreadable");
+}
+
+TEST_F(EncoderFolder, ScoresOfOneOrTwoClassesMakeARerankerAndOfMoreAClassifier) {
+  write("tokenizer.json", "{}");
+  const auto task = [&](std::int64_t classes) { return read_model(write("a.onnx", encoder("logits", 2, {.classes = classes})))->task; };
+  EXPECT_EQ(task(1), Task::kReranking);
+  EXPECT_EQ(task(2), Task::kReranking);
+  EXPECT_EQ(task(3), Task::kClassification);
+}
+
+TEST_F(EncoderFolder, WithoutAConfigurationTheGraphSaysHowLongATextMayBe) {
+  write("tokenizer.json", "{}");
+  const auto tokens = [&](const Shape& shape) {
+    return read_model(write("model.onnx", encoder("last_hidden_state", 3, shape)))->text->context_length;
+  };
+  EXPECT_EQ(tokens({}), 512U);
+  EXPECT_EQ(tokens({.tokens = 64}), 64U) << "a fixed length";
+  EXPECT_EQ(tokens({.table = "embeddings.position_embeddings.weight", .rows = 40}), 40U);
+  EXPECT_EQ(tokens({.table = "embeddings.position_embeddings.weight", .rows = 2048}), 2048U) << "and more than the default";
+  EXPECT_EQ(tokens({.table = "embeddings.position_embeddings.weight", .rows = 514}), 512U) << "two rows serve no token";
+  EXPECT_EQ(tokens({.table = "roberta.embeddings.position_embeddings.weight", .rows = 64}), 62U);
+  write("config.json", R"({"max_position_embeddings":512})");
+  EXPECT_EQ(tokens({.table = "embeddings.position_embeddings.weight", .rows = 40}), 40U) << "what the graph has no room for is refused";
+  EXPECT_EQ(tokens({.table = "embeddings.position_embeddings.weight", .rows = 2048}), 512U);
+}
+
+TEST_F(EncoderFolder, ANumberThatIsNoIntegerIsNotReadAsZero) {
+  write("tokenizer.json", "{}");
+  for (const char* number : {"1e400", "5e-400", "1.5"}) {
+    write("config.json", std::string(R"({"max_position_embeddings":)") + number + "}");
+    const auto model = read_model(write("model.onnx", encoder("last_hidden_state", 3)));
+    EXPECT_EQ(model->text->context_length, 512U) << number;
+    EXPECT_EQ(model->warnings.size(), 1U) << number;
+  }
 }
 
 }  // namespace

@@ -223,6 +223,14 @@ class Describer {
     return batch * widths * sizeof(float);
   }
 
+  // The classes of a model that scores.
+  void describe_labels() {
+    constexpr std::size_t kLabelsMax = 10'000;
+    const auto* value = file_.find(fmt::format("{}.classifier.output_labels", architecture_));
+    if (value == nullptr || !value->is_array_of(GgufType::kString) || value->elements > kLabelsMax) return;
+    for (const auto label : value->texts(kLabelsMax)) model_.labels.push_back(as_utf8(label));
+  }
+
   void describe_task() {
     if (const auto* value = file_.find(fmt::format("{}.pooling_type", architecture_))) {
       const auto number = value->as_integer().value_or(-1);
@@ -234,7 +242,10 @@ class Describer {
     }
     const bool encodes = std::ranges::contains(kEncoders, architecture_);
     const bool pools = !text_.pooling.empty() && text_.pooling != "none";
-    model_.task = text_.pooling == "rank" ? Task::kReranking : encodes || pools ? Task::kEmbedding : Task::kTextGeneration;
+    describe_labels();
+    // With more than two classes the scores of a pair say nothing about how well it fits.
+    const auto scores = model_.labels.size() > 2 ? Task::kClassification : Task::kReranking;
+    model_.task = text_.pooling == "rank" ? scores : encodes || pools ? Task::kEmbedding : Task::kTextGeneration;
     if (model_.task == Task::kTextGeneration && text_.has_tensors && text_.chat_templates.empty()) {
       warn("no_chat_template", "the file has no chat template: chat requests need one from the configuration");
     }

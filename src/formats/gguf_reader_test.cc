@@ -68,6 +68,13 @@ TEST(GgufReader, DerivesTheTaskFromArchitectureAndPooling) {
   EXPECT_EQ(read(tiny_bert().bytes())->text->pooling, "mean");
   EXPECT_EQ(read(tiny_bert().without("bert.pooling_type").bytes())->task, Task::kEmbedding);
   EXPECT_EQ(read(tiny_bert().without("bert.pooling_type").uint32("bert.pooling_type", 4).bytes())->task, Task::kReranking);
+  const auto scorer = [](const std::vector<std::string>& labels) {
+    return read(
+        tiny_bert().without("bert.pooling_type").uint32("bert.pooling_type", 4).texts("bert.classifier.output_labels", labels).bytes());
+  };
+  EXPECT_EQ(scorer({"no", "yes"})->task, Task::kReranking);
+  EXPECT_EQ(scorer({"no", "maybe", "yes"})->task, Task::kClassification);
+  EXPECT_EQ(scorer({"no", "maybe", "yes"})->labels, (std::vector<std::string>{"no", "maybe", "yes"}));
   EXPECT_EQ(read(tiny_llama().uint32("llama.pooling_type", 3).bytes())->task, Task::kEmbedding);
   EXPECT_EQ(read(tiny_llama().uint32("llama.pooling_type", 0).bytes())->task, Task::kTextGeneration);
 }

@@ -26,6 +26,8 @@ std::string_view name_of(Task task) {
       return "embedding";
     case Task::kReranking:
       return "reranking";
+    case Task::kClassification:
+      return "classification";
   }
   return "tensors";
 }

@@ -20,8 +20,8 @@ enum class Format : std::uint8_t { kUnknown, kGguf, kOnnx, kPipeline };
 std::string_view name_of(Format format);  // "gguf", "onnx", "pipeline" (of several models)
 
 // What the model is for: decides the routes that answer for it.
-enum class Task : std::uint8_t { kTensors, kTextGeneration, kEmbedding, kReranking };
-std::string_view name_of(Task task);  // "tensors", "text-generation", "embedding", "reranking"
+enum class Task : std::uint8_t { kTensors, kTextGeneration, kEmbedding, kReranking, kClassification };
+std::string_view name_of(Task task);  // "tensors", "text-generation", "embedding", "reranking", "classification"
 
 // One input or output of a tensor model. A dimension is -1 when it is free; `dimension_names` has its symbol ("batch") or "".
 struct TensorSpec {
@@ -79,6 +79,7 @@ struct ModelDescription {
   std::map<std::string, std::int64_t> opsets;  // ONNX domain -> version
   std::vector<std::string> custom_domains;     // operator domains ONNX Runtime does not have
   std::vector<std::string> external_files;     // contained in the model's folder, relative
+  std::uint32_t positions = 0;                 // tokens for which an ONNX graph's table of positions has room; 0: it names none
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   std::vector<std::string> labels;                // class names, when the metadata has them

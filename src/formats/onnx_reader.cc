@@ -48,6 +48,21 @@ std::string type_text(const OnnxValueType& type) {
 // tf2onnx and others invent a new name for each free dimension; such a name says nothing about which dimensions are equal.
 bool is_invented(std::string_view name) { return name.empty() || name == "?" || name == "None" || name.starts_with("unk__"); }
 
+// RoBERTa's positions begin behind the number of its padding token, so two rows of its tables serve no token. Without the family's name,
+// two rows more than a multiple of 64 are the same.
+std::uint32_t positions_of(const OnnxGraph& graph) {
+  constexpr std::int64_t kRowsMost = 1 << 20;
+  for (const auto& tensor : graph.initialisers) {
+    if (!tensor.name.contains("position_embeddings") || tensor.dimensions.size() != 2) continue;
+    const std::int64_t rows = tensor.dimensions[0];
+    if (rows < 1 || rows > kRowsMost) continue;
+    const auto names = [&](std::string_view family) { return tensor.name.contains(family); };
+    const bool shifted = names("roberta") || names("camembert") || names("mpnet") || rows % 64 == 2;
+    return static_cast<std::uint32_t>(shifted && rows > 2 ? rows - 2 : rows);
+  }
+  return 0;
+}
+
 class Describer {
  public:
   Describer(const OnnxModel& model, std::uint64_t file_bytes) : model_(model), file_bytes_(file_bytes) {}
@@ -101,6 +116,7 @@ class Describer {
 
   void describe_weights(const OnnxWeights& weights) {
     described_.parameters = weights.parameters;
+    described_.positions = positions_of(*model_.graph);
     described_.weight_bytes = weights.bytes;
     described_.external_files = weights.external_files;
     described_.file_bytes = file_bytes_ + weights.external_bytes;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -11,6 +12,7 @@
 #include "http/generation.h"
 #include "http/openai/answers.h"
 #include "models/served_model.h"
+#include "scheduling/errors.h"
 #include "scheduling/runners.h"
 #include "text/errors.h"
 
@@ -19,7 +21,7 @@ namespace forebay::http {
 namespace {
 
 using Texts = std::vector<std::variant<std::string, std::vector<text::Token>>>;
-constexpr std::size_t kTokensMax = 1 << 20;
+constexpr std::size_t kTokensMax = kTextsReadMax;
 
 Error empty_text(const JsonValue& value) { return Error(kFieldRange, fmt::format("'{}' is empty", value.path())).with_field(value.path()); }
 
@@ -41,20 +43,36 @@ Result<std::string> read_text(const JsonValue& field) {
   return text;
 }
 
-// What the model wants before every text: of this name, or its default.
-Result<std::string> prompt_of(const models::ServedModel& model, const EmbeddingOrder& order) {
-  const auto& text = model.description.text;
-  const std::string name = order.prompt.value_or(text ? text->default_prompt : "");
-  if (name.empty()) return std::string();
-  if (text) {
-    if (const auto found = text->prompts.find(name); found != text->prompts.end()) return found->second;
-  }
-  return fail(Error(kFieldRange, fmt::format("the model has no prompt '{}'", name)).with_field("prompt_name"));
+// The tokens of a text that is cut at its start: the special ones around it stay.
+Result<std::vector<text::Token>> without_start(const text::Tokenizer& tokenizer, const std::string& text, std::size_t tokens_max) {
+  TRY_ASSIGN(auto whole, tokenizer.encode(text, {}));
+  if (whole.size() <= tokens_max) return whole;
+  TRY_ASSIGN(const auto bare, tokenizer.encode(text, {.add_special = false}));
+  const std::size_t added = whole.size() - bare.size();
+  const auto first = std::ranges::search(whole, bare).begin();
+  if (first == whole.end() || added >= tokens_max) return fail(kFieldNotSupported, "this model's tokenizer cannot cut a text at its start");
+  whole.erase(first, first + static_cast<std::ptrdiff_t>(whole.size() - tokens_max));
+  return whole;
+}
+
+Result<std::vector<text::Token>> tokens_of(const models::ServedModel& model, const std::string& text, Truncation truncation) {
+  const std::size_t most = model.sequence_tokens_max;
+  if (truncation == Truncation::kStart) return without_start(*model.tokenizer, text, most);
+  return model.tokenizer->encode(text, {.truncate_to = truncation == Truncation::kEnd ? most : 0});
+}
+
+void cut(std::vector<text::Token>& tokens, Truncation truncation, std::size_t tokens_max) {
+  if (truncation == Truncation::kNone || tokens.size() <= tokens_max) return;
+  if (truncation == Truncation::kStart) tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(tokens_max));
+  tokens.resize(tokens_max);
 }
 
 Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedModel& model, EmbeddingOrder& order) {
-  TRY_ASSIGN(const auto prompt, prompt_of(model, order));
-  const text::EncodeOptions options{.truncate_to = order.truncate ? model.sequence_tokens_max : 0};
+  TRY_ASSIGN(const auto prompt, prompt_of(model, order.prompt, order.prompts));
+  if (const auto most = model.embedding->request_texts_max(); order.texts.size() > most) {
+    return fail(Error(scheduling::kTooManyTexts, fmt::format("{} texts in one request, at most {} are taken", order.texts.size(), most))
+                    .with_field(order.field));
+  }
   std::vector<std::vector<text::Token>> texts;
   texts.reserve(order.texts.size());
   for (std::size_t i = 0; i < order.texts.size(); ++i) {
@@ -63,9 +81,9 @@ Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedMode
     if (auto* given = std::get_if<std::vector<text::Token>>(&order.texts[i])) {
       TRY(check_tokens(model, *given, field));
       tokens = std::move(*given);
-      if (order.truncate && tokens.size() > model.sequence_tokens_max) tokens.resize(model.sequence_tokens_max);
+      cut(tokens, order.truncation, model.sequence_tokens_max);
     } else {
-      auto encoded = model.tokenizer->encode(prompt + std::get<std::string>(order.texts[i]), options);
+      auto encoded = tokens_of(model, prompt + std::get<std::string>(order.texts[i]), order.truncation);
       if (!encoded) return fail(about(std::move(encoded).error(), field));
       tokens = *std::move(encoded);
     }
@@ -77,6 +95,12 @@ Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedMode
     texts.push_back(std::move(tokens));
   }
   return texts;
+}
+
+// A model whose files do not state the length of its vectors shows it by the first one.
+Result<> check_dimensions(std::optional<std::uint32_t> dimensions, const std::string& field, std::size_t length) {
+  if (!dimensions || *dimensions <= length) return {};
+  return fail(Error(kFieldRange, fmt::format("'{}' is {}, and the model's vectors have {}", field, *dimensions, length)).with_field(field));
 }
 
 void shorten(std::vector<std::vector<float>>& vectors, const std::optional<std::uint32_t>& dimensions, bool to_unit_length) {
@@ -93,6 +117,7 @@ Result<> read_dimensions(const JsonObject& body, std::string_view name, Embeddin
   if (!dimensions) return {};
   TRY_ASSIGN(const auto count, dimensions->integer(1, 1 << 20));
   order.dimensions = static_cast<std::uint32_t>(count);
+  order.dimensions_field = name;
   return {};
 }
 
@@ -112,6 +137,12 @@ void write_vector(JsonWriter& json, const std::vector<float>& vector, bool base6
   json.array();
   for (const float value : vector) json.value(value);
   json.end();
+}
+
+float cosine(const std::vector<float>& one, const std::vector<float>& other) {
+  double product = 0;
+  for (std::size_t i = 0; i < one.size(); ++i) product += static_cast<double>(one[i]) * other[i];
+  return static_cast<float>(product);
 }
 
 void normalize(std::vector<float>& vector) {
@@ -162,29 +193,52 @@ Result<> start(const ExchangePtr& exchange, EmbeddingOrder order, std::function<
   TRY(exchange->set_urgency(order.urgency));
   TRY_ASSIGN(const auto model, openai::lease_for(*exchange, order.model, formats::Task::kEmbedding));
   const std::uint32_t length = model->description.text ? model->description.text->embedding_length : 0;
-  if (order.dimensions && length > 0 && *order.dimensions > length) {
-    return fail(Error(kFieldRange, fmt::format("'dimensions' is {}, and the model's vectors have {}", *order.dimensions, length))
-                    .with_field("dimensions"));
-  }
+  if (length > 0) TRY(check_dimensions(order.dimensions, order.dimensions_field, length));
   scheduling::EmbeddingRequest request{.ticket = exchange->ticket(), .texts = {}};
   TRY_ASSIGN(request.texts, tokenized(*model, order));
   exchange->keep(model, &exchange->parts().context.serving_metrics->for_model(model->name));
   auto submitted = model->embedding->submit(
-      std::move(request), [exchange, name = model->name, dimensions = order.dimensions, to_unit_length = order.normalize,
+      std::move(request), [exchange, name = model->name, dimensions = order.dimensions, dimensions_field = order.dimensions_field,
+                           to_unit_length = order.normalize, field = order.field, texts = order.texts.size(),
                            to_json = std::move(to_json)](Result<scheduling::EmbeddingAnswer> answer) mutable {
         // On the engine's thread: numbers become text elsewhere.
-        if (!answer) return exchange->refuse(answer.error());
+        if (answer && !answer->vectors.empty()) {
+          if (auto fits = check_dimensions(dimensions, dimensions_field, answer->vectors.front().size()); !fits)
+            answer = fail(std::move(fits).error());
+        }
+        if (!answer) return exchange->refuse(renamed(std::move(answer).error(), field, texts));
         exchange->on_pool([exchange, name = std::move(name), dimensions, to_unit_length, to_json = std::move(to_json),
                            answer = *std::move(answer)]() mutable {
           shorten(answer.vectors, dimensions, to_unit_length);
           exchange->answer_json(to_json({std::move(name), std::move(answer.vectors), answer.tokens, answer.queued, answer.inference}));
         });
       });
-  if (!submitted) return fail(std::move(submitted).error());
+  if (!submitted) return fail(renamed(std::move(submitted).error(), order.field, order.texts.size()));
   return {};
 }
 
 }  // namespace
+
+Error renamed(Error error, const std::string& field, std::size_t texts) {
+  constexpr std::string_view kRunnersName = "input";
+  if (!error.field().starts_with(kRunnersName)) return error;
+  const std::string index = error.field().substr(kRunnersName.size());
+  return std::move(error).with_field(texts == 1 ? field : field + index);
+}
+
+Result<std::string> prompt_of(const models::ServedModel& model, const std::optional<std::string>& name,
+                              const std::vector<std::string>& names) {
+  const auto& text = model.description.text;
+  const auto prompts = text ? text->prompts : std::map<std::string, std::string>();
+  std::string wanted = name.value_or(text ? text->default_prompt : "");
+  if (!name) {
+    const auto known = std::ranges::find_if(names, [&](const std::string& candidate) { return prompts.contains(candidate); });
+    if (known != names.end()) wanted = *known;
+  }
+  if (wanted.empty()) return std::string();
+  if (const auto found = prompts.find(wanted); found != prompts.end()) return found->second;
+  return fail(Error(kFieldRange, fmt::format("the model has no prompt '{}'", wanted.substr(0, 100))).with_field("prompt_name"));
+}
 
 void embed(const ExchangePtr& exchange, EmbeddingOrder order, std::function<std::string(const Embedded&)> to_json) {
   if (auto started = start(exchange, std::move(order), std::move(to_json)); !started) exchange->refuse(started.error());

@@ -16,16 +16,17 @@
 
 namespace forebay::http {
 
-// Texts of one request where a dialect has no setting for it.
-inline constexpr std::size_t kRequestTextsMax = 2048;
+enum class Truncation : std::uint8_t { kNone, kEnd, kStart };  // a text that is too long: refused, or what is cut of it
 
 struct EmbeddingOrder {
   std::string model;
   std::vector<std::variant<std::string, std::vector<text::Token>>> texts;
   std::optional<std::uint32_t> dimensions;  // keep the first ones, then normalise again
-  bool truncate = false;                    // cut what is too long instead of refusing it
-  bool normalize = true;                    // to unit length
-  std::optional<std::string> prompt;        // by its name in the model's files; else the model's default, if it has one
+  std::string dimensions_field = "dimensions";
+  Truncation truncation = Truncation::kNone;
+  bool normalize = true;               // to unit length
+  std::optional<std::string> prompt;   // by its name in the model's files; else the model's default, if it has one
+  std::vector<std::string> prompts{};  // … or the first of these names that the model has
   Urgency urgency;
   std::string field = "input";  // what errors are about
 };
@@ -39,11 +40,21 @@ struct Embedded {
 };
 
 // "text", ["text", …], [1, 2, …] or [[1, 2], …]; at least one, none empty. kFieldRange, kFieldType, kTooManyItems.
-Result<std::vector<std::variant<std::string, std::vector<text::Token>>>> read_texts(const JsonValue& field, std::size_t texts_max);
+// How many texts a request may have is the model's to say (models.embedding.request_texts_max) where `texts_max` is not given.
+inline constexpr std::size_t kTextsReadMax = 1 << 20;
+Result<std::vector<std::variant<std::string, std::vector<text::Token>>>> read_texts(const JsonValue& field,
+                                                                                    std::size_t texts_max = kTextsReadMax);
 
-// `to_json` runs on the request pool. Errors: kWrongTask, kTokenOutOfRange, text's kTextTooLong with the text's index, kFieldRange for
-// dimensions.
+// `to_json` runs on the request pool. Errors: kWrongTask, kTokenOutOfRange, kTooManyTexts, text's kTextTooLong and kVectorNotFinite with
+// the text's index, kFieldRange for dimensions.
 void embed(const ExchangePtr& exchange, EmbeddingOrder order, std::function<std::string(const Embedded&)> to_json);
+
+// What stands before every text: the prompt of that name, else of the first of `names` that the model has, else its default; "" without
+// one. kFieldRange for a name that it does not have.
+Result<std::string> prompt_of(const models::ServedModel& model, const std::optional<std::string>& name,
+                              const std::vector<std::string>& names = {});
+// The error of a runner, which calls every text "input[i]", about the field as this dialect has it.
+Error renamed(Error error, const std::string& field, std::size_t texts);
 
 // What several dialects say in the same way; nothing when the field is not there. kFieldType, kFieldRange.
 Result<> read_dimensions(const JsonObject& body, std::string_view name, EmbeddingOrder& order);
@@ -51,6 +62,9 @@ Result<> read_prompt_name(const JsonObject& body, EmbeddingOrder& order);
 
 // A vector as base64 of little-endian float32, and as an array of numbers.
 void write_vector(JsonWriter& json, const std::vector<float>& vector, bool base64 = false);
+
+// Of vectors of unit length.
+float cosine(const std::vector<float>& one, const std::vector<float>& other);
 
 // To unit length; a vector of zeros stays one.
 void normalize(std::vector<float>& vector);

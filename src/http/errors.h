@@ -29,7 +29,7 @@ inline constexpr ErrorCode kFieldNotSupported{7008, "field_not_supported", Error
                                               "leave the field out; ignoring it would change the answer silently"};
 inline constexpr ErrorCode kFieldConflict{7009, "field_conflict", ErrorKind::kInvalidArgument, "Two fields contradict each other.",
                                           "send one of them"};
-inline constexpr ErrorCode kTooManyItems{7010, "too_many_items", ErrorKind::kTooLarge,
+inline constexpr ErrorCode kTooManyItems{7010, "too_many_items", ErrorKind::kInvalidArgument,
                                          "The request asks for more items than allowed at once.",
                                          "split the request, or raise the limit in the configuration"};
 inline constexpr ErrorCode kTokenOutOfRange{7011, "token_out_of_range", ErrorKind::kInvalidArgument,

@@ -153,7 +153,12 @@ void Exchange::run_handler() {
 }
 
 scheduling::Ticket Exchange::ticket() const {
-  return {.request_id = id_, .client = principal_.client, .priority = priority_, .deadline = deadline(), .cancel = cancel_};
+  return {.request_id = id_,
+          .client = principal_.client,
+          .cache_scope = principal_.cache_scope,
+          .priority = priority_,
+          .deadline = deadline(),
+          .cancel = cancel_};
 }
 
 Result<> Exchange::set_urgency(const Urgency& urgency, bool partial) {

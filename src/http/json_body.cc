@@ -109,8 +109,8 @@ Result<std::int64_t> JsonValue::integer(std::int64_t min, std::int64_t max) cons
   if (read.ec == std::errc() && read.ptr != raw_.data() + raw_.size()) {
     // 5.0 and 1e3 are whole; doubles hold them exactly up to 2^53.
     double real = 0;
-    std::from_chars(raw_.data(), raw_.data() + raw_.size(), real);
-    if (real != std::floor(real) || std::abs(real) > 9007199254740992.0) {
+    const auto wide = std::from_chars(raw_.data(), raw_.data() + raw_.size(), real);
+    if (wide.ec != std::errc() || real != std::floor(real) || std::abs(real) > 9007199254740992.0) {
       return fail(Error(kFieldType, fmt::format("'{}' must be a whole number, and is {}", path_, raw_.substr(0, 40))).with_field(path_));
     }
     value = static_cast<std::int64_t>(real);
@@ -137,7 +137,8 @@ Result<std::vector<JsonValue>> JsonValue::items(std::size_t items_max) const {
   }
 }
 
-Result<JsonObject> JsonObject::parse(std::string_view text, const JsonLimits& limits) {
+Result<JsonObject> JsonObject::parse(std::string_view body, const JsonLimits& limits) {
+  const std::string_view text = without_mark(body);
   if (std::ranges::all_of(text, is_json_space)) return fail(kBodyMissing, "the body is empty; a JSON object is wanted");
   TRY_ASSIGN(const auto members, check_json_members(text, limits));
   const auto start = std::ranges::find_if_not(text, is_json_space);

@@ -45,8 +45,8 @@ class JsonValue {
 
 class JsonObject {
  public:
-  // Checks the text; it must be an object. kBodyMissing when it is empty.
-  static Result<JsonObject> parse(std::string_view text, const JsonLimits& limits);
+  // Checks the text, after a byte order mark if there is one; it must be an object. kBodyMissing when it is empty.
+  static Result<JsonObject> parse(std::string_view body, const JsonLimits& limits);
   // Of a value that is already checked. kFieldType.
   static Result<JsonObject> of(const JsonValue& value);
 

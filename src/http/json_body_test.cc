@@ -50,6 +50,9 @@ TEST(JsonValue, ReadsWholeNumbersHoweverTheyAreWritten) {
   EXPECT_EQ(JsonValue("-1", "n").integer(0, 10).error().code(), kFieldRange);
   EXPECT_EQ(JsonValue("9223372036854775808", "n").integer(0, INT64_MAX).error().code(), kFieldRange);
   EXPECT_EQ(JsonValue("1e400", "n").number(0, 10).error().code(), kFieldRange);
+  for (const char* beyond : {"1e400", "-1e400", "5e-400", "0.1e-999999999999", "1.5e400"})
+    EXPECT_FALSE(JsonValue(beyond, "n").integer(INT64_MIN, INT64_MAX)) << beyond;
+  EXPECT_EQ(JsonValue("0e400", "n").integer(0, 10).value(), 0);
   EXPECT_EQ(JsonValue("\"5\"", "n").integer(0, 10).error().code(), kFieldType);
 }
 
@@ -103,6 +106,13 @@ TEST(Property25, StringsAndNumbersRoundTrip) {
     const auto items = object.need("texts").value().items(texts.size()).value();
     for (std::size_t i = 0; i < clean.size(); ++i) RC_ASSERT(items.at(i).string().value() == clean[i]);
   });
+}
+
+TEST(JsonObject, AByteOrderMarkInFrontIsSkippedAndNowhereElse) {
+  EXPECT_EQ(JsonObject::parse("\xEF\xBB\xBF {\"a\": 1}", {})->find("a")->integer(0, 9).value(), 1);
+  EXPECT_EQ(JsonObject::parse("\xEF\xBB\xBF", {}).error().code(), kBodyMissing);
+  EXPECT_FALSE(JsonObject::parse("\xEF\xBB\xBF\xEF\xBB\xBF{}", {}));
+  EXPECT_FALSE(JsonObject::parse(" \xEF\xBB\xBF{}", {}));
 }
 
 }  // namespace

@@ -276,6 +276,11 @@ Result<std::string> decode_json_string(std::string_view raw, const std::string& 
   return text;
 }
 
+std::string_view without_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
+}
+
 Result<> check_json(std::string_view text, const JsonLimits& limits) { return Checker(text, limits, nullptr).check(); }
 
 Result<std::vector<JsonMember>> check_json_members(std::string_view text, const JsonLimits& limits) {

@@ -21,6 +21,9 @@ struct JsonMember {
   std::string_view value;
 };
 
+// The text without a byte order mark in front, which some editors and languages write.
+std::string_view without_mark(std::string_view text);
+
 // Checks one JSON value with nothing but white space around it. kJsonSyntax, kJsonNotUtf8, kJsonTooDeep, kJsonDuplicateKey, with the byte.
 Result<> check_json(std::string_view text, const JsonLimits& limits);
 // The same, and the members of the outermost object; none when the value is no object.

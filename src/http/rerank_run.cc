@@ -3,57 +3,122 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
+#include "http/embedding_run.h"
 #include "http/errors.h"
 #include "http/openai/answers.h"
+#include "models/errors.h"
 #include "models/served_model.h"
+#include "scheduling/errors.h"
 #include "scheduling/runners.h"
 
 namespace forebay::http {
 
 namespace {
 
-Result<> tokenize(const models::ServedModel& model, const ScoringOrder& order, scheduling::EmbeddingRequest& request) {
-  const text::EncodeOptions options{.tokens_max = model.sequence_tokens_max, .truncate_to = order.truncate ? model.sequence_tokens_max : 0};
-  for (std::size_t i = 0; i < order.texts.size(); ++i) {
-    const auto& [first, second] = order.texts[i];
-    const std::string field = fmt::format("{}[{}]", order.field, i);
-    if (second) {
-      auto pair = model.tokenizer->encode_pair(first, *second, options);
-      if (!pair) return fail(about(std::move(pair).error(), field));
-      request.second_from.push_back(static_cast<std::uint32_t>(pair->second_from));
-      request.texts.push_back(std::move(pair->tokens));
-    } else {
-      auto alone = model.tokenizer->encode(first, options);
-      if (!alone) return fail(about(std::move(alone).error(), field));
-      request.second_from.push_back(static_cast<std::uint32_t>(alone->size()));
-      request.texts.push_back(*std::move(alone));
+// The longest beginning of the text that has at most this many tokens. Looks for it by halves, since tokens do not say where they end.
+Result<std::string> beginning_of(const text::Tokenizer& tokenizer, const std::string& text, std::size_t tokens_max) {
+  const auto fits = [&](std::size_t bytes) -> Result<bool> {
+    TRY_ASSIGN(const auto tokens, tokenizer.encode(std::string_view(text).substr(0, bytes), {.add_special = false}));
+    return tokens.size() <= tokens_max;
+  };
+  const auto is_inside = [&](std::size_t at) { return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U; };
+  TRY_ASSIGN(const bool whole, fits(text.size()));
+  if (whole) return text;
+  std::size_t good = 0;
+  std::size_t bad = text.size();
+  while (bad - good > 1) {
+    std::size_t middle = good + (bad - good) / 2;
+    while (middle > good && is_inside(middle)) --middle;
+    if (middle == good) {
+      for (++middle; is_inside(middle);) ++middle;
+      if (middle >= bad) break;  // one character is left between them
     }
+    TRY_ASSIGN(const bool fit, fits(middle));
+    (fit ? good : bad) = middle;
+  }
+  return text.substr(0, good);
+}
+
+Result<> tokenize_one(const models::ServedModel& model, const ScoringOrder& order, std::size_t index,
+                      scheduling::EmbeddingRequest& request) {
+  const text::EncodeOptions options{.tokens_max = model.sequence_tokens_max, .truncate_to = order.truncate ? model.sequence_tokens_max : 0};
+  const auto& [first, second] = order.texts[index];
+  if (!second) {
+    TRY_ASSIGN(auto alone, model.tokenizer->encode(first, options));
+    request.second_from.push_back(static_cast<std::uint32_t>(alone.size()));
+    request.texts.push_back(std::move(alone));
+    return {};
+  }
+  std::string read = *second;
+  if (order.second_tokens_max > 0) {
+    TRY_ASSIGN(read, beginning_of(*model.tokenizer, read, order.second_tokens_max));
+  }
+  TRY_ASSIGN(auto pair, model.tokenizer->encode_pair(first, read, options));
+  request.second_from.push_back(static_cast<std::uint32_t>(pair.second_from));
+  request.texts.push_back(std::move(pair.tokens));
+  return {};
+}
+
+Result<> tokenize(const Exchange& exchange, const models::ServedModel& model, const ScoringOrder& order,
+                  scheduling::EmbeddingRequest& request) {
+  if (const auto most = model.embedding->request_texts_max(); order.texts.size() > most) {
+    return fail(Error(scheduling::kTooManyTexts, fmt::format("{} texts in one request, at most {} are taken", order.texts.size(), most))
+                    .with_field(order.field));
+  }
+  for (std::size_t i = 0; i < order.texts.size(); ++i) {
+    if (exchange.cancel().cancelled()) return fail(exchange.cancel().error());
+    if (auto read = tokenize_one(model, order, i, request); !read)
+      return fail(about(std::move(read).error(), fmt::format("{}[{}]", order.field, i)));
+  }
+  return {};
+}
+
+// A classifier whose file does not state how many classes it has shows it here.
+Result<> check_classes(const std::vector<std::vector<float>>& logits, ScoringKind kind, const std::string& model) {
+  if (kind == ScoringKind::kClasses) return {};
+  for (const auto& one : logits) {
+    if (one.size() == 1 || one.size() == 2) continue;
+    return fail(Error(models::kWrongTask, fmt::format("model '{}' has {} classes: it classifies and does not rank", model, one.size()))
+                    .with_field("model"));
   }
   return {};
 }
 
 Result<> start(const ExchangePtr& exchange, const ScoringOrder& order, std::function<std::string(const Scored&)> to_json) {
   TRY(exchange->set_urgency(order.urgency));
-  TRY_ASSIGN(const auto model, openai::lease_for(*exchange, order.model, formats::Task::kReranking));
+  TRY_ASSIGN(const auto model, lease_scorer(*exchange, order.model, order.kind));
   scheduling::EmbeddingRequest request{.ticket = exchange->ticket()};
-  TRY(tokenize(*model, order, request));
+  TRY(tokenize(*exchange, *model, order, request));
   exchange->keep(model, &exchange->parts().context.serving_metrics->for_model(model->name));
-  auto submitted =
-      model->embedding->submit(std::move(request), [exchange, name = model->name, labels = model->description.labels,
-                                                    to_json = std::move(to_json)](Result<scheduling::EmbeddingAnswer> answer) mutable {
-        if (!answer) return exchange->refuse(answer.error());
+  auto submitted = model->embedding->submit(
+      std::move(request), [exchange, name = model->name, labels = model->description.labels, kind = order.kind, field = order.field,
+                           texts = order.texts.size(), to_json = std::move(to_json)](Result<scheduling::EmbeddingAnswer> answer) mutable {
+        if (answer) {
+          if (auto checked = check_classes(answer->vectors, kind, name); !checked) answer = fail(std::move(checked).error());
+        }
+        if (!answer) return exchange->refuse(renamed(std::move(answer).error(), field, texts));
         exchange->on_pool([exchange, name = std::move(name), labels = std::move(labels), to_json = std::move(to_json),
                            answer = *std::move(answer)]() mutable {
           exchange->answer_json(to_json({std::move(name), std::move(answer.vectors), std::move(labels), answer.tokens}));
         });
       });
-  if (!submitted) return fail(std::move(submitted).error());
+  if (!submitted) return fail(renamed(std::move(submitted).error(), order.field, order.texts.size()));
   return {};
 }
 
 }  // namespace
+
+Result<models::Lease> lease_scorer(const Exchange& exchange, const std::string& name, ScoringKind kind) {
+  using formats::Task;
+  if (kind == ScoringKind::kRanking) return openai::lease_for(exchange, name, Task::kReranking);
+  auto classifier = openai::lease_for(exchange, name, Task::kClassification);
+  if (classifier) return classifier;
+  auto reranker = openai::lease_for(exchange, name, Task::kReranking);
+  return reranker ? std::move(reranker) : std::move(classifier);
+}
 
 void score(const ExchangePtr& exchange, const ScoringOrder& order, std::function<std::string(const Scored&)> to_json) {
   if (auto started = start(exchange, order, std::move(to_json)); !started) exchange->refuse(started.error());
@@ -69,12 +134,30 @@ std::vector<float> probabilities(const std::vector<float>& logits) {
   return shares;
 }
 
+std::size_t relevant_class(std::span<const std::string> labels) {
+  if (labels.size() != 2) return 1;
+  constexpr std::array<std::string_view, 11> kFits = {"relevant",   "yes",       "true",    "positive",   "entailment", "match",
+                                                      "equivalent", "duplicate", "similar", "paraphrase", "label_1"};
+  const auto says_so = [&](std::string label) {
+    std::ranges::transform(label, label.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return std::ranges::contains(kFits, label);
+  };
+  return says_so(labels[0]) && !says_so(labels[1]) ? 0 : 1;
+}
+
+std::vector<float> relevance(const Scored& scored, bool raw) {
+  std::vector<float> scores;
+  scores.reserve(scored.logits.size());
+  for (const auto& logits : scored.logits) {
+    const std::size_t relevant = logits.size() < 2 ? 0 : relevant_class(scored.labels);
+    scores.push_back(raw ? logits[relevant] : probabilities(logits)[relevant]);
+  }
+  return scores;
+}
+
 std::vector<Ranked> ranking(const Scored& scored, bool raw, std::size_t most) {
   std::vector<Ranked> ranked;
-  for (std::size_t i = 0; i < scored.logits.size(); ++i) {
-    const auto& logits = scored.logits[i];
-    ranked.push_back({i, logits.empty() ? 0.0F : raw ? logits[0] : probabilities(logits)[0]});
-  }
+  for (const float score : relevance(scored, raw)) ranked.push_back({ranked.size(), score});
   std::ranges::stable_sort(ranked, std::greater(), &Ranked::score);
   if (ranked.size() > most) ranked.resize(most);
   return ranked;

@@ -24,7 +24,9 @@ Result<const formats::TensorSpec*> input_of(const formats::ModelDescription& des
 }
 
 Result<tensors::Tensor> input_from_json(const formats::TensorSpec& spec, const JsonValue& value) {
-  auto tensor = tensors::tensor_from_json(value.raw(), spec.dtype, spec.shape, tensors::NanPolicy::kRefuse);
+  constexpr auto kNan = tensors::NanPolicy::kRefuse;
+  auto tensor = spec.has_shape ? tensors::tensor_from_json(value.raw(), spec.dtype, spec.shape, kNan)
+                               : tensors::tensor_from_json(value.raw(), spec.dtype, kNan);
   if (!tensor) return fail(about(std::move(tensor).error(), value.path()));
   return tensor;
 }
@@ -46,10 +48,21 @@ Result<> check_complete(const formats::ModelDescription& description, const tens
 Result<> check_input(const formats::TensorSpec& spec, const tensors::Tensor& tensor) {
   const auto& shape = tensor.shape();
   const auto fits = [](std::int64_t wanted, std::int64_t given) { return wanted < 0 || wanted == given; };
-  if (tensor.dtype() == spec.dtype && std::ranges::equal(spec.shape, shape, fits)) return {};
+  if (tensor.dtype() == spec.dtype && (!spec.has_shape || std::ranges::equal(spec.shape, shape, fits))) return {};
   return fail(Error(kInputMismatch, fmt::format("the input '{}' is {} {}, and the model wants {} {}", spec.name, name_of(tensor.dtype()),
                                                 tensors::to_string(shape), name_of(spec.dtype), tensors::to_string(spec.shape)))
                   .with_field(fmt::format("inputs.{}", spec.name)));
+}
+
+Result<tensors::Tensor> fitted_input(const formats::TensorSpec& spec, tensors::Tensor tensor) {
+  const auto is_one = [](std::int64_t dimension) { return dimension == 1 || dimension < 0; };
+  const bool scalar_as_row = spec.shape.empty() && tensor.shape() == tensors::Shape{1};
+  const bool row_as_scalar = tensor.shape().empty() && spec.shape.size() == 1 && is_one(spec.shape[0]);
+  if (spec.has_shape && (scalar_as_row || row_as_scalar)) {
+    TRY_ASSIGN(tensor, tensor.reshaped(scalar_as_row ? tensors::Shape{} : tensors::Shape{1}));
+  }
+  TRY(check_input(spec, tensor));
+  return tensor;
 }
 
 Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string& name, const std::string& version) {
@@ -70,7 +83,10 @@ void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, sch
       if (!exchange->ended()) then(std::move(answer));
     });
   });
-  if (!submitted) then(fail(std::move(submitted).error()));
+  if (submitted) return;
+  exchange->on_loop([exchange, then = std::move(then), error = std::move(submitted).error()]() mutable {
+    if (!exchange->ended()) then(fail(std::move(error)));
+  });
 }
 
 void run_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,

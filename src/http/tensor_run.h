@@ -20,12 +20,15 @@ Result<const formats::TensorSpec*> input_of(const formats::ModelDescription& des
 Result<tensors::Tensor> input_from_json(const formats::TensorSpec& spec, const JsonValue& value);
 // Every input that is not optional is there, once. kInputMissing, kFieldConflict.
 Result<> check_complete(const formats::ModelDescription& description, const tensors::NamedTensors& inputs);
-// Names, types and shapes as the model wants them. kInputMismatch.
+// Type and shape as the model wants them. kInputMismatch.
 Result<> check_input(const formats::TensorSpec& spec, const tensors::Tensor& tensor);
+// The tensor in the shape that the model wants: a scalar may come as [1], and what is wanted as [1] as a scalar. kInputMismatch.
+Result<tensors::Tensor> fitted_input(const formats::TensorSpec& spec, tensors::Tensor tensor);
 
 // Tensor models only: kWrongTask.
 Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string& name, const std::string& version = {});
-// `then` runs on the loop, with the answer or the refusal, unless the exchange has ended meanwhile. The exchange keeps the model.
+// `then` runs on the loop, with the answer or the refusal (also one that comes at once), unless the exchange has ended meanwhile. The
+// exchange keeps the model.
 void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,
                     std::function<void(Result<scheduling::TensorAnswer> answer)> then);
 // The same for one run that is the whole answer: refusals are answered.

@@ -40,6 +40,10 @@ engines::TextSessionOptions session_options(const engines::LoadedModel& model, c
   return {.step_tokens_max = options.embedding.batch_tokens_max, .embeddings = true};
 }
 
+bool shares_caches(const ModelsOptions& options, const std::string& model) {
+  return std::ranges::any_of(options.share_caches, [&](const std::string& name) { return name == "*" || name == model; });
+}
+
 std::uint32_t workers_of(const ModelsOptions& options, Task task) {
   return task == Task::kTextGeneration ? std::max(1U, options.generation.workers) : 1;
 }
@@ -63,9 +67,10 @@ Result<> open_runner(ServedModel& model, const ModelsOptions& options, const sch
       return {};
     }
     case Task::kEmbedding:
-    case Task::kReranking: {
+    case Task::kReranking:
+    case Task::kClassification: {
       TRY_ASSIGN(auto runner, scheduling::EmbeddingRunner::open(model.loaded, options.embedding, context));
-      TRY_ASSIGN(model.embedding, scheduling::with_embedding_cache(std::move(runner), options.embedding.cache_bytes_max, context.budget));
+      TRY_ASSIGN(model.embedding, scheduling::with_embedding_cache(std::move(runner), options.embedding.cache_bytes_max, context));
       model.sequence_tokens_max = model.embedding->session_info().sequence_tokens_max;
       return {};
     }
@@ -206,7 +211,8 @@ Result<std::shared_ptr<ServedModel>> load_pipeline(const ModelSource& source, co
                                               .metrics = &metrics_of(context, source.name),
                                               .budget = context.budget,
                                               .pressure = context.pressure,
-                                              .model = source.name});
+                                              .model = source.name,
+                                              .shares_caches = shares_caches(options, source.name)});
   model->loaded_at = context.clock->wall();
   model->load_time = std::chrono::duration_cast<std::chrono::milliseconds>(context.clock->now() - started);
   return model;
@@ -282,6 +288,7 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
                                    .pressure = context.pressure,
                                    .model = source.name,
                                    .version = source.version,
+                                   .shares_caches = shares_caches(options, source.name),
                                    .processors = processors};
   if (description.task == Task::kTextGeneration && !options.generation.cache.disk_path.empty()) {
     TRY_ASSIGN(runner.model_digest, digest_of_files(formats::files_of(source.path, description)));

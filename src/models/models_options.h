@@ -50,6 +50,8 @@ struct ModelsOptions {
   ProbeOptions probe;
   bool warm = true;                   // one synthetic request before a model counts as ready
   std::vector<std::string> adapters;  // low-rank adapters that requests may name: "MODEL/ADAPTER=FILE"
+  // Models whose caches all API keys share; "*" is all. Of the others, a key finds only what its own requests left.
+  std::vector<std::string> share_caches;
   scheduling::GenerationOptions generation;
   scheduling::TensorOptions tensors;
   scheduling::EmbeddingOptions embedding;

@@ -62,7 +62,7 @@ void AnswerCache::insert(std::size_t hash, const TensorQuestion& question, const
     if (memory.bytes() == 0) return;
   }
   auto entry = std::make_shared<const Entry>(
-      Entry{{own_copy(question.inputs), question.outputs}, own_copy(outputs), clock_.now(), std::move(memory)});
+      Entry{{own_copy(question.inputs), question.outputs, question.scope}, own_copy(outputs), clock_.now(), std::move(memory)});
   auto entries = entries_.lock();
   entries->insert(hash, std::move(entry), bytes);
 }

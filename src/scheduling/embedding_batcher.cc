@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/errors.h"
@@ -172,9 +173,14 @@ Result<std::vector<std::vector<float>>> EmbeddingBatcher::compute(std::span<cons
   return vectors;
 }
 
+// A vector with NaN or an infinity is no answer: it fails its request before any cache keeps it.
 void EmbeddingBatcher::keep(const Text& text, std::vector<float> vector) {
   Active& active = *text.owner;
   texts_.erase(text);
+  if (!std::ranges::all_of(vector, [](float value) { return std::isfinite(value); })) {
+    return end(active, fail(Error(kVectorNotFinite, fmt::format("the model's numbers for text {} are not finite", text.index))
+                                .with_field(fmt::format("input[{}]", text.index))));
+  }
   active.answer.vectors[text.index] = std::move(vector);
   if (std::exchange(active.last_batch, batches_) != batches_) active.answer.inference += microseconds(last_took_);
   if (--active.left == 0) end(active, std::move(active.answer));

@@ -170,5 +170,19 @@ TEST(Property22, AFailingEmbeddingFailsAlone) {
   }));
 }
 
+TEST(EmbeddingBatcher, AVectorThatIsNotFiniteFailsItsTextAndNobodyElse) {
+  EmbeddingFixture fixture;
+  fixture.engine.control().switches.not_finite_token = 99;
+  fixture.submit({{1, 2}});
+  fixture.submit({{3}, {4, 99}, {5}});
+  fixture.submit({{6}});
+  fixture.run();
+  EXPECT_EQ((*fixture.answers[0])->vectors, expected_of({{1, 2}}));
+  ASSERT_FALSE(fixture.answers[1]->has_value());
+  EXPECT_EQ(fixture.answers[1]->error().code(), kVectorNotFinite);
+  EXPECT_EQ(fixture.answers[1]->error().field(), "input[1]");
+  EXPECT_EQ((*fixture.answers[2])->vectors, expected_of({{6}}));
+}
+
 }  // namespace
 }  // namespace forebay::scheduling

@@ -18,17 +18,21 @@ constexpr std::size_t kEntryOverheadBytes = 200;  // of the list, the index and 
 
 using Vector = std::shared_ptr<const std::vector<float>>;
 
-// The tokens themselves: equal keys are equal texts.
-std::string key_of(const std::vector<Token>& tokens, std::uint32_t second_from) {
-  std::string key(sizeof second_from + tokens.size() * sizeof(Token), '\0');
-  std::memcpy(key.data(), &second_from, sizeof second_from);
-  std::memcpy(key.data() + sizeof second_from, tokens.data(), tokens.size() * sizeof(Token));
+// The tokens themselves: equal keys are equal texts of one cache scope.
+std::string key_of(const std::vector<Token>& tokens, std::uint32_t second_from, CacheScope scope) {
+  std::string key;
+  key.reserve(sizeof scope + sizeof second_from + tokens.size() * sizeof(Token));
+  const auto append = [&key](const void* bytes, std::size_t size) { key.append(static_cast<const char*>(bytes), size); };
+  append(&scope, sizeof scope);
+  append(&second_from, sizeof second_from);
+  append(tokens.data(), tokens.size() * sizeof(Token));
   return key;
 }
 
 // A request with some of its texts answered: the rest comes from one run of its own and from those of others.
 struct Pending {
   EmbeddingRequest request;
+  CacheScope scope = 0;
   EmbeddingRunner::Done done;
   EmbeddingAnswer answer;
   std::size_t missing = 0;
@@ -61,8 +65,11 @@ struct State {
 
 class CachingRunner final : public EmbeddingRunner {
  public:
-  CachingRunner(std::unique_ptr<EmbeddingRunner> runner, std::uint64_t bytes_max, ByteBudget::Reservation held)
-      : state_(std::make_shared<Synchronized<State>>(State(bytes_max))), held_(std::move(held)), runner_(std::move(runner)) {}
+  CachingRunner(std::unique_ptr<EmbeddingRunner> runner, std::uint64_t bytes_max, ByteBudget::Reservation held, bool shares_caches)
+      : state_(std::make_shared<Synchronized<State>>(State(bytes_max))),
+        held_(std::move(held)),
+        shares_caches_(shares_caches),
+        runner_(std::move(runner)) {}
 
   // What waits for the runs of others is computed no more; the other runner answers everything it holds.
   ~CachingRunner() override {
@@ -75,6 +82,7 @@ class CachingRunner final : public EmbeddingRunner {
   RunnerStats stats() const override;
   std::vector<DeadLetter> dead_letters() const override { return runner_->dead_letters(); }
   std::size_t clear_cache() override;
+  std::size_t request_texts_max() const override { return runner_->request_texts_max(); }
 
  private:
   struct Missing {  // what this request computes, for itself and for whoever comes meanwhile
@@ -91,7 +99,8 @@ class CachingRunner final : public EmbeddingRunner {
 
   const std::shared_ptr<Synchronized<State>> state_;
   const ByteBudget::Reservation held_;
-  Gate sending_;  // of those that compute later: closed before the runner ends
+  const bool shares_caches_;  // between cache scopes
+  Gate sending_;              // of those that compute later: closed before the runner ends
   std::unique_ptr<EmbeddingRunner> runner_;
 };
 
@@ -122,6 +131,7 @@ void tell(const std::vector<std::shared_ptr<Pending>>& finished) {
 Result<> CachingRunner::submit(EmbeddingRequest request, Done done) {
   auto pending = std::make_shared<Pending>();
   pending->request = std::move(request);
+  pending->scope = shares_caches_ ? 0 : pending->request.ticket.cache_scope;
   pending->done = std::move(done);
   const auto& texts = pending->request.texts;
   pending->answer.vectors.resize(texts.size());
@@ -157,7 +167,7 @@ CachingRunner::Missing CachingRunner::look_up(State& state, const std::shared_pt
   Missing missing;
   missing.generation = state.generation;
   for (std::size_t index = 0; index < pending->request.texts.size(); ++index) {
-    auto key = key_of(pending->request.texts[index], second_of(pending->request, index));
+    auto key = key_of(pending->request.texts[index], second_of(pending->request, index), pending->scope);
     if (const Vector* kept = state.vectors.find(key)) {
       ++state.stats.hits;
       pending->answer.vectors[index] = **kept;
@@ -256,7 +266,7 @@ void CachingRunner::retry(const std::vector<Place>& places) {
         place.pending->done(fail(inside.error()));
         continue;
       }
-      auto key = key_of(place.pending->request.texts[place.index], second_of(place.pending->request, place.index));
+      auto key = key_of(place.pending->request.texts[place.index], second_of(place.pending->request, place.index), place.pending->scope);
       const auto [found, first] = state->in_flight.try_emplace(key);
       found->second.push_back({place.pending, place.index, !first});
       state->joined += first ? 0 : 1;
@@ -291,12 +301,12 @@ std::size_t CachingRunner::clear_cache() {
 }  // namespace
 
 Result<std::unique_ptr<EmbeddingRunner>> with_embedding_cache(std::unique_ptr<EmbeddingRunner> runner, std::uint64_t cache_bytes_max,
-                                                              ByteBudget* budget) {
+                                                              const RunnerContext& context) {
   ByteBudget::Reservation held;
-  if (budget != nullptr && cache_bytes_max > 0) {
-    TRY_ASSIGN(held, budget->reserve(cache_bytes_max, "the embedding cache"));
+  if (context.budget != nullptr && cache_bytes_max > 0) {
+    TRY_ASSIGN(held, context.budget->reserve(cache_bytes_max, "the embedding cache"));
   }
-  return std::make_unique<CachingRunner>(std::move(runner), cache_bytes_max, std::move(held));
+  return std::make_unique<CachingRunner>(std::move(runner), cache_bytes_max, std::move(held), context.shares_caches);
 }
 
 }  // namespace forebay::scheduling

@@ -21,6 +21,7 @@ class HeldRunner final : public EmbeddingRunner {
   }
   std::size_t clear_cache() override { return 0; }
   const engines::TextSessionInfo& session_info() const override { return info_; }
+  std::size_t request_texts_max() const override { return 7; }
   RunnerStats stats() const override { return {}; }
   std::vector<DeadLetter> dead_letters() const override { return {}; }
 
@@ -46,12 +47,15 @@ class HeldRunner final : public EmbeddingRunner {
 
 class EmbeddingCache : public ::testing::Test {
  protected:
-  void wrap(std::uint64_t bytes_max) {
+  void wrap(std::uint64_t bytes_max, bool shares_caches = false) {
     auto held = std::make_unique<HeldRunner>();
     inner_ = held.get();
-    runner_ = with_embedding_cache(std::move(held), bytes_max, &budget_).value();
+    runner_ = with_embedding_cache(std::move(held), bytes_max, {.budget = &budget_, .shares_caches = shares_caches}).value();
   }
   // The answer once it is there.
+  std::shared_ptr<std::optional<Result<EmbeddingAnswer>>> ask(std::initializer_list<std::string_view> texts, CacheScope scope) {
+    return ask(texts, Ticket{.cache_scope = scope});
+  }
   std::shared_ptr<std::optional<Result<EmbeddingAnswer>>> ask(std::initializer_list<std::string_view> texts, Ticket ticket = {}) {
     EmbeddingRequest request{.ticket = std::move(ticket)};
     for (const auto text : texts) request.texts.push_back(fake_tokens(text));
@@ -204,7 +208,7 @@ TEST_F(EmbeddingCache, HoldsItsBytesInTheBudgetAndKeepsToThem) {
   const auto stats = runner_->stats().embedding_cache;
   EXPECT_LE(stats.bytes, 1U << 10);
   EXPECT_GT(stats.evictions, 0U);
-  EXPECT_EQ(with_embedding_cache(std::make_unique<HeldRunner>(), 1 << 21, &budget_).error().code(), kBudgetExhausted);
+  EXPECT_EQ(with_embedding_cache(std::make_unique<HeldRunner>(), 1 << 21, {.budget = &budget_}).error().code(), kBudgetExhausted);
 }
 
 TEST_F(EmbeddingCache, APairIsNotItsTextsAlone) {
@@ -217,6 +221,30 @@ TEST_F(EmbeddingCache, APairIsNotItsTextsAlone) {
   ASSERT_EQ(inner_->held.size(), 2U);
   EXPECT_EQ(inner_->held[0].first.second_from, (std::vector<std::uint32_t>{1}));
   EXPECT_TRUE(inner_->held[1].first.second_from.empty());
+}
+
+TEST_F(EmbeddingCache, ClientsOfDifferentScopesNeitherShareVectorsNorRuns) {
+  wrap(1 << 16);
+  const auto mine = ask({"one"}, 1);
+  const auto theirs = ask({"one"}, 2);
+  EXPECT_EQ(inner_->held.size(), 2U) << "nobody waits for the run of another scope";
+  inner_->answer(0);
+  inner_->answer(1);
+  ask({"one"}, 3);
+  EXPECT_EQ(inner_->held.size(), 3U) << "what another scope left is not found";
+  const auto again = ask({"one"}, 1);
+  EXPECT_EQ(inner_->held.size(), 3U) << "its own is";
+  EXPECT_EQ((**again)->vectors, (std::vector<std::vector<float>>{{3, 1}}));
+  EXPECT_EQ((**theirs)->vectors, (std::vector<std::vector<float>>{{3, 2}}));
+}
+
+TEST_F(EmbeddingCache, AModelMayShareItsVectorsBetweenScopes) {
+  wrap(1 << 16, true);
+  ask({"one"}, 1);
+  inner_->answer(0);
+  const auto theirs = ask({"one"}, 2);
+  EXPECT_EQ(inner_->held.size(), 1U);
+  EXPECT_EQ((**theirs)->vectors, (std::vector<std::vector<float>>{{3, 1}}));
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ class BatchingEmbeddingRunner final : public EmbeddingRunner {
   Result<> submit(EmbeddingRequest request, Done done) override;
   std::size_t clear_cache() override { return 0; }  // it keeps none
   const engines::TextSessionInfo& session_info() const override { return info_; }
+  std::size_t request_texts_max() const override { return options_.request_texts_max; }
   RunnerStats stats() const override { return core_.stats(1); }
   std::vector<DeadLetter> dead_letters() const override { return core_.ledger().dead_letters(); }
 

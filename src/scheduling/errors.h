@@ -35,8 +35,8 @@ inline constexpr ErrorCode kBreakerOpen{4009, "breaker_open", ErrorKind::kUnavai
 inline constexpr ErrorCode kTextsEmpty{4010, "texts_empty", ErrorKind::kInvalidArgument,
                                        "There is no text to embed, or one of them is empty.",
                                        "send at least one text, each with at least one token"};
-inline constexpr ErrorCode kTooManyTexts{4011, "too_many_texts", ErrorKind::kTooLarge, "One request carries more texts than the limit.",
-                                         "split the request, or raise request_texts_max"};
+inline constexpr ErrorCode kTooManyTexts{4011, "too_many_texts", ErrorKind::kInvalidArgument,
+                                         "One request carries more texts than the limit.", "split the request, or raise request_texts_max"};
 inline constexpr ErrorCode kTextTooLongToEmbed{4012, "text_too_long_to_embed", ErrorKind::kInvalidArgument,
                                                "A text has more tokens than the model can embed at once.",
                                                "shorten the text, or split it into parts"};
@@ -69,6 +69,10 @@ inline constexpr ErrorCode kStepOutputMissing{4031, "step_output_missing", Error
                                               "No step of a pipeline gave one of its outputs.",
                                               "end branches in a first_of step whose last choice is always computed"};
 
+inline constexpr ErrorCode kVectorNotFinite{4032, "vector_not_finite", ErrorKind::kUnprocessable,
+                                            "The model gave NaN or an infinity where a text's vector or score should be.",
+                                            "send another text; if every text fails, the model's file or its precision (FP16) is at fault"};
+
 inline constexpr const ErrorCode* kSchedulingErrors[] = {&kOverloaded,          &kPromptTooLong,
                                                          &kPromptEmpty,         &kPromptTokenInvalid,
                                                          &kTokenLimitsInvalid,  &kStopInvalid,
@@ -79,6 +83,7 @@ inline constexpr const ErrorCode* kSchedulingErrors[] = {&kOverloaded,          
                                                          &kModelHasNoTokenizer, &kAnswerShapeWrong,
                                                          &kStateFolderRefused,  &kStateFileRefused,
                                                          &kStateFolderBusy,     &kAdapterUnknown,
-                                                         &kStepInputMissing,    &kStepOutputMissing};
+                                                         &kStepInputMissing,    &kStepOutputMissing,
+                                                         &kVectorNotFinite};
 
 }  // namespace forebay::scheduling

@@ -124,6 +124,7 @@ Result<std::shared_ptr<TokenChannel>> LoopGenerationRunner::submit(GenerationReq
   sampler->accept_prompt(request.prompt);
   const std::uint64_t serial = ++serials_;
   Ticket ticket = std::move(request.ticket);
+  const CacheScope scope = scope_of(ticket, core_.context());
   auto channel = std::make_shared<TokenChannel>(
       options_.channel_events_max, [this, pass, serial, ticket](const TokenEvent& last) { note_end(pass, serial, ticket, last); });
   auto on_cancel = ticket.cancel.on_cancel([this, serial](CancelReason) {
@@ -137,7 +138,7 @@ Result<std::shared_ptr<TokenChannel>> LoopGenerationRunner::submit(GenerationReq
                       serial,
                       std::move(on_cancel),
                       static_cast<std::uint32_t>(dropped),
-                      adapter};
+                      {adapter, scope}};
   TRY(core_.enqueue(pass, std::move(ticket), std::move(work)));
   pool_.note_request();
   return channel;

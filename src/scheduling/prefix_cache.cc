@@ -273,7 +273,7 @@ void PrefixCache::leave_holding(SequenceId id, KeyedText text) {
   ++free_;
   slot.since = ++uses_;
   slot.use = text.empty() ? Use::kEmpty : Use::kIdle;
-  slot.adapter = text.adapter;
+  slot.origin = text.origin;
   slot.saved_ahead = false;
   slot.holds.assign(text.tokens.begin(), text.tokens.end());
   slot.fetch = nullptr;
@@ -336,7 +336,7 @@ void PrefixCache::empty(std::size_t index, bool wanted) {
 }
 
 void PrefixCache::save(std::size_t index) {
-  const KeyedText holds(slots_[index].holds, slots_[index].adapter);
+  const KeyedText holds(slots_[index].holds, slots_[index].origin);
   if (lower_.ram == nullptr || !lower_.ram->wants(holds)) return;
   if (auto state = session_.save(id_of(index))) lower_.ram->put(holds, *std::move(state), session_.info().can_trim);
 }

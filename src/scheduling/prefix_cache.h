@@ -84,7 +84,7 @@ class PrefixCache {
   struct Slot {
     Use use = Use::kEmpty;
     std::uint64_t since = 0;  // when its use began, in uses
-    AdapterIndex adapter = 0;
+    TextOrigin origin;
     std::vector<Token> holds;           // while idle
     bool saved_ahead = false;           // while idle
     bool forgotten = false;             // while running: it will leave nothing behind

@@ -16,8 +16,9 @@ std::uint64_t chained(std::uint64_t before, std::span<const text::Token> block) 
 
 // Calls visit(hash) for every whole block, until it says false.
 template <class Visit>
-void each_block(std::span<const text::Token> tokens, Visit visit) {
-  std::uint64_t hash = 0;
+void each_block(KeyedText text, Visit visit) {
+  const auto tokens = text.tokens;
+  std::uint64_t hash = text.origin.scope;
   for (std::size_t end = PrefixDirectory::kBlockTokens; end <= tokens.size(); end += PrefixDirectory::kBlockTokens) {
     hash = chained(hash, tokens.subspan(end - PrefixDirectory::kBlockTokens, PrefixDirectory::kBlockTokens));
     if (!visit(hash)) return;
@@ -25,9 +26,9 @@ void each_block(std::span<const text::Token> tokens, Visit visit) {
 }
 }  // namespace
 
-void PrefixDirectory::note(Holder holder, std::span<const text::Token> tokens) {
+void PrefixDirectory::note(Holder holder, KeyedText text) {
   auto blocks = blocks_.lock();
-  each_block(tokens, [&](std::uint64_t hash) {
+  each_block(text, [&](std::uint64_t hash) {
     std::vector<Holder>* holders = blocks->find(hash);
     if (holders == nullptr) return blocks->insert(hash, {holder}, 1);
     std::erase(*holders, holder);
@@ -37,11 +38,11 @@ void PrefixDirectory::note(Holder holder, std::span<const text::Token> tokens) {
   });
 }
 
-std::vector<std::size_t> PrefixDirectory::longest(std::span<const text::Token> tokens, std::span<const Holder> holders) {
+std::vector<std::size_t> PrefixDirectory::longest(KeyedText text, std::span<const Holder> holders) {
   std::vector<std::size_t> found(holders.size(), 0);
   std::size_t length = 0;
   auto blocks = blocks_.lock();
-  each_block(tokens, [&](std::uint64_t hash) {
+  each_block(text, [&](std::uint64_t hash) {
     const std::vector<Holder>* at = blocks->find(hash);
     if (at == nullptr) return false;
     bool any = false;

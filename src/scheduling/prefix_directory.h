@@ -11,7 +11,7 @@
 
 #include "base/lru.h"
 #include "base/synchronized.h"
-#include "text/tokenizer.h"
+#include "scheduling/keyed_text.h"
 
 namespace forebay::scheduling {
 
@@ -24,10 +24,10 @@ class PrefixDirectory {
   // Remembers `blocks_max` blocks; the least recently noted or found ones go first.
   explicit PrefixDirectory(std::size_t blocks_max) : blocks_(Blocks({.bytes_max = blocks_max, .entries_max = blocks_max})) {}
 
-  void note(Holder holder, std::span<const text::Token> tokens);
+  void note(Holder holder, KeyedText text);
   // Leading tokens, in whole blocks, that each of these computed.
-  std::vector<std::size_t> longest(std::span<const text::Token> tokens, std::span<const Holder> holders);
-  std::size_t longest(std::span<const text::Token> tokens, Holder holder) { return longest(tokens, std::span(&holder, 1)).front(); }
+  std::vector<std::size_t> longest(KeyedText text, std::span<const Holder> holders);
+  std::size_t longest(KeyedText text, Holder holder) { return longest(text, std::span(&holder, 1)).front(); }
   std::size_t size() const;
 
  private:

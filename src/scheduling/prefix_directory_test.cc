@@ -78,5 +78,14 @@ TEST(PrefixDirectory, AgreesWithARecordOfEveryTextWhileNothingIsForgotten) {
   }));
 }
 
+TEST(PrefixDirectory, ABlockOfAnotherScopeIsAnotherBlock) {
+  PrefixDirectory directory(10);
+  const std::vector<Token> tokens(PrefixDirectory::kBlockTokens, 'a');
+  directory.note(1, {tokens, {0, 7}});
+  EXPECT_EQ(directory.longest({tokens, {0, 7}}, 1), PrefixDirectory::kBlockTokens);
+  EXPECT_EQ(directory.longest({tokens, {0, 8}}, 1), 0U);
+  EXPECT_EQ(directory.longest(tokens, 1), 0U);
+}
+
 }  // namespace
 }  // namespace forebay::scheduling

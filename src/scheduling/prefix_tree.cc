@@ -44,7 +44,7 @@ std::size_t PrefixTree::length(Holder holder) const {
 
 PrefixTree::Node* PrefixTree::reach(KeyedText text) {
   const auto tokens = text.tokens;
-  auto& root = roots_[text.adapter];
+  auto& root = roots_[text.origin];
   if (!root) root = std::make_unique<Node>();
   Node* node = root.get();
   while (node->depth < tokens.size()) {
@@ -103,7 +103,7 @@ bool PrefixTree::look_below(const Node& node, std::size_t common, const Node* ex
 }
 
 bool PrefixTree::search(KeyedText keyed, std::size_t tokens_min, const std::function<bool(const Match&)>& look) const {
-  const auto root = roots_.find(keyed.adapter);
+  const auto root = roots_.find(keyed.origin);
   if (root == roots_.end()) return false;
   const auto text = keyed.tokens;
   const Node* node = root->second.get();
@@ -129,7 +129,7 @@ bool PrefixTree::search(KeyedText keyed, std::size_t tokens_min, const std::func
 
 bool PrefixTree::is_compact() const {
   std::vector<const Node*> left;
-  for (const auto& [adapter, root] : roots_) left.push_back(root.get());
+  for (const auto& [origin, root] : roots_) left.push_back(root.get());
   while (!left.empty()) {
     const Node* node = left.back();
     left.pop_back();

@@ -1,5 +1,5 @@
 // Which holders (sequences of a session, saved states) have which beginning of a text: a radix tree over token ids,
-// one for each adapter. It knows what was
+// one for each adapter and cache scope. It knows what was
 // said of each holder and nothing of cells or bytes.
 //   Source of the idea: RadixAttention in "SGLang: Efficient Execution of Structured Language Model Programs", arXiv:2312.07104, section 3.
 // Threads: confined to its owner. Owner: PrefixCache, StateStore.
@@ -58,7 +58,7 @@ class PrefixTree {
   static void prune(Node* node);
   static bool look_below(const Node& node, std::size_t common, const Node* except, const std::function<bool(const Match&)>& look);
 
-  std::map<AdapterIndex, std::unique_ptr<Node>> roots_;
+  std::map<TextOrigin, std::unique_ptr<Node>> roots_;
   std::unordered_map<Holder, Node*> ends_;
 };
 

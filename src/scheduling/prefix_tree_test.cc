@@ -120,5 +120,16 @@ TEST(PrefixTree, TextsOfDifferentAdaptersHaveNothingInCommon) {
   EXPECT_TRUE(tree.is_compact());
 }
 
+TEST(PrefixTree, TextsOfDifferentOriginsHaveNothingInCommon) {
+  PrefixTree tree;
+  const std::vector<Token> text{1, 2, 3};
+  tree.set(1, {text, {0, 7}});
+  const auto any = [](const PrefixTree::Match&) { return true; };
+  EXPECT_TRUE(tree.search({text, {0, 7}}, 1, any));
+  EXPECT_FALSE(tree.search({text, {0, 8}}, 1, any));
+  EXPECT_FALSE(tree.search({text, {1, 7}}, 1, any));
+  EXPECT_FALSE(tree.search(text, 1, any));
+}
+
 }  // namespace
 }  // namespace forebay::scheduling

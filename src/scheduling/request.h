@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "engines/sampling.h"
+#include "scheduling/keyed_text.h"
 #include "tensors/tensor.h"
 #include "text/tokenizer.h"
 
@@ -25,7 +26,8 @@ std::optional<Priority> priority_named(std::string_view name);
 // Who waits, how urgently, until when. The same for every kind of work.
 struct Ticket {
   std::string request_id;
-  std::string client;  // fairness is between clients; "" when unknown
+  std::string client;          // fairness is between clients; "" when unknown
+  CacheScope cache_scope = 0;  // with which other requests it shares what is cached
   Priority priority = Priority::kNormal;
   std::optional<Instant> deadline;
   CancelToken cancel;

@@ -44,8 +44,12 @@ struct RunnerContext {
   std::string version = {};
   Digest model_digest = {};  // of its file, where states are kept on disk
   std::vector<AdapterSource> adapters = {};
+  bool shares_caches = false;  // requests of every cache scope share what is cached
   Processors processors = {};  // that workers stay on; empty: those of the thread that starts them
 };
+
+// What the caches of a model with this context go by.
+inline CacheScope scope_of(const Ticket& ticket, const RunnerContext& context) { return context.shares_caches ? 0 : ticket.cache_scope; }
 
 struct EmbeddingCacheStats {
   std::uint64_t hits = 0;    // texts whose vector was kept
@@ -132,6 +136,7 @@ class EmbeddingRunner {
   virtual Result<> submit(EmbeddingRequest request, Done done) = 0;
   virtual std::size_t clear_cache() = 0;  // forgets every kept vector; returns how many there were
   virtual const engines::TextSessionInfo& session_info() const = 0;
+  virtual std::size_t request_texts_max() const = 0;  // texts of one request; kTooManyTexts beyond
   virtual RunnerStats stats() const = 0;
   virtual std::vector<DeadLetter> dead_letters() const = 0;
 };

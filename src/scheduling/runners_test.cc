@@ -510,5 +510,36 @@ TEST_F(Runners, AnswerEveryEmbeddingOnceWhenDestroyed) {
   EXPECT_EQ(engine_.control().counters.sessions_open, 0U);
 }
 
+TEST_F(Runners, APrefixOfAnotherScopeIsFoundInNoTier) {
+  GenerationOptions options{.sequences_max = 1, .context_tokens = 600};
+  options.cache.disk_path = folder();
+  auto runner = generation(options);
+  const auto cached = [&](CacheScope scope) {
+    auto request = greedy(std::string(200, 'p'), 4);
+    request.ticket.cache_scope = scope;
+    return generate(*runner, std::move(request)).end().usage.cached_prompt_tokens;
+  };
+  EXPECT_EQ(cached(1), 0U);
+  EXPECT_EQ(cached(2), 0U) << "it is in the cells";
+  EXPECT_EQ(cached(3), 0U) << "it is in RAM";
+  EXPECT_EQ(cached(2), 199U);
+  EXPECT_EQ(cached(1), 199U);
+  runner.reset();
+  runner = generation(options);
+  EXPECT_EQ(cached(4), 0U) << "it is on disk";
+  EXPECT_EQ(cached(0), 0U);
+  EXPECT_EQ(cached(1), 199U);
+}
+
+TEST_F(Runners, AModelMaySharePrefixesBetweenScopes) {
+  shares_caches_ = true;
+  auto runner = generation({.sequences_max = 1, .context_tokens = 600});
+  for (const CacheScope scope : {1, 2}) {
+    auto request = greedy(std::string(200, 'p'), 4);
+    request.ticket.cache_scope = scope;
+    EXPECT_EQ(generate(*runner, std::move(request)).end().usage.cached_prompt_tokens, scope == 1 ? 0U : 199U);
+  }
+}
+
 }  // namespace
 }  // namespace forebay::scheduling

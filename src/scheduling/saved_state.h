@@ -13,8 +13,8 @@ namespace forebay::scheduling {
 struct SavedState {
   std::vector<Token> tokens;
   std::vector<std::byte> bytes;  // as TextSession::save() gave them
-  AdapterIndex adapter = 0;
-  KeyedText text() const { return {tokens, adapter}; }
+  TextOrigin origin;
+  KeyedText text() const { return {tokens, origin}; }
   std::size_t size() const { return bytes.size() + tokens.size() * sizeof(Token); }
 };
 using SavedStatePointer = std::shared_ptr<const SavedState>;

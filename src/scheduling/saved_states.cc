@@ -42,7 +42,7 @@ std::size_t SavedStates::longest(KeyedText text, bool whole) const {
 void SavedStates::put(KeyedText text, std::vector<std::byte> bytes, bool covers_prefixes) {
   auto saved = std::make_shared<SavedState>();
   saved->tokens.assign(text.tokens.begin(), text.tokens.end());
-  saved->adapter = text.adapter;
+  saved->origin = text.origin;
   saved->bytes = std::move(bytes);
   Gone gone;
   bool kept = false;

@@ -29,8 +29,8 @@ struct GenerationWork {
   std::uint64_t serial = 0;
   CancelToken::Subscription on_cancel;
   std::uint32_t dropped_tokens = 0;  // of its prompt, to fit the context
-  AdapterIndex adapter = 0;
-  KeyedText prompt() const { return {request.prompt, adapter}; }
+  TextOrigin origin;
+  KeyedText prompt() const { return {request.prompt, origin}; }
 };
 // The last event of work that never became a sequence.
 void answer_unstarted(GenerationWork& work, const Ticket& ticket, const Error& error, Duration waited);
@@ -50,8 +50,8 @@ class Sequence {
   const Ticket& ticket() const { return ticket_; }
   std::uint64_t serial() const { return work_.serial; }
   std::span<const Token> tokens() const { return tokens_; }  // prompt and what was generated
-  KeyedText text() const { return {tokens_, work_.adapter}; }
-  AdapterIndex adapter() const { return work_.adapter; }
+  KeyedText text() const { return {tokens_, work_.origin}; }
+  AdapterIndex adapter() const { return work_.origin.adapter; }
   std::size_t generated() const { return generated_; }
   // Tokens that the session has not computed yet; never 0 while it runs, as the last one chosen is not.
   std::size_t pending() const { return tokens_.size() - computed; }

@@ -44,6 +44,7 @@ bool keeps_answers(const AnswerCacheOptions& options, const std::string& model) 
 SharingTensorRunner::SharingTensorRunner(std::unique_ptr<TensorRunner> runner, const TensorOptions& options, const RunnerContext& context)
     : followers_max_(options.admission.queue_requests_max),
       shares_(options.single_flight),
+      shares_caches_(context.shares_caches),
       clock_(*context.clock),
       runner_(std::move(runner)) {
   if (keeps_answers(options.cache, context.model)) cache_.emplace(options.cache, context);
@@ -57,7 +58,7 @@ SharingTensorRunner::~SharingTensorRunner() {
 
 Result<> SharingTensorRunner::submit(TensorRequest request, Done done) {
   if (!shares_ && !cache_) return runner_->submit(std::move(request), std::move(done));
-  TensorQuestion question{std::move(request.inputs), std::move(request.outputs)};
+  TensorQuestion question{std::move(request.inputs), std::move(request.outputs), shares_caches_ ? 0 : request.ticket.cache_scope};
   const std::size_t hash = hash_of(question);
   if (cache_) {
     if (auto known = cache_->find(hash, question)) {

@@ -1,4 +1,5 @@
-// A tensor runner in front of another one: an identical request is answered from the cache, or by the run of the one that is in flight.
+// A tensor runner in front of another one: an identical request of the same cache scope is answered from the cache, or by the run of the
+// one that is in flight.
 //   The first request with a question leads a flight and goes to the other runner as it came; those that ask the same meanwhile follow it.
 //   When the leader ends for reasons of its own (cancelled, its deadline, refused by admission), the next one leads.
 //   A follower that is cancelled is answered at once. No request follows a leader of lower priority, nor one that leads after it.
@@ -45,6 +46,7 @@ class SharingTensorRunner final : public TensorRunner {
 
   const std::size_t followers_max_;
   const bool shares_;
+  const bool shares_caches_;  // between cache scopes
   const Clock& clock_;
   std::optional<AnswerCache> cache_;
   Synchronized<std::unordered_map<std::size_t, FlightPtr>> flights_;

@@ -273,5 +273,37 @@ TEST_F(SharingTensorRunnerTest, AnswersLeadersAndFollowersWhenDestroyed) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(answers_.of(i).error().code(), kShuttingDown);
 }
 
+TEST_F(SharingTensorRunnerTest, ClientsOfDifferentScopesShareNeitherRunsNorAnswers) {
+  auto runner = tensor({.cache = {.models = {"*"}}, .workers = 1, .batch_rows_max = 1});
+  const auto asking_as = [](CacheScope scope) {
+    auto request = asking(5);
+    request.ticket.cache_scope = scope;
+    return request;
+  };
+  engine_.control().block();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(runner->submit(asking_as(static_cast<CacheScope>(i)), answers_.note(i)));
+  engine_.control().release();
+  ASSERT_TRUE(eventually([&] { return answers_.count() == 3; }));
+  EXPECT_EQ(runs(), 3U) << "no flight is shared";
+  ASSERT_TRUE(runner->submit(asking_as(3), answers_.note(3)));
+  ASSERT_TRUE(eventually([&] { return answers_.count() == 4; }));
+  EXPECT_EQ(answers_.of(3)->source, AnswerSource::kRun) << "nor a kept answer";
+  ASSERT_TRUE(runner->submit(asking_as(1), answers_.note(4)));
+  ASSERT_TRUE(eventually([&] { return answers_.count() == 5; }));
+  EXPECT_EQ(answers_.of(4)->source, AnswerSource::kCache);
+}
+
+TEST_F(SharingTensorRunnerTest, AModelMayShareAnswersBetweenScopes) {
+  shares_caches_ = true;
+  auto runner = tensor({.cache = {.models = {"*"}}, .workers = 1});
+  for (int i = 0; i < 2; ++i) {
+    auto request = asking(5);
+    request.ticket.cache_scope = static_cast<CacheScope>(i + 1);
+    ASSERT_TRUE(runner->submit(std::move(request), answers_.note(i)));
+    ASSERT_TRUE(eventually([&] { return answers_.count() == static_cast<std::size_t>(i) + 1; }));
+  }
+  EXPECT_EQ(answers_.of(1)->source, AnswerSource::kCache);
+}
+
 }  // namespace
 }  // namespace forebay::scheduling

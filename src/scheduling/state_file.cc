@@ -9,17 +9,18 @@
 namespace forebay::scheduling {
 
 namespace {
-constexpr std::string_view kMagic = "FBSTATE1";
+constexpr std::string_view kMagic = "FBSTATE2";
 
 struct FixedHead {
   char magic[8];
   Digest key;
   std::uint64_t tokens;
   std::uint64_t state_bytes;
+  CacheScope scope;
   Digest state_digest;
   Digest head_digest;
 };
-static_assert(sizeof(FixedHead) == 120 && std::is_trivially_copyable_v<FixedHead>);
+static_assert(sizeof(FixedHead) == 128 && std::is_trivially_copyable_v<FixedHead>);
 
 std::span<const std::byte> bytes_of(std::span<const Token> tokens) { return std::as_bytes(tokens); }
 
@@ -39,6 +40,7 @@ std::vector<std::byte> state_file_head(const Digest& key, const SavedState& stat
                  .key = key,
                  .tokens = state.tokens.size(),
                  .state_bytes = state.bytes.size(),
+                 .scope = state.origin.scope,
                  .state_digest = digest_of(state.bytes),
                  .head_digest = {}};
   std::ranges::copy(kMagic, head.magic);
@@ -63,7 +65,7 @@ Result<StateFileHead> read_state_file_head(std::istream& file, std::size_t file_
   StateFileHead head{.tokens = std::vector<Token>(fixed.tokens),
                      .state_bytes = fixed.state_bytes,
                      .state_digest = fixed.state_digest,
-                     .adapter = static_cast<AdapterIndex>(key - keys.begin())};
+                     .origin = {static_cast<AdapterIndex>(key - keys.begin()), fixed.scope}};
   if (!read(file, head.tokens.data(), head.tokens.size() * sizeof(Token))) return fail(kStateFileRefused, "the file is too short");
   if (digest_of_head(fixed, head.tokens) != fixed.head_digest) return fail(kStateFileRefused, "the head is damaged");
   return head;

@@ -10,7 +10,7 @@
 namespace forebay::scheduling {
 namespace {
 
-SavedState state() { return {.tokens = {5, 6, 7}, .bytes = std::vector<std::byte>(100, std::byte{9})}; }
+SavedState state() { return {.tokens = {5, 6, 7}, .bytes = std::vector<std::byte>(100, std::byte{9}), .origin = {0, 1234}}; }
 
 std::string file_of(const SavedState& state, const Digest& key = {}) {
   const auto head = state_file_head(key, state);
@@ -22,7 +22,7 @@ Result<SavedState> read(const std::string& file, const Digest& key = {}) {
   std::istringstream stream(file);
   TRY_ASSIGN(auto head, read_state_file_head(stream, file.size(), std::span(&key, 1)));
   TRY_ASSIGN(auto bytes, read_state_of_file(stream, head));
-  return SavedState{std::move(head.tokens), std::move(bytes)};
+  return SavedState{std::move(head.tokens), std::move(bytes), head.origin};
 }
 
 TEST(StateFile, ComesBackBitForBit) {
@@ -30,6 +30,7 @@ TEST(StateFile, ComesBackBitForBit) {
   ASSERT_TRUE(back) << back.error().to_string();
   EXPECT_EQ(back->tokens, state().tokens);
   EXPECT_EQ(back->bytes, state().bytes);
+  EXPECT_EQ(back->origin, state().origin);
   EXPECT_EQ(file_of(state()).size(), state_file_bytes(state()));
 }
 

@@ -111,7 +111,7 @@ bool StateFolder::take_file(State& state, const fs::path& path) {
   const auto head = read_state_file_head(file, bytes, options_.keys);
   if (!head) return false;
   while (state.texts.bytes() + bytes > options_.bytes_max || state.entries.size() >= kFilesMax) forget(state, state.texts.evict());
-  state.entries.emplace(state.texts.add({head->tokens, head->adapter}, bytes), Entry{*number_in(path.filename().string()), nullptr});
+  state.entries.emplace(state.texts.add({head->tokens, head->origin}, bytes), Entry{*number_in(path.filename().string()), nullptr});
   return true;
 }
 
@@ -129,7 +129,7 @@ void StateFolder::put(const SavedStatePointer& saved) {
 
 bool StateFolder::accept(State& state, const SavedStatePointer& saved, Holder& holder) {
   const std::size_t bytes = state_file_bytes(*saved);
-  if (state.closed || saved->tokens.size() < options_.tokens_min || saved->adapter >= options_.keys.size() || saved->bytes.empty() ||
+  if (state.closed || saved->tokens.size() < options_.tokens_min || saved->origin.adapter >= options_.keys.size() || saved->bytes.empty() ||
       bytes > options_.bytes_max)
     return false;
   if (const auto known = state.texts.longest(saved->text(), 1, !options_.covers_prefixes);
@@ -188,7 +188,8 @@ void StateFolder::write(Holder holder) {
     saved = entry->second.unwritten;
     number = entry->second.number;
   }
-  const auto written = write_file_atomically(path_of(number), {state_file_head(options_.keys.at(saved->adapter), *saved), saved->bytes});
+  const auto written =
+      write_file_atomically(path_of(number), {state_file_head(options_.keys.at(saved->origin.adapter), *saved), saved->bytes});
   auto state = state_.lock();
   if (!written && !std::exchange(state->complaining, true))
     log::warning("a state cannot be saved", {{"error", written.error().to_log_string()}});
@@ -303,7 +304,7 @@ Result<SavedState> StateFolder::read_file(const fs::path& path) const {
   if (!file || error || bytes > options_.bytes_max) return fail(kStateFileRefused, fmt::format("'{}' cannot be read", path.string()));
   TRY_ASSIGN(auto head, read_state_file_head(file, bytes, options_.keys), path.string());
   TRY_ASSIGN(auto state, read_state_of_file(file, head), path.string());
-  return SavedState{std::move(head.tokens), std::move(state), head.adapter};
+  return SavedState{std::move(head.tokens), std::move(state), head.origin};
 }
 
 TierStats StateFolder::stats() const {

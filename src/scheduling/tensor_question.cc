@@ -39,6 +39,7 @@ bool identical(const Tensor& one, const Tensor& other) {
 
 std::size_t hash_of(const TensorQuestion& question) {
   std::size_t hash = question.inputs.size();
+  mix(hash, static_cast<std::size_t>(question.scope));
   for (const NamedTensor& input : question.inputs) {
     mix(hash, input.name);
     mix(hash, static_cast<std::size_t>(input.tensor.dtype()));
@@ -51,9 +52,9 @@ std::size_t hash_of(const TensorQuestion& question) {
 }
 
 bool identical(const TensorQuestion& one, const TensorQuestion& other) {
-  return one.outputs == other.outputs && std::ranges::equal(one.inputs, other.inputs, [](const NamedTensor& a, const NamedTensor& b) {
-           return a.name == b.name && identical(a.tensor, b.tensor);
-         });
+  return one.scope == other.scope && one.outputs == other.outputs &&
+         std::ranges::equal(one.inputs, other.inputs,
+                            [](const NamedTensor& a, const NamedTensor& b) { return a.name == b.name && identical(a.tensor, b.tensor); });
 }
 
 std::size_t bytes_of(const NamedTensors& tensors) {

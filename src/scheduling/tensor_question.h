@@ -1,4 +1,4 @@
-// What a tensor request asks, apart from who asks: two requests with identical questions have the same answer.
+// What a tensor request asks, and for which cache scope: two requests with identical questions have the same answer.
 // Threads: immutable.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "scheduling/keyed_text.h"
 #include "tensors/tensor.h"
 
 namespace forebay::scheduling {
@@ -13,6 +14,7 @@ namespace forebay::scheduling {
 struct TensorQuestion {
   tensors::NamedTensors inputs;
   std::vector<std::string> outputs;  // empty: all
+  CacheScope scope = 0;
 };
 
 // Identical questions have the same hash. Of large tensors it looks at an even sample only: who needs certainty asks identical().

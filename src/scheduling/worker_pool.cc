@@ -121,7 +121,7 @@ bool WorkerPool::may_take(const Worker& worker, const GenerationWork& work) {
   if (roster->router.strategy() == RoutingStrategy::kPrefixAffinity && all.size() > 1) {
     std::vector<PrefixDirectory::Holder> holders;
     for (const auto& one : roster->workers) holders.push_back(one->holder);
-    const auto known = directory_.longest(work.request.prompt, holders);
+    const auto known = directory_.longest(work.prompt(), holders);
     for (std::size_t i = 0; i < all.size(); ++i) all[i].prefix_tokens = known[i];
   }
   const auto chosen = roster->router.choose(all);
@@ -139,7 +139,7 @@ void WorkerPool::note_offer(Worker& worker, const GenerationWork& work, bool tak
   worker.cells_taken += cells_soon_of(work);
   const auto place = std::ranges::find(roster->workers, &worker, &std::shared_ptr<Worker>::get);
   if (place != roster->workers.end()) roster->router.placed(static_cast<std::size_t>(place - roster->workers.begin()));
-  if (roster->router.strategy() == RoutingStrategy::kPrefixAffinity) directory_.note(worker.holder, work.request.prompt);
+  if (roster->router.strategy() == RoutingStrategy::kPrefixAffinity) directory_.note(worker.holder, work.prompt());
 }
 
 // The same measure as the loop's own.

@@ -149,7 +149,9 @@ Result<Shape> fit_flat(std::size_t count, const Shape& wanted) {
   return shape;
 }
 
-Result<Shape> fit_shape(Shape nested, std::size_t count, const Shape& wanted) {
+Result<Shape> fit_shape(Shape nested, std::size_t count, const Shape* any_or_wanted) {
+  if (any_or_wanted == nullptr) return nested;
+  const Shape& wanted = *any_or_wanted;
   const std::size_t depth = nested.size();
   if (depth == wanted.size() && dimensions_fit(nested, wanted)) return nested;
   if (depth <= 1) return fit_flat(count, wanted);
@@ -164,16 +166,15 @@ std::size_t elements_at_most(std::string_view json, const ArrayLimits& limits) {
   return std::min(static_cast<std::size_t>(std::ranges::count(json, ',')) + 1, limits.elements_max);
 }
 
-Result<Tensor> read_strings(std::string_view json, const Shape& wanted, const ArrayLimits& limits) {
+Result<Tensor> read_strings(std::string_view json, const Shape* wanted, const ArrayLimits& limits) {
   StringSink sink(limits.string_bytes_max);
   TRY_ASSIGN(Shape nested, ArrayReader(json, limits, sink).read());
   TRY_ASSIGN(Shape shape, fit_shape(std::move(nested), sink.size(), wanted));
   return Tensor::from_strings(std::move(shape), sink.take());
 }
 
-}  // namespace
-
-Result<Tensor> tensor_from_json(std::string_view json, DType dtype, const Shape& wanted, NanPolicy nan, const ArrayLimits& limits) {
+// Without a wanted shape any will do.
+Result<Tensor> read_tensor(std::string_view json, DType dtype, const Shape* wanted, NanPolicy nan, const ArrayLimits& limits) {
   if (dtype == DType::kString) return read_strings(json, wanted, limits);
   Tensor memory = Tensor::zeros(dtype, {static_cast<std::int64_t>(elements_at_most(json, limits))});
   return with_element_type(dtype, [&]<class T>() -> Result<Tensor> {
@@ -183,6 +184,16 @@ Result<Tensor> tensor_from_json(std::string_view json, DType dtype, const Shape&
     TRY_ASSIGN(Tensor used, memory.rows(0, sink.size()));
     return used.reshaped(std::move(shape));
   });
+}
+
+}  // namespace
+
+Result<Tensor> tensor_from_json(std::string_view json, DType dtype, const Shape& wanted, NanPolicy nan, const ArrayLimits& limits) {
+  return read_tensor(json, dtype, &wanted, nan, limits);
+}
+
+Result<Tensor> tensor_from_json(std::string_view json, DType dtype, NanPolicy nan, const ArrayLimits& limits) {
+  return read_tensor(json, dtype, nullptr, nan, limits);
 }
 
 }  // namespace forebay::tensors

@@ -30,11 +30,13 @@ struct ArrayLimits {
 // Errors name the byte, counted from the start of `json`: kArrayJsonSyntax, kArrayRagged, kArrayNotFinite, kTensorTypeMismatch,
 // kTensorValueOutOfRange, kTensorShapeMismatch, kTensorShapeInvalid, kTensorTooLarge (elements, depth or string bytes).
 Result<Tensor> tensor_from_json(std::string_view json, DType dtype, const Shape& wanted, NanPolicy nan, const ArrayLimits& limits = {});
+// Of whatever rank: the shape is as the arrays are nested.
+Result<Tensor> tensor_from_json(std::string_view json, DType dtype, NanPolicy nan, const ArrayLimits& limits = {});
 
 // Nested as the shape says; rank 0 is a bare value, a tensor without elements is []. Floating-point numbers are the shortest
-// text that reads back the same (halves: as a float). Bytes of strings that are not UTF-8 become U+FFFD.
-void append_json(std::string& out, const Tensor& tensor);
+// text that reads back the same (halves: as a float). kArrayNotText: a string that is not UTF-8.
+Result<> append_json(std::string& out, const Tensor& tensor);
 // One array of all elements, row-major.
-void append_json_flat(std::string& out, const Tensor& tensor);
+Result<> append_json_flat(std::string& out, const Tensor& tensor);
 
 }  // namespace forebay::tensors

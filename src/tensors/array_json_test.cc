@@ -26,7 +26,7 @@ std::vector<float> floats_of(const Result<Tensor>& tensor) {
 
 std::string written(const Tensor& tensor) {
   std::string out;
-  append_json(out, tensor);
+  EXPECT_TRUE(append_json(out, tensor));
   return out;
 }
 
@@ -216,11 +216,13 @@ TEST(ArrayJson, WritesNestedAndFlat) {
   const Tensor tensor = Tensor::of<float>({2, 1, 2}, {1, 0.1f, -2.5f, 1e20f});
   EXPECT_EQ(written(tensor), "[[[1,0.1]],[[-2.5,1e+20]]]");
   std::string flat;
-  append_json_flat(flat, tensor);
+  EXPECT_TRUE(append_json_flat(flat, tensor));
   EXPECT_EQ(flat, "[1,0.1,-2.5,1e+20]");
   EXPECT_EQ(written(Tensor::of<float>({}, {2})), "2");
   EXPECT_EQ(written(Tensor::zeros(DType::kFloat32, {1'000'000'000'000, 0})), "[]");
-  EXPECT_EQ(written(*Tensor::from_strings({1}, {"a\xff\x80z"})), "[\"a\uFFFD\uFFFDz\"]");
+  const Tensor bytes = *Tensor::from_strings({2}, {"a", "a\xff\x80z"});
+  EXPECT_EQ(append_json(flat, bytes).error().code(), kArrayNotText) << "bytes are not changed silently";
+  EXPECT_EQ(append_json_flat(flat, bytes).error().message(), "element 1 is not UTF-8");
 }
 
 // Any bit pattern of any type that is a finite value comes back as it was.
@@ -241,6 +243,30 @@ RC_GTEST_PROP(Property25, ArraysOfEveryTypeComeBackFromJson, ()) {
     RC_ASSERT(was == after.values<double>()[i] || (std::isnan(was) && std::isnan(after.values<double>()[i])));
   }
   if (dtype < DType::kFloat16) RC_ASSERT(std::ranges::equal(tensor->bytes(), back->bytes()));
+}
+
+TEST(ArrayJson, AnIntegerIsReadExactlyOrNotAtAll) {
+  const auto read_one = [](const std::string& number, DType dtype) { return read("[" + number + "]", dtype, {-1}); };
+  for (const char* beyond :
+       {"1e400", "-1e400", "5e-400", "-5e-400", "0.5e-400", "18446744073709551616e-400", "1e19", "9223372036854775808.0"}) {
+    EXPECT_EQ(code_of(read_one(beyond, DType::kInt64)), kTensorValueOutOfRange) << beyond;
+    EXPECT_EQ(code_of(read_one(beyond, DType::kBool)), kTensorValueOutOfRange) << beyond;
+  }
+  EXPECT_EQ(read_one("9007199254740993.0", DType::kInt64)->values<std::int64_t>()[0], 9007199254740993);
+  EXPECT_EQ(read_one("-922337203685477580.8e1", DType::kInt64)->values<std::int64_t>()[0], INT64_MIN);
+  EXPECT_EQ(read_one("1.8446744073709551615e19", DType::kUint64)->values<std::uint64_t>()[0], UINT64_MAX);
+  EXPECT_EQ(read_one("0e400", DType::kInt32)->values<std::int32_t>()[0], 0);
+  EXPECT_EQ(read_one("0.000000000000000000000000e-9", DType::kInt32)->values<std::int32_t>()[0], 0);
+  EXPECT_EQ(read_one("2.000000000000000000000000", DType::kInt32)->values<std::int32_t>()[0], 2);
+  EXPECT_EQ(read_one("5e-400", DType::kFloat64)->values<double>()[0], 0) << "a floating-point number is rounded";
+}
+
+TEST(ArrayJson, WithoutAWantedShapeTheNestingIsTheShape) {
+  const auto shape = [](std::string_view json, DType dtype) { return tensor_from_json(json, dtype, NanPolicy::kRefuse)->shape(); };
+  EXPECT_EQ(shape("5", DType::kInt64), Shape{});
+  EXPECT_EQ(shape("[[1,2],[3,4],[5,6]]", DType::kFloat32), (Shape{3, 2}));
+  EXPECT_EQ(shape("[\"a\"]", DType::kString), Shape{1});
+  EXPECT_EQ(code_of(tensor_from_json("[[1],[2,3]]", DType::kFloat32, NanPolicy::kRefuse)), kArrayRagged);
 }
 
 }  // namespace

@@ -1,11 +1,16 @@
 // Tensors as JSON text.
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 
 #include "tensors/array_json.h"
 #include "tensors/element_types.h"
+#include "tensors/errors.h"
 #include "tensors/json_string.h"
+#include "tensors/utf8.h"
 
 namespace forebay::tensors {
 
@@ -60,13 +65,20 @@ std::size_t boundaries_at(const Shape& shape, std::size_t at) {
   return count;
 }
 
+Result<> check_texts(const Tensor& tensor) {
+  const auto bad = std::ranges::find_if_not(tensor.strings(), is_utf8);
+  if (bad == tensor.strings().end()) return {};
+  return fail(kArrayNotText, fmt::format("element {} is not UTF-8", bad - tensor.strings().begin()));
+}
+
 }  // namespace
 
-void append_json(std::string& out, const Tensor& tensor) {
+Result<> append_json(std::string& out, const Tensor& tensor) {
+  TRY(check_texts(tensor));
   const Shape& shape = tensor.shape();
   if (tensor.size() == 0) {
     out += "[]";
-    return;
+    return {};
   }
   const std::size_t row = shape.empty() ? 1 : static_cast<std::size_t>(shape.back());
   out.reserve(out.size() + tensor.size() * 4);
@@ -76,12 +88,15 @@ void append_json(std::string& out, const Tensor& tensor) {
     append_elements(out, tensor, at, row);
     out.append(boundaries_at(shape, at + row), ']');
   }
+  return {};
 }
 
-void append_json_flat(std::string& out, const Tensor& tensor) {
+Result<> append_json_flat(std::string& out, const Tensor& tensor) {
+  TRY(check_texts(tensor));
   out += '[';
   append_elements(out, tensor, 0, tensor.size());
   out += ']';
+  return {};
 }
 
 }  // namespace forebay::tensors

@@ -34,6 +34,9 @@ inline constexpr ErrorCode kArrayRagged{511, "array_ragged", ErrorKind::kInvalid
 inline constexpr ErrorCode kArrayNotFinite{512, "array_not_finite", ErrorKind::kInvalidArgument,
                                            "An array holds NaN, an infinity or null, which the model does not accept.",
                                            "send finite numbers, or set the model's NaN policy to allow"};
+inline constexpr ErrorCode kArrayNotText{513, "array_not_text", ErrorKind::kUnprocessable,
+                                         "An output has bytes that are not UTF-8, which JSON cannot carry.",
+                                         "take it as bytes: POST /v2/models/NAME/infer with \"binary_data\": true for the output"};
 inline constexpr ErrorCode kNpyInvalid{520, "npy_invalid", ErrorKind::kInvalidArgument, "The bytes are not a valid .npy file.",
                                        "write it with numpy.save"};
 inline constexpr ErrorCode kNpyUnsupported{521, "npy_unsupported", ErrorKind::kUnsupported,
@@ -55,12 +58,16 @@ inline constexpr ErrorCode kPreprocessingInvalid{543, "preprocessing_invalid", E
 inline constexpr ErrorCode kVisionOutput{
     544, "vision_output", ErrorKind::kUnprocessable, "The model's outputs are not what its task and head say.",
     "`forebay inspect FILE` shows what was assumed; a sidecar NAME.forebay.json beside the model corrects it"};
+inline constexpr ErrorCode kScoreNotFinite{545, "score_not_finite", ErrorKind::kUnprocessable,
+                                           "The model gave NaN or an infinity as a score, so nothing can be ranked.",
+                                           "send other inputs; if all fail, the model's file is at fault"};
 
 inline constexpr const ErrorCode* kTensorErrors[] = {&kTensorSizeMismatch, &kTensorShapeInvalid,   &kTensorValueOutOfRange,
                                                      &kTensorTypeMismatch, &kTensorShapeMismatch,  &kTensorRowsOutOfRange,
                                                      &kTensorTooLarge,     &kArrayJsonSyntax,      &kArrayRagged,
                                                      &kArrayNotFinite,     &kNpyInvalid,           &kNpyUnsupported,
                                                      &kCsvInvalid,         &kImageUnsupported,     &kImageInvalid,
-                                                     &kImageTooLarge,      &kPreprocessingInvalid, &kVisionOutput};
+                                                     &kImageTooLarge,      &kPreprocessingInvalid, &kVisionOutput,
+                                                     &kArrayNotText,       &kScoreNotFinite};
 
 }  // namespace forebay::tensors

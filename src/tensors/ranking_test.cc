@@ -40,5 +40,13 @@ TEST(RankItems, RefusesIdsOfOtherRows) {
   EXPECT_EQ(rank_items(kScores, 2, Tensor::of<std::int64_t>({2}, {1, 1}), {}).error().code(), kTensorShapeMismatch);
 }
 
+TEST(Ranking, ScoresThatAreNoNumbersAreRefusedAndRuledOutItemsLeftOut) {
+  for (const float score : {std::nanf(""), std::numeric_limits<float>::infinity()})
+    EXPECT_EQ(rank_items(Tensor::of<float>({1, 3}, {1, score, 3}), 2, {}, {}).error().code(), kScoreNotFinite);
+  const auto rankings = rank_items(Tensor::of<float>({1, 3}, {1, -std::numeric_limits<float>::infinity(), 3}), 3, {}, {}).value();
+  ASSERT_EQ(rankings.front().size(), 2U);
+  EXPECT_EQ(rankings.front()[0].index, 2U);
+}
+
 }  // namespace
 }  // namespace forebay::tensors

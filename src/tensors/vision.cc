@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "tensors/element_types.h"
 #include "tensors/errors.h"
 #include "tensors/picture_input.h"
 
@@ -118,6 +119,35 @@ Result<> weigh_anomaly(VisionAnswer& answer, const NamedTensors& outputs, const 
 
 }  // namespace
 
+namespace {
+
+template <class T>
+bool has_nan(const Tensor& tensor) {
+  return std::ranges::any_of(tensor.values<T>(), [](T value) { return std::isnan(load_element(value)); });
+}
+
+// Nothing can be seen in numbers that are none: ranking or comparing them would give a wrong answer silently.
+Result<> check_numbers(const NamedTensors& outputs, const VisionRecipe& recipe) {
+  for (const auto& name : {recipe.output, recipe.second_output}) {
+    const Tensor* output = find_tensor(outputs, name);
+    if (output == nullptr) continue;
+    const bool bad = (output->dtype() == DType::kFloat32 && has_nan<float>(*output)) ||
+                     (output->dtype() == DType::kFloat64 && has_nan<double>(*output)) ||
+                     (output->dtype() == DType::kFloat16 && has_nan<Float16>(*output)) ||
+                     (output->dtype() == DType::kBfloat16 && has_nan<Bfloat16>(*output));
+    if (bad) return fail(kVisionOutput, fmt::format("the output '{}' has NaN for this picture", name));
+  }
+  return {};
+}
+
+bool has_finite_scores(const VisionAnswer& answer) {
+  const auto is_finite = [](const auto& found) { return std::isfinite(found.score); };
+  return std::ranges::all_of(answer.classes, is_finite) && std::ranges::all_of(answer.detections, is_finite) &&
+         (!answer.anomaly || std::isfinite(answer.anomaly->score));
+}
+
+}  // namespace
+
 std::string_view name_of(VisionTask task) {
   constexpr std::array<std::string_view, 6> kNames = {"tensors", "classification", "detection", "instances", "segmentation", "anomaly"};
   return kNames.at(static_cast<std::size_t>(task));
@@ -165,7 +195,8 @@ Result<VisionInput> vision_input(const Tensor& picture, const ImagePreprocessing
   return input;
 }
 
-Result<VisionAnswer> interpret(const NamedTensors& outputs, const VisionRecipe& recipe, const VisionThresholds& thresholds,
+namespace {
+Result<VisionAnswer> answer_of(const NamedTensors& outputs, const VisionRecipe& recipe, const VisionThresholds& thresholds,
                                std::span<const std::string> labels, const Seen& seen) {
   VisionAnswer answer{.task = recipe.task, .width = seen.width, .height = seen.height};
   switch (recipe.task) {
@@ -189,6 +220,15 @@ Result<VisionAnswer> interpret(const NamedTensors& outputs, const VisionRecipe& 
       TRY(weigh_anomaly(answer, outputs, recipe, thresholds, seen));
       return answer;
   }
+  return answer;
+}
+}  // namespace
+
+Result<VisionAnswer> interpret(const NamedTensors& outputs, const VisionRecipe& recipe, const VisionThresholds& thresholds,
+                               std::span<const std::string> labels, const Seen& seen) {
+  TRY(check_numbers(outputs, recipe));
+  TRY_ASSIGN(auto answer, answer_of(outputs, recipe, thresholds, labels, seen));
+  if (!has_finite_scores(answer)) return fail(kVisionOutput, "a score for this picture is infinite");
   return answer;
 }
 

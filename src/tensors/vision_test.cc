@@ -187,5 +187,22 @@ TEST(VisionJson, WritesEveryTask) {
       json_of(answer).starts_with(R"(task="segmentation";segmentation={"classes":[{"label":"sky","index":0,"share":1}],"png":"iVBOR)"));
 }
 
+TEST(Interpret, RefusesNumbersThatAreNone) {
+  const float nan = std::nanf("");
+  const auto refusal = [](const VisionRecipe& recipe, const char* name, const Tensor& output) {
+    const auto answer = ask(recipe, {{name, output}});
+    return answer ? std::string("answered") : std::string(answer.error().code().name);
+  };
+  const VisionRecipe classes{.task = VisionTask::kClassification, .output = "y", .scores = ScoreKind::kLogits};
+  EXPECT_EQ(refusal(classes, "y", Tensor::of<float>({1, 2}, {1, nan})), kVisionOutput.name);
+  EXPECT_EQ(refusal(classes, "y", Tensor::of<float>({1, 2}, {1, INFINITY})), kVisionOutput.name);
+  EXPECT_EQ(refusal(classes, "y", Tensor::of<double>({1, 2}, {1, std::nan("")})), kVisionOutput.name);
+  EXPECT_EQ(refusal(classes, "y", Tensor::of<float>({1, 2}, {1, -INFINITY})), "answered") << "a class that is ruled out";
+  const VisionRecipe boxes{.task = VisionTask::kDetection, .output = "y", .head = BoxHead::kYoloV8};
+  EXPECT_EQ(refusal(boxes, "y", Tensor::of<float>({1, 6, 1}, {4, 4, 4, 4, nan, 1})), kVisionOutput.name);
+  const VisionRecipe anomaly{.task = VisionTask::kAnomaly, .second_output = "y"};
+  EXPECT_EQ(refusal(anomaly, "y", Tensor::of<float>({1}, {nan})), kVisionOutput.name);
+}
+
 }  // namespace
 }  // namespace forebay::tensors

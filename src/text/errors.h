@@ -22,7 +22,7 @@ inline constexpr ErrorCode kTemplateFailed{
 inline constexpr ErrorCode kTemplateInput{2005, "template_input", ErrorKind::kInvalidArgument,
                                           "Tools, tool arguments or template variables are not usable JSON.",
                                           "send tools as a JSON array and variables as a JSON object"};
-inline constexpr ErrorCode kTextTooLong{2010, "text_too_long", ErrorKind::kTooLarge, "The text has more tokens than allowed.",
+inline constexpr ErrorCode kTextTooLong{2010, "text_too_long", ErrorKind::kInvalidArgument, "The text has more tokens than allowed.",
                                         "shorten the text"};
 inline constexpr ErrorCode kInvalidUtf8{2011, "invalid_utf8", ErrorKind::kInvalidArgument, "The text is not well-formed UTF-8.",
                                         "send UTF-8"};

@@ -49,6 +49,8 @@ Result<std::shared_ptr<EncoderGraph>> make_encoder_graph(const formats::ModelDes
   for (const auto& input : description.inputs) {
     graph->inputs.push_back(input.name);
     if (input.dtype == tensors::DType::kInt32) graph->wide_integers = false;
+    if (input.shape.size() == 2 && input.shape[1] > 0) graph->fixed_length = static_cast<std::size_t>(input.shape[1]);
+    if (input.shape.size() == 2 && input.shape[0] == 1) graph->one_text_a_run = true;
   }
   const std::size_t threads = options.threads == 0 ? usable_cores() : options.threads;
   const bool twice = threads > 1 && description.weight_bytes <= kTwiceWeightBytesMax;

@@ -150,8 +150,9 @@ Result<> EncoderSession::check(const EmbeddingTexts& texts) const {
   return {};
 }
 
-Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& texts, const EncoderRun& run, const CancelToken& abort,
+Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& texts, const EncoderRun& wanted, const CancelToken& abort,
                                  std::vector<std::vector<float>>& vectors) const {
+  const EncoderRun run{wanted.texts, graph_->fixed_length > 0 ? graph_->fixed_length : wanted.length};
   try {
     const auto call = [&](auto inputs) -> Result<> {
       RunArguments arguments;
@@ -204,8 +205,9 @@ bool EncoderSession::shows_packing() const {
 Result<std::vector<std::vector<float>>> EncoderSession::embed(const EmbeddingTexts& texts, const CancelToken& abort) {
   TRY(check(texts));
   std::vector<std::vector<float>> vectors(texts.tokens.size());
-  const auto runs =
-      encoder_runs(texts.tokens, graph_->packs ? limits_for(texts.tokens, graph_->threads) : EncoderRunLimits{.tokens_max = 0});
+  auto limits = limits_for(texts.tokens, graph_->threads);
+  if (!graph_->packs || graph_->one_text_a_run) limits.tokens_max = 0;
+  const auto runs = encoder_runs(texts.tokens, limits);
   if (runs.size() == 1 && graph_->all_threads) {
     TRY(compute(graph_->all_threads, texts, runs.front(), abort, vectors));
     return vectors;

@@ -25,7 +25,9 @@ struct EncoderGraph {
   Pooling pooling = Pooling::kMean;  // kNone: the graph pools
   Token padding = 0;
   RunBounds bounds;
-  bool packs = true;  // texts may share a run: shown when it was loaded
+  bool packs = true;             // texts may share a run: shown when it was loaded
+  std::size_t fixed_length = 0;  // tokens of every run, padding included; 0: any
+  bool one_text_a_run = false;   // the graph's batch is fixed to one
 };
 
 struct EncoderRun {

@@ -37,7 +37,7 @@ Result<> check_input(const tensors::NamedTensor& input, const TensorSpec& spec) 
     return mismatch(input.name, fmt::format("input '{}' is {}, the model takes {}", input.name, tensors::name_of(tensor.dtype()),
                                             tensors::name_of(spec.dtype)));
   }
-  if (!fits(tensor.shape(), spec.shape)) {
+  if (spec.has_shape && !fits(tensor.shape(), spec.shape)) {
     return mismatch(input.name, fmt::format("input '{}' has the shape {}, the model takes {}", input.name,
                                             tensors::to_string(tensor.shape()), tensors::to_string(spec.shape)));
   }

@@ -30,6 +30,7 @@ struct FakeSwitches {
   std::atomic<std::uint64_t> run_fails_with_rows_above = 0;  // kRunFailed for a batch of more rows than this
   std::atomic<std::uint64_t> runs_to_end_early = 0;          // so many runs with a limit of time are kRunTooLong
   std::atomic<std::uint64_t> embed_fails_at = 0;             // kEmbeddingFailed
+  std::atomic<Token> not_finite_token = -1;                  // a text with this token embeds to NaN and an infinity
   std::atomic<std::int64_t> cells_max = -1;                  // fewer than were opened; -1: as opened
   std::atomic<bool> can_trim = true;                         // read when a session is opened
   std::atomic<bool> can_share = true;                        // read when a session is opened

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
 #include <set>
 
 #include "engines/errors.h"
@@ -264,6 +266,11 @@ Result<std::vector<std::vector<float>>> FakeTextSession::embed(const EmbeddingTe
   if (!control_->pass_block(abort) || abort.cancelled()) {
     ++counters.aborts;
     return fail(abort.error());
+  }
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    if (!std::ranges::contains(batch.tokens[i], control_->switches.not_finite_token.load())) continue;
+    vectors[i].front() = std::numeric_limits<float>::quiet_NaN();
+    vectors[i].back() = -std::numeric_limits<float>::infinity();
   }
   if (number == control_->switches.embed_fails_at)
     return fail(kEmbeddingFailed, fmt::format("the fake was told to fail embedding {}", number));

@@ -13,7 +13,7 @@ Result<models::Lease> lease_cached(const Exchange& exchange) {
   const std::string& name = exchange.parameter(0);
   auto text = openai::lease_for(exchange, name, formats::Task::kTextGeneration);
   if (text) return text;
-  for (const auto task : {formats::Task::kEmbedding, formats::Task::kReranking}) {
+  for (const auto task : {formats::Task::kEmbedding, formats::Task::kReranking, formats::Task::kClassification}) {
     if (auto encoder = openai::lease_for(exchange, name, task)) return encoder;
   }
   auto tensors = lease_tensors(exchange, name);

@@ -4,13 +4,17 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
+#include "http/error_writer.h"
 #include "http/errors.h"
 #include "http/oip/binary.h"
 #include "http/tensor_run.h"
 #include "tensors/array_json.h"
+#include "tensors/errors.h"
+#include "tensors/postprocess.h"
 
 namespace forebay::http::oip {
 
@@ -18,6 +22,7 @@ namespace {
 
 constexpr std::size_t kTensorsMax = 1024;
 constexpr std::size_t kRankMax = 32;
+constexpr std::int64_t kClassesMax = 100'000;
 
 struct Context {
   const formats::ModelDescription& description;
@@ -42,10 +47,21 @@ Result<tensors::Shape> read_shape(const JsonValue& field) {
   return shape;
 }
 
+// Of an input or output: in shared memory there would be nothing, and the client would read what was there before.
+Result<> refuse_shared_memory(const JsonObject& parameters) {
+  for (const auto* name : {"shared_memory_region", "shared_memory_offset", "shared_memory_byte_size"}) {
+    if (const auto field = parameters.find(name))
+      return fail(
+          Error(kFieldNotSupported, "shared memory is not supported: send and take the tensor in the body").with_field(field->path()));
+  }
+  return {};
+}
+
 Result<std::optional<std::size_t>> binary_size(const JsonObject& input) {
   const auto parameters = input.find("parameters");
   if (!parameters) return std::nullopt;
   TRY_ASSIGN(const auto object, JsonObject::of(*parameters));
+  TRY(refuse_shared_memory(object));
   const auto size = object.find("binary_data_size");
   if (!size) return std::nullopt;
   TRY_ASSIGN(const auto bytes, size->integer(0, std::numeric_limits<std::int64_t>::max()));
@@ -98,7 +114,7 @@ Result<tensors::NamedTensor> read_input(const JsonValue& item, const Context& co
     }
     TRY_ASSIGN(tensor, tensors::tensor_from_json(data->raw(), dtype, shape, tensors::NanPolicy::kAllow), "reading " + item.path());
   }
-  TRY(check_input(*spec, tensor));
+  TRY_ASSIGN(tensor, fitted_input(*spec, std::move(tensor)));
   return tensors::NamedTensor{spec->name, std::move(tensor)};
 }
 
@@ -111,7 +127,7 @@ Result<std::vector<WantedOutput>> read_outputs(const JsonObject& body, const for
     TRY_ASSIGN(const auto output, JsonObject::of(item));
     TRY(output.only({"name", "parameters"}));
     TRY_ASSIGN(const auto name_field, output.need("name"));
-    WantedOutput wanted{.name = {}, .binary = all_binary};
+    WantedOutput wanted{.name = {}, .binary = all_binary, .classes = 0};
     TRY_ASSIGN(wanted.name, name_field.string());
     if (std::ranges::find(description.outputs, wanted.name, &formats::TensorSpec::name) == description.outputs.end()) {
       return fail(
@@ -122,8 +138,9 @@ Result<std::vector<WantedOutput>> read_outputs(const JsonObject& body, const for
     }
     if (const auto parameters = output.find("parameters")) {
       TRY_ASSIGN(const auto object, JsonObject::of(*parameters));
-      if (object.find("classification"))
-        return fail(Error(kFieldNotSupported, "the parameter 'classification' is not supported").with_field(parameters->path()));
+      TRY(refuse_shared_memory(object));
+      TRY_ASSIGN(const auto classes, object.integer_or("classification", 0, 0, kClassesMax));
+      wanted.classes = static_cast<std::uint32_t>(classes);
       TRY_ASSIGN(wanted.binary, object.boolean_or("binary_data", all_binary));
     }
     outputs.push_back(std::move(wanted));
@@ -135,6 +152,7 @@ Result<std::vector<WantedOutput>> read_outputs(const JsonObject& body, const for
 Result<InferRequest> read_raw(std::string_view body, const formats::ModelDescription& description, std::shared_ptr<const void> keeper) {
   if (description.inputs.size() != 1) return fail(kBinarySizes, "a raw body needs a model with exactly one input");
   const auto& spec = description.inputs.front();
+  if (!spec.has_shape) return fail(kBinarySizes, "a raw body needs a model whose file states the shape of its input");
   InferRequest request;
   request.all_binary = true;
   tensors::Shape shape = spec.shape;
@@ -181,9 +199,11 @@ Result<InferRequest> read_infer_request(std::string_view body, std::optional<std
     if (json_bytes == 0) return read_raw(body, description, std::move(keeper));
   }
   TRY_ASSIGN(const auto object, JsonObject::parse(body.substr(0, json_bytes), limits));
-  TRY(object.only({"id", "parameters", "inputs", "outputs"}));
+  TRY(object.only({"id", "model_name", "model_version", "parameters", "inputs", "outputs"}));
   InferRequest request;
   TRY_ASSIGN(request.id, object.string_or("id", ""));
+  TRY_ASSIGN(request.model_name, object.string_or("model_name", ""));
+  TRY_ASSIGN(request.model_version, object.string_or("model_version", ""));
   if (const auto parameters = object.find("parameters")) {
     TRY_ASSIGN(const auto values, JsonObject::of(*parameters));
     for (const auto* sequence : {"sequence_id", "sequence_start", "sequence_end"}) {
@@ -206,8 +226,36 @@ Result<InferRequest> read_infer_request(std::string_view body, std::optional<std
   return request;
 }
 
-InferAnswer write_infer_answer(const std::string& model, const std::string& version, const InferRequest& request,
-                               const tensors::NamedTensors& outputs) {
+namespace {
+
+// Triton's "score:index:label" of the best classes of each row, or of the whole where there are no rows.
+Result<tensors::Tensor> best_classes(const tensors::NamedTensor& output, std::uint32_t count, std::span<const std::string> labels) {
+  const auto& scores = output.tensor;
+  const auto& shape = scores.shape();
+  const std::string field = fmt::format("outputs.{}", output.name);
+  const std::size_t rows = shape.size() < 2 ? 1 : static_cast<std::size_t>(shape[0]);
+  if (shape.empty() || scores.size() == 0 || scores.dtype() == tensors::DType::kString)
+    return fail(Error(kFieldRange, fmt::format("the output '{}' has no scores of classes", output.name)).with_field(field));
+  const std::size_t classes = scores.size() / rows;
+  const std::uint32_t most = static_cast<std::uint32_t>(std::min<std::size_t>(count, classes));
+  TRY_ASSIGN(const auto rankings, tensors::top_k(scores, most, labels.size() == classes ? labels : std::span<const std::string>()));
+  std::vector<std::string> texts;
+  for (const auto& ranking : rankings) {
+    for (const auto& item : ranking) {
+      if (std::isnan(item.score))
+        return fail(Error(tensors::kScoreNotFinite, fmt::format("the output '{}' has NaN as a score", output.name)).with_field(field));
+      texts.push_back(fmt::format("{:f}:{}", item.score, item.index) + (item.label.empty() ? "" : ":" + item.label));
+    }
+  }
+  tensors::Shape made = shape.size() < 2 ? tensors::Shape{} : tensors::Shape{shape[0]};
+  made.push_back(most);
+  return tensors::Tensor::from_strings(std::move(made), std::move(texts));
+}
+
+}  // namespace
+
+Result<InferAnswer> write_infer_answer(const std::string& model, const std::string& version, const InferRequest& request,
+                                       const tensors::NamedTensors& outputs, std::span<const std::string> labels) {
   JsonWriter json;
   json.object().field("model_name", model).field("model_version", version);
   if (!request.id.empty()) json.field("id", request.id);
@@ -217,18 +265,23 @@ InferAnswer write_infer_answer(const std::string& model, const std::string& vers
   for (const auto& output : outputs) {
     const auto wanted = std::ranges::find(request.outputs, output.name, &WantedOutput::name);
     // Numbers of 16 bits have no JSON form in the protocol.
-    const auto dtype = output.tensor.dtype();
+    tensors::Tensor tensor = output.tensor;
+    if (wanted != request.outputs.end() && wanted->classes > 0) {
+      TRY_ASSIGN(tensor, best_classes(output, wanted->classes, labels));
+    }
+    const auto dtype = tensor.dtype();
     const bool binary = wanted == request.outputs.end() ? request.all_binary : wanted->binary;
     json.object().field("name", output.name).field("datatype", tensors::oip_name_of(dtype)).key("shape").array();
-    for (const auto dimension : output.tensor.shape()) json.value(dimension);
+    for (const auto dimension : tensor.shape()) json.value(dimension);
     json.end();
     if (binary || dtype == tensors::DType::kFloat16 || dtype == tensors::DType::kBfloat16) {
       any_binary = true;
       const std::size_t before = tail.size();
-      append_binary(tail, output.tensor);
+      append_binary(tail, tensor);
       json.key("parameters").object().field("binary_data_size", tail.size() - before).end();
     } else {
-      tensors::append_json_flat(json.key("data").begin_value(), output.tensor);
+      auto written = tensors::append_json_flat(json.key("data").begin_value(), tensor);
+      if (!written) return fail(about(std::move(written).error(), fmt::format("outputs.{}", output.name)));
     }
     json.end();
   }

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,10 +20,13 @@ namespace forebay::http::oip {
 struct WantedOutput {
   std::string name;
   bool binary = false;
+  std::uint32_t classes = 0;  // Triton's "classification": that many best classes instead of the numbers; 0: the numbers
 };
 
 struct InferRequest {
-  std::string id;  // echoed; empty: none was given
+  std::string id;             // echoed; empty: none was given
+  std::string model_name;     // as KServe's clients repeat them; empty: not given
+  std::string model_version;  // the same
   tensors::NamedTensors inputs;
   std::vector<WantedOutput> outputs;  // empty: all
   Urgency urgency;                    // "parameters": "priority", "timeout_ms", and Triton's "timeout" in microseconds
@@ -40,7 +44,9 @@ struct InferAnswer {
   std::string body;
   std::optional<std::size_t> header_length;  // set when binary tensors follow the JSON
 };
-InferAnswer write_infer_answer(const std::string& model, const std::string& version, const InferRequest& request,
-                               const tensors::NamedTensors& outputs);
+// `labels` are those of the model's classes. tensors' kArrayNotText for bytes that are not text and not asked for as binary;
+// kScoreNotFinite and kFieldRange for what cannot be classified.
+Result<InferAnswer> write_infer_answer(const std::string& model, const std::string& version, const InferRequest& request,
+                                       const tensors::NamedTensors& outputs, std::span<const std::string> labels = {});
 
 }  // namespace forebay::http::oip

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <limits>
 
 #include "http/errors.h"
 #include "tensors/errors.h"
@@ -140,14 +141,80 @@ TEST(InferAnswerBody, PutsBinaryTensorsBehindTheJson) {
   tensors::NamedTensors outputs;
   outputs.push_back({"y", tensors::Tensor::of<float>({2}, {1, 2})});
   outputs.push_back({"z", tensors::Tensor::of<float>({1, 1}, {0.5F})});
-  const auto answer = write_infer_answer("m", "1", request, outputs);
+  const auto answer = write_infer_answer("m", "1", request, outputs).value();
   ASSERT_TRUE(answer.header_length);
   EXPECT_EQ(answer.body.substr(*answer.header_length), bytes_of({1, 2}));
   EXPECT_EQ(
       answer.body.substr(0, *answer.header_length),
       R"({"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP32","shape":[2],"parameters":{"binary_data_size":8}},)"
       R"({"name":"z","datatype":"FP32","shape":[1,1],"data":[0.5]}]})");
-  EXPECT_FALSE(write_infer_answer("m", "1", {}, outputs).header_length);
+  EXPECT_FALSE(write_infer_answer("m", "1", {}, outputs)->header_length);
+}
+
+TEST(InferRequestBody, TakesTheMembersThatClientsRepeat) {
+  const auto request =
+      read(R"({"id":null,"model_name":"iris","model_version":"2","inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]})");
+  ASSERT_TRUE(request) << request.error().to_string();
+  EXPECT_EQ(request->model_name, "iris");
+  EXPECT_EQ(request->model_version, "2");
+  EXPECT_EQ(error(R"({"model_name":3,"inputs":[]})"), kFieldType);
+}
+
+TEST(InferRequestBody, RefusesSharedMemory) {
+  EXPECT_EQ(
+      error(
+          R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","parameters":{"shared_memory_region":"r","shared_memory_byte_size":8}}]})"),
+      kFieldNotSupported);
+  const auto request = read(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}],)"
+                            R"("outputs":[{"name":"y","parameters":{"shared_memory_region":"r"}}]})");
+  ASSERT_FALSE(request);
+  EXPECT_EQ(request.error().code(), kFieldNotSupported);
+  EXPECT_EQ(request.error().field(), "outputs[0].parameters.shared_memory_region");
+}
+
+TEST(InferRequestBody, AScalarMayComeAsARowOfOneAndTheOtherWayRound) {
+  const auto shape = [](tensors::Shape wanted, const std::string& given, bool has_shape = true) {
+    formats::ModelDescription description;
+    description.inputs.push_back({.name = "x", .dtype = DType::kFloat32, .shape = std::move(wanted), .has_shape = has_shape});
+    const auto request = read(R"({"inputs":[{"name":"x","shape":)" + given + R"(,"datatype":"FP32","data":[3]}]})", {}, description);
+    return request ? tensors::to_string(request->inputs.at(0).tensor.shape()) : std::string(request.error().code().name);
+  };
+  EXPECT_EQ(shape({}, "[1]"), tensors::to_string({}));
+  EXPECT_EQ(shape({}, "[]"), tensors::to_string({}));
+  EXPECT_EQ(shape({1}, "[]"), tensors::to_string({1}));
+  EXPECT_EQ(shape({-1}, "[]"), tensors::to_string({1}));
+  EXPECT_EQ(shape({}, "[1,1]"), kInputMismatch.name);
+  EXPECT_EQ(shape({2}, "[]"), kInputMismatch.name);
+  EXPECT_EQ(shape({}, "[1,1]", false), tensors::to_string({1, 1})) << "a file that states no shape takes any";
+}
+
+TEST(InferAnswerBody, BytesThatAreNotTextNeedABinaryOutput) {
+  tensors::NamedTensors outputs;
+  outputs.push_back({"y", tensors::Tensor::from_strings({2}, {"a", "\xff\xfe"}).value()});
+  const auto refused = write_infer_answer("m", "1", {}, outputs);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), tensors::kArrayNotText);
+  EXPECT_EQ(refused.error().field(), "outputs.y");
+  const auto answer = write_infer_answer("m", "1", {.all_binary = true}, outputs);
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(answer->body.ends_with(std::string("\1\0\0\0a\2\0\0\0\xff\xfe", 11)));
+}
+
+TEST(InferAnswerBody, ClassifiesAsTritonDoes) {
+  const auto answer = [](const tensors::Tensor& scores, std::uint32_t classes, std::vector<std::string> labels = {}) {
+    InferRequest request;
+    request.outputs = {{.name = "y", .binary = false, .classes = classes}};
+    const auto written = write_infer_answer("m", "1", request, {{"y", scores}}, labels);
+    return written ? written->body.substr(written->body.find("[{")) : std::string(written.error().code().name);
+  };
+  const auto scores = tensors::Tensor::of<float>({2, 3}, {0.25F, 3, 2, 9, 8, 7});
+  EXPECT_EQ(
+      answer(scores, 2, {"cat", "dog", "owl"}),
+      R"([{"name":"y","datatype":"BYTES","shape":[2,2],"data":["3.000000:1:dog","2.000000:2:owl","9.000000:0:cat","8.000000:1:dog"]}]})");
+  EXPECT_EQ(answer(tensors::Tensor::of<float>({3}, {1, 5, 4}), 9),
+            R"([{"name":"y","datatype":"BYTES","shape":[3],"data":["5.000000:1","4.000000:2","1.000000:0"]}]})");
+  EXPECT_EQ(answer(tensors::Tensor::of<float>({1, 2}, {1, std::numeric_limits<float>::quiet_NaN()}), 2), tensors::kScoreNotFinite.name);
+  EXPECT_EQ(answer(tensors::Tensor::of<float>({}, {1}), 2), kFieldRange.name);
 }
 
 }  // namespace

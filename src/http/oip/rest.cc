@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
@@ -37,7 +39,7 @@ std::string platform_of(formats::Format format) {
 void server(const ExchangePtr& exchange) {
   JsonWriter json;
   json.object().field("name", "forebay").field("version", exchange->parts().context.version);
-  json.key("extensions").array().value("binary_tensor_data").end().end();
+  json.key("extensions").array().value("binary_tensor_data").value("classification").end().end();
   exchange->answer_json(json.take());
 }
 
@@ -87,15 +89,32 @@ void model_ready(const ExchangePtr& exchange) {
 
 namespace {
 
-void answer_infer(Exchange& exchange, const InferRequest& request, const std::string& model, const std::string& version,
-                  const scheduling::TensorAnswer& result) {
-  auto answer = write_infer_answer(model, version, request, result.outputs);
-  Reply reply{.body = std::move(answer.body), .headers = {server_timing(result)}};
-  if (answer.header_length) {
+struct Served {
+  std::string name, version;
+  std::vector<std::string> labels;
+};
+
+void answer_infer(Exchange& exchange, const InferRequest& request, const Served& served, const scheduling::TensorAnswer& result) {
+  auto answer = write_infer_answer(served.name, served.version, request, result.outputs, served.labels);
+  if (!answer) return exchange.refuse(answer.error());
+  Reply reply{.body = std::move(answer->body), .headers = {server_timing(result)}};
+  if (answer->header_length) {
     reply.content_type = "application/octet-stream";
-    reply.headers.emplace_back("Inference-Header-Content-Length", std::to_string(*answer.header_length));
+    reply.headers.emplace_back("Inference-Header-Content-Length", std::to_string(*answer->header_length));
   }
   exchange.answer(std::move(reply));
+}
+
+// The URL says which model; what the body repeats must agree with it.
+Result<> check_repeated(const InferRequest& request, const forebay::models::ServedModel& model) {
+  const auto conflict = [](const char* field, const std::string& given, const std::string& served) {
+    return fail(
+        Error(kFieldConflict, fmt::format("'{}' is '{}', and the URL means '{}'", field, given.substr(0, 100), served)).with_field(field));
+  };
+  if (!request.model_name.empty() && request.model_name != model.name) return conflict("model_name", request.model_name, model.name);
+  if (!request.model_version.empty() && request.model_version != model.version)
+    return conflict("model_version", request.model_version, model.version);
+  return {};
 }
 
 Result<> infer_now(const ExchangePtr& exchange) {
@@ -103,16 +122,19 @@ Result<> infer_now(const ExchangePtr& exchange) {
   const std::string_view length = exchange->header("inference-header-content-length");
   TRY_ASSIGN(auto request, read_infer_request(exchange->body(), length.empty() ? std::nullopt : std::optional(length), lease->description,
                                               exchange->parts().json_limits(), exchange->body_keeper()));
+  TRY(check_repeated(request, *lease));
   exchange->drop_body();
   TRY(exchange->set_urgency(request.urgency));
   scheduling::TensorRequest run;
   run.inputs = std::move(request.inputs);
   for (const auto& output : request.outputs) run.outputs.push_back(output.name);
   run_tensors(exchange, lease, std::move(run),
-              [exchange, request = std::move(request)](const forebay::models::ServedModel& served, scheduling::TensorAnswer result) {
-                if (fit_on_loop(result.outputs)) return answer_infer(*exchange, request, served.name, served.version, result);
-                exchange->on_pool([exchange, request, name = served.name, version = served.version, result = std::move(result)] {
-                  answer_infer(*exchange, request, name, version, result);
+              [exchange, request = std::move(request)](const forebay::models::ServedModel& model, scheduling::TensorAnswer result) {
+                const bool classified = std::ranges::any_of(request.outputs, [](const WantedOutput& output) { return output.classes > 0; });
+                Served served{model.name, model.version, classified ? model.description.labels : std::vector<std::string>()};
+                if (!classified && fit_on_loop(result.outputs)) return answer_infer(*exchange, request, served, result);
+                exchange->on_pool([exchange, request, served = std::move(served), result = std::move(result)] {
+                  answer_infer(*exchange, request, served, result);
                 });
               });
   return {};

@@ -33,9 +33,10 @@ Result<EmbeddingsRequest> read_embeddings_request(std::string_view text, const R
   TRY_ASSIGN(request.order.model, body.string_or("model", ""));
   TRY_ASSIGN(request.order.urgency, read_urgency(body));
   TRY_ASSIGN(const auto input, body.need("input"));
-  TRY_ASSIGN(request.order.texts, read_texts(input, std::max<std::size_t>(limits.prompts_max, kRequestTextsMax)));
+  TRY_ASSIGN(request.order.texts, read_texts(input));
   TRY(read_dimensions(body, "dimensions", request.order));
-  TRY_ASSIGN(request.order.truncate, body.boolean_or("truncate", false));
+  TRY_ASSIGN(const bool truncate, body.boolean_or("truncate", false));
+  if (truncate) request.order.truncation = Truncation::kEnd;
   TRY_ASSIGN(const auto format, body.string_or("encoding_format", "float"));
   if (format != "float" && format != "base64") {
     return fail(Error(kFieldRange, "'encoding_format' must be float or base64").with_field("encoding_format"));

@@ -9,6 +9,7 @@ namespace forebay::http::openai {
 void chat(const ExchangePtr& exchange);
 void completions(const ExchangePtr& exchange);
 void embeddings(const ExchangePtr& exchange);
+void score(const ExchangePtr& exchange);  // vLLM's
 void models(const ExchangePtr& exchange);
 void model(const ExchangePtr& exchange);
 

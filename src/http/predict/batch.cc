@@ -1,5 +1,6 @@
 // POST /predict/batch: every item is prepared, run and answered by itself; what one gets wrong is its own.
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <optional>
 
@@ -20,6 +21,10 @@ namespace {
 
 // Pictures that are prepared or running at once: enough to fill a batch, and a small file can become megabytes of input.
 constexpr std::size_t kPicturesAtOnce = 16;
+// Tasks of one request in the request pool at once. Each prepares one picture, or some of the smaller items, and goes to the end of the
+// queue, because a large picture takes tens of milliseconds and other requests are waiting.
+constexpr std::size_t kTasksAtOnce = 4;
+constexpr std::size_t kItemsATask = 64;
 
 // What came: JSON items, or the files of a form. Both view the request's body.
 struct Items {
@@ -39,13 +44,17 @@ Result<Prepared> prepare_picture(std::span<const std::byte> file, const models::
   return Prepared{std::move(made.inputs), made.seen};
 }
 
-Result<Prepared> prepare(const Items& items, std::size_t index, const models::ServedModel& model, const HttpOptions& options) {
-  if (!items.files.empty()) return prepare_picture(std::as_bytes(std::span(items.files[index])), model, options);
+// `is_picture`: whether a picture was decoded, or tried to be.
+Result<Prepared> prepare(const Items& items, std::size_t index, const models::ServedModel& model, const HttpOptions& options,
+                         bool& is_picture) {
+  is_picture = !items.files.empty();
+  if (is_picture) return prepare_picture(std::as_bytes(std::span(items.files[index])), model, options);
   const JsonValue& item = items.values[index];
   if (item.type() == JsonType::kObject) {
     TRY_ASSIGN(const auto object, JsonObject::of(item));
     if (const auto image = object.find("image")) {
       TRY(object.only({"image"}));
+      is_picture = true;
       TRY_ASSIGN(const auto file, read_base64_picture(*image));
       return prepare_picture(file, model, options);
     }
@@ -61,14 +70,14 @@ Result<std::string> item_json(const models::ServedModel& model, const PictureFie
   if (seen) {
     TRY(write_seen(json, model, fields, *seen, result));
   } else {
-    write_outputs(json, result.outputs);
+    TRY(write_outputs(json, result.outputs));
   }
   json.field("inference_time_ms", milliseconds(result.inference)).end();
   return json.take();
 }
 
-// One request. Confined to the loop, but for the items, which do not change. Completions hold it, and it holds the model weakly: the
-// exchange keeps that.
+// One request. Confined to the loop, but for the items, which do not change, and the next one, which tasks of the pool take from each
+// other. Completions hold it, and it holds the model weakly: the exchange keeps that.
 class BatchRun : public std::enable_shared_from_this<BatchRun> {
  public:
   BatchRun(const ExchangePtr& exchange, Items items, const models::Lease& model)
@@ -76,40 +85,46 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
     exchange->keep(model);
   }
 
-  // Prepares the next items on the pool while there is room for pictures.
+  // Prepares the next items on the pool while there is room for the picture that each task may make.
   void advance() {
-    if (preparing_ || next_ == items_.size() || pictures_ >= kPicturesAtOnce) return;
-    preparing_ = true;
-    exchange_->on_pool([self = shared_from_this(), from = next_, room = kPicturesAtOnce - pictures_] { self->prepare_from(from, room); });
+    while (tasks_ < kTasksAtOnce && next_ < items_.size() && pictures_ + tasks_ < kPicturesAtOnce && !exchange_->ended()) {
+      ++tasks_;
+      exchange_->on_pool([self = shared_from_this()] { self->prepare_some(); });
+    }
   }
 
  private:
-  void prepare_from(std::size_t from, std::size_t room) {
+  struct Made {
+    std::size_t index;
+    Result<Prepared> item;
+  };
+
+  void prepare_some() {
     const auto model = model_.lock();
-    if (model == nullptr || exchange_->cancel().cancelled()) return;
-    std::vector<Result<Prepared>> made;
-    for (std::size_t i = from; i < items_.size() && room > 0; ++i) {
-      made.push_back(prepare(items_, i, *model, exchange_->parts().options));
-      if (made.back() && made.back()->seen) --room;
+    if (model == nullptr) return;
+    std::vector<Made> made;
+    for (bool picture = false; !picture && made.size() < kItemsATask && !exchange_->cancel().cancelled();) {
+      const std::size_t index = next_++;
+      if (index >= items_.size()) break;
+      made.push_back({index, prepare(items_, index, *model, exchange_->parts().options, picture)});
     }
-    exchange_->on_loop([self = shared_from_this(), from, made = std::move(made)]() mutable { self->submit(from, std::move(made)); });
+    exchange_->on_loop([self = shared_from_this(), made = std::move(made)]() mutable { self->submit(std::move(made)); });
   }
 
-  void submit(std::size_t from, std::vector<Result<Prepared>> made) {
+  void submit(std::vector<Made> made) {
+    --tasks_;
     const auto model = model_.lock();
     if (model == nullptr || exchange_->ended()) return;
-    preparing_ = false;
-    next_ = from + made.size();
-    pictures_ += static_cast<std::size_t>(std::ranges::count_if(made, [](const auto& item) { return item && item->seen; }));
-    for (std::size_t i = 0; i < made.size(); ++i) {
-      if (!made[i]) {
-        finish(from + i, fail(std::move(made[i]).error()));
+    pictures_ += static_cast<std::size_t>(std::ranges::count_if(made, [](const Made& one) { return one.item && one.item->seen; }));
+    for (auto& [index, item] : made) {
+      if (!item) {
+        finish(index, fail(std::move(item).error()));
         continue;
       }
       scheduling::TensorRequest request;
-      request.inputs = std::move(made[i]->inputs);
+      request.inputs = std::move(item->inputs);
       submit_tensors(exchange_, model, std::move(request),
-                     [self = shared_from_this(), index = from + i, seen = made[i]->seen](Result<scheduling::TensorAnswer> result) mutable {
+                     [self = shared_from_this(), index, seen = item->seen](Result<scheduling::TensorAnswer> result) mutable {
                        self->computed(index, seen, std::move(result));
                      });
     }
@@ -168,9 +183,9 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
   const std::weak_ptr<models::Lease::element_type> model_;
   std::vector<std::string> results_;
   std::size_t missing_;
-  std::size_t next_ = 0;
-  bool preparing_ = false;
-  std::size_t pictures_ = 0;  // prepared, not yet answered
+  std::atomic<std::size_t> next_{0};  // not taken by a task yet
+  std::size_t tasks_ = 0;             // in the pool
+  std::size_t pictures_ = 0;          // prepared, not yet answered
   std::size_t succeeded_ = 0;
   std::size_t bytes_ = 0;
   std::chrono::microseconds longest_{0};

@@ -9,15 +9,16 @@ namespace forebay::http::predict {
 namespace {
 
 //   {"input": "text" or ["text", …], "model", "dimensions", "truncate", "prompt_name", "priority", "timeout_ms"}
-Result<EmbeddingOrder> read_order(std::string_view text, const JsonLimits& limits, std::size_t texts_max) {
+Result<EmbeddingOrder> read_order(std::string_view text, const JsonLimits& limits) {
   TRY_ASSIGN(const auto body, JsonObject::parse(text, limits));
   TRY(body.only({"input", "model", "dimensions", "truncate", "prompt_name", kPriorityField, kTimeoutField}));
   EmbeddingOrder order;
   TRY_ASSIGN(order.model, body.string_or("model", ""));
   TRY_ASSIGN(order.urgency, read_urgency(body));
   TRY_ASSIGN(const auto input, body.need("input"));
-  TRY_ASSIGN(order.texts, read_texts(input, texts_max));
-  TRY_ASSIGN(order.truncate, body.boolean_or("truncate", false));
+  TRY_ASSIGN(order.texts, read_texts(input));
+  TRY_ASSIGN(const bool truncate, body.boolean_or("truncate", false));
+  if (truncate) order.truncation = Truncation::kEnd;
   TRY(read_prompt_name(body, order));
   TRY(read_dimensions(body, "dimensions", order));
   return order;
@@ -36,8 +37,7 @@ std::string answer(const Embedded& embedded) {
 
 void embed(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
-    const auto& parts = exchange->parts();
-    TRY_ASSIGN(auto order, read_order(exchange->body(), parts.json_limits(), parts.options.batch_items_max));
+    TRY_ASSIGN(auto order, read_order(exchange->body(), exchange->parts().json_limits()));
     http::embed(exchange, std::move(order), answer);
     return {};
   });

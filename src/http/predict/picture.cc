@@ -97,7 +97,7 @@ Result<> write_seen(JsonWriter& json, const models::ServedModel& model, const Pi
   json.key("image").object().field("width", seen.width).field("height", seen.height).end();
   using tensors::VisionTask;
   if (fields.raw.value_or(recipe.task == VisionTask::kTensors || recipe.task == VisionTask::kClassification))
-    write_outputs(json, result.outputs);
+    return write_outputs(json, result.outputs);
   return {};
 }
 

@@ -8,17 +8,24 @@
 #include "http/predict/predict_answer.h"
 #include "http/predict/predict_request.h"
 #include "http/predict/recipes.h"
+#include "http/tei/handlers.h"
 #include "http/tensor_run.h"
 #include "models/served_model.h"
 #include "tensors/array_json.h"
 
 namespace forebay::http::predict {
 
-void write_outputs(JsonWriter& json, const tensors::NamedTensors& outputs) {
-  if (outputs.size() == 1) tensors::append_json(json.key("output").begin_value(), outputs.front().tensor);
+Result<> write_outputs(JsonWriter& json, const tensors::NamedTensors& outputs) {
+  const auto write = [&json](const std::string& key, const tensors::NamedTensor& output) -> Result<> {
+    auto written = tensors::append_json(json.key(key).begin_value(), output.tensor);
+    if (!written) return fail(about(std::move(written).error(), "outputs." + output.name));
+    return {};
+  };
+  if (outputs.size() == 1) TRY(write("output", outputs.front()));
   json.key("outputs").object();
-  for (const auto& output : outputs) tensors::append_json(json.key(output.name).begin_value(), output.tensor);
+  for (const auto& output : outputs) TRY(write(output.name, output));
   json.end();
+  return {};
 }
 
 double milliseconds(std::chrono::microseconds time) { return static_cast<double>(time.count()) / 1000; }
@@ -33,7 +40,7 @@ void answer(Exchange& exchange, const models::ServedModel& model, const RecipeRe
   exchange.answer({.body = json.take(), .headers = {server_timing(result)}});
 }
 
-Result<> predict_json(const ExchangePtr& exchange) {
+Result<> predict_tensors(const ExchangePtr& exchange) {
   TRY_ASSIGN(const auto body, read_predict_body(exchange->body(), exchange->parts().json_limits()));
   if (body.object.find("image")) return predict_image_json(exchange), Result<>();
   TRY(exchange->set_urgency(body.urgency));
@@ -53,6 +60,14 @@ Result<> predict_json(const ExchangePtr& exchange) {
         exchange->on_pool(
             [exchange, served = std::move(served), asked, result = std::move(result)] { answer(*exchange, *served, asked, result); });
       });
+  return {};
+}
+
+// Text Embeddings Inference has a route of this name for texts. It is meant where tensors cannot be.
+Result<> predict_json(const ExchangePtr& exchange) {
+  auto done = predict_tensors(exchange);
+  if (done || !tei::asks_for_classes(*exchange)) return done;
+  tei::classify(exchange);
   return {};
 }
 

@@ -4,13 +4,14 @@
 
 #include <chrono>
 
+#include "base/result.h"
 #include "http/json_writer.h"
 #include "tensors/tensor.h"
 
 namespace forebay::http::predict {
 
-// "output": … when there is one, and always "outputs": {"name": …}, as members of the open object.
-void write_outputs(JsonWriter& json, const tensors::NamedTensors& outputs);
+// "output": … when there is one, and always "outputs": {"name": …}, as members of the open object. tensors' kArrayNotText.
+Result<> write_outputs(JsonWriter& json, const tensors::NamedTensors& outputs);
 double milliseconds(std::chrono::microseconds time);
 
 }  // namespace forebay::http::predict

@@ -75,7 +75,7 @@ Result<> write_recipe_answer(JsonWriter& json, const RecipeRequest& request, con
     json.end();
   }
   const auto* scores = description.ranking ? tensors::find_tensor(outputs, description.ranking->output) : nullptr;
-  if (scores == nullptr) return write_outputs(json, outputs), Result<>();
+  if (scores == nullptr) return write_outputs(json, outputs);
   TRY_ASSIGN(const auto rankings, tensors::rank_items(*scores, request.top_k, request.known, description.labels));
   json.key("items").array();
   for (const auto& ranking : rankings) {
@@ -87,7 +87,7 @@ Result<> write_recipe_answer(JsonWriter& json, const RecipeRequest& request, con
     json.end();
   }
   json.end();
-  if (request.raw) write_outputs(json, outputs);
+  if (request.raw) return write_outputs(json, outputs);
   return {};
 }
 

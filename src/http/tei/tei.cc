@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "http/cohere/handlers.h"
 #include "http/embedding_run.h"
 #include "http/errors.h"
 #include "http/exchange.h"
@@ -13,15 +14,32 @@ namespace forebay::http::tei {
 
 namespace {
 
-// What every route of this dialect lets say: {"truncate", "truncation_direction": "Right", "model"} and our own.
-Result<> read_shared(const JsonObject& body, std::string& model, Urgency& urgency, bool& truncate) {
-  TRY_ASSIGN(model, body.string_or("model", ""));
-  TRY_ASSIGN(urgency, read_urgency(body));
-  TRY_ASSIGN(truncate, body.boolean_or("truncate", true));
+// What every route of this dialect lets say: {"truncate", "truncation_direction": "Right" or "Left", "model"} and our own.
+Result<Truncation> read_truncation(const JsonObject& body) {
+  TRY_ASSIGN(const bool truncate, body.boolean_or("truncate", true));
   TRY_ASSIGN(const auto direction, body.string_or("truncation_direction", "Right"));
-  if (direction != "Right" && direction != "right")
-    return fail(
-        Error(kFieldNotSupported, "texts are cut at their end: 'truncation_direction' must be Right").with_field("truncation_direction"));
+  const bool at_start = direction == "Left" || direction == "left";
+  if (!at_start && direction != "Right" && direction != "right")
+    return fail(Error(kFieldRange, "'truncation_direction' must be Right or Left").with_field("truncation_direction"));
+  if (!truncate) return Truncation::kNone;
+  return at_start ? Truncation::kStart : Truncation::kEnd;
+}
+
+Result<> read_shared(const JsonObject& body, EmbeddingOrder& order) {
+  TRY_ASSIGN(order.model, body.string_or("model", ""));
+  TRY_ASSIGN(order.urgency, read_urgency(body));
+  TRY_ASSIGN(order.truncation, read_truncation(body));
+  return {};
+}
+
+Result<> read_shared(const JsonObject& body, ScoringOrder& order) {
+  TRY_ASSIGN(order.model, body.string_or("model", ""));
+  TRY_ASSIGN(order.urgency, read_urgency(body));
+  TRY_ASSIGN(const auto truncation, read_truncation(body));
+  if (truncation == Truncation::kStart)
+    return fail(Error(kFieldNotSupported, "texts are cut at their end here: 'truncation_direction' must be Right")
+                    .with_field("truncation_direction"));
+  order.truncate = truncation == Truncation::kEnd;
   return {};
 }
 
@@ -31,9 +49,9 @@ Result<EmbeddingOrder> read_embed(std::string_view text, const JsonLimits& limit
       {"inputs", "model", "truncate", "truncation_direction", "prompt_name", "normalize", "dimensions", kPriorityField, kTimeoutField}));
   EmbeddingOrder order;
   order.field = "inputs";
-  TRY(read_shared(body, order.model, order.urgency, order.truncate));
+  TRY(read_shared(body, order));
   TRY_ASSIGN(const auto inputs, body.need("inputs"));
-  TRY_ASSIGN(order.texts, read_texts(inputs, kRequestTextsMax));
+  TRY_ASSIGN(order.texts, read_texts(inputs));
   TRY_ASSIGN(order.normalize, body.boolean_or("normalize", true));
   TRY(read_prompt_name(body, order));
   TRY(read_dimensions(body, "dimensions", order));
@@ -47,17 +65,16 @@ struct RerankRequest {
   bool returns_text = false;
 };
 
-Result<RerankRequest> read_rerank(std::string_view text, const JsonLimits& limits) {
-  TRY_ASSIGN(const auto body, JsonObject::parse(text, limits));
+Result<RerankRequest> read_rerank(const JsonObject& body) {
   TRY(body.only(
       {"query", "texts", "model", "raw_scores", "return_text", "truncate", "truncation_direction", kPriorityField, kTimeoutField}));
   RerankRequest request;
   request.order.field = "texts";
-  TRY(read_shared(body, request.order.model, request.order.urgency, request.order.truncate));
+  TRY(read_shared(body, request.order));
   TRY_ASSIGN(const auto query_field, body.need("query"));
   TRY_ASSIGN(const auto query, query_field.string());
   TRY_ASSIGN(const auto texts, body.need("texts"));
-  TRY_ASSIGN(request.texts, read_documents(texts, kRequestTextsMax));
+  TRY_ASSIGN(request.texts, read_documents(texts, kTextsReadMax));
   for (const auto& one : request.texts) request.order.texts.emplace_back(query, one);
   TRY_ASSIGN(request.raw, body.boolean_or("raw_scores", false));
   TRY_ASSIGN(request.returns_text, body.boolean_or("return_text", false));
@@ -89,11 +106,12 @@ Result<ClassifyRequest> read_classify(std::string_view text, const JsonLimits& l
   TRY(body.only({"inputs", "model", "raw_scores", "truncate", "truncation_direction", kPriorityField, kTimeoutField}));
   ClassifyRequest request;
   request.order.field = "inputs";
-  TRY(read_shared(body, request.order.model, request.order.urgency, request.order.truncate));
+  request.order.kind = ScoringKind::kClasses;
+  TRY(read_shared(body, request.order));
   TRY_ASSIGN(request.raw, body.boolean_or("raw_scores", false));
   TRY_ASSIGN(const auto inputs, body.need("inputs"));
   if (inputs.type() == JsonType::kArray) {
-    TRY_ASSIGN(const auto items, inputs.items(kRequestTextsMax));
+    TRY_ASSIGN(const auto items, inputs.items(kTextsReadMax));
     request.is_list = !items.empty() && items.front().type() == JsonType::kArray;
     for (const auto& item : items) {
       if (!request.is_list) break;
@@ -124,19 +142,40 @@ Result<EmbeddingOrder> read_similarity(std::string_view text, const JsonLimits& 
   TRY_ASSIGN(const auto body, JsonObject::parse(text, limits));
   TRY(body.only({"inputs", "parameters", "model", "truncate", "truncation_direction", kPriorityField, kTimeoutField}));
   EmbeddingOrder order;
-  TRY(read_shared(body, order.model, order.urgency, order.truncate));
+  TRY(read_shared(body, order));
   TRY_ASSIGN(const auto inputs_field, body.need("inputs"));
   TRY_ASSIGN(const auto inputs, JsonObject::of(inputs_field));
   TRY_ASSIGN(const auto source, inputs.need("source_sentence"));
   TRY_ASSIGN(order.texts, read_texts(source, 1));
   TRY_ASSIGN(const auto sentences, inputs.need("sentences"));
-  TRY_ASSIGN(auto others, read_texts(sentences, kRequestTextsMax));
+  TRY_ASSIGN(auto others, read_texts(sentences));
   for (auto& other : others) order.texts.push_back(std::move(other));
   order.field = "inputs";
+  if (const auto field = body.find("parameters")) {
+    TRY_ASSIGN(const auto parameters, JsonObject::of(*field));
+    TRY(parameters.only({"truncate", "truncation_direction", "prompt_name"}));
+    TRY_ASSIGN(order.truncation, read_truncation(parameters));
+    TRY(read_prompt_name(parameters, order));
+  }
   return order;
 }
 
+bool is_text_or_texts(const JsonValue& value, int depth = 0) {
+  if (value.type() == JsonType::kString) return true;
+  if (value.type() != JsonType::kArray || depth == 2) return false;
+  const auto items = value.items(kTextsReadMax);
+  return items && !items->empty() && std::ranges::all_of(*items, [&](const JsonValue& item) { return is_text_or_texts(item, depth + 1); });
+}
+
 }  // namespace
+
+bool asks_for_classes(const Exchange& exchange) {
+  const auto body = JsonObject::parse(exchange.body(), exchange.parts().json_limits());
+  if (!body || body->find("input") || body->find("image") || body->find("outputs")) return false;
+  const auto inputs = body->find("inputs");
+  const auto model = body->string_or("model", "");
+  return inputs && model && is_text_or_texts(*inputs) && lease_scorer(exchange, *model, ScoringKind::kClasses);
+}
 
 void embed(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
@@ -154,12 +193,14 @@ void embed(const ExchangePtr& exchange) {
 
 void rerank(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
-    TRY_ASSIGN(auto request, read_rerank(exchange->body(), exchange->parts().json_limits()));
+    TRY_ASSIGN(const auto body, JsonObject::parse(exchange->body(), exchange->parts().json_limits()));
+    if (body.find("documents")) return cohere::start_rerank(exchange);  // the shape of Jina and others, by the same name
+    TRY_ASSIGN(auto request, read_rerank(body));
     const auto order = std::move(request.order);
     score(exchange, order, [request = std::move(request)](const Scored& scored) {
       JsonWriter json;
       json.array();
-      for (const auto& [index, score] : ranking(scored, request.raw, kRequestTextsMax)) {
+      for (const auto& [index, score] : ranking(scored, request.raw, kTextsReadMax)) {
         json.object().field("index", index).field("score", score);
         if (request.returns_text) json.field("text", request.texts[index]);
         json.end();
@@ -192,11 +233,7 @@ void similarity(const ExchangePtr& exchange) {
       JsonWriter json;
       json.array();
       const auto& source = embedded.vectors.front();
-      for (std::size_t i = 1; i < embedded.vectors.size(); ++i) {
-        double product = 0;
-        for (std::size_t j = 0; j < source.size(); ++j) product += static_cast<double>(source[j]) * embedded.vectors[i][j];
-        json.value(static_cast<float>(product));
-      }
+      for (std::size_t i = 1; i < embedded.vectors.size(); ++i) json.value(cosine(source, embedded.vectors[i]));
       json.end();
       return json.take();
     });

@@ -5,30 +5,37 @@
 #include "http/openai/answers.h"
 #include "http/tei/handlers.h"
 #include "models/served_model.h"
+#include "scheduling/runners.h"
 #include "text/tokenizer.h"
 
 namespace forebay::http::tei {
 
 namespace {
 
-// {"inputs": "text" or ["text", …], "add_special_tokens", "model"}: the tokens of each text. Places in the text are not known.
+// {"inputs": "text" or ["text", …], "add_special_tokens", "prompt_name", "model"}: the tokens of each text, with its prompt. Places in the
+// text are not known.
 Result<std::string> tokens_of(const Exchange& exchange) {
   TRY_ASSIGN(const auto body, JsonObject::parse(exchange.body(), exchange.parts().json_limits()));
   TRY(body.only({"inputs", "model", "add_special_tokens", "prompt_name"}));
   TRY_ASSIGN(const auto name, body.string_or("model", ""));
   TRY_ASSIGN(const bool special, body.boolean_or("add_special_tokens", true));
   TRY_ASSIGN(const auto inputs, body.need("inputs"));
-  TRY_ASSIGN(const auto texts, read_texts(inputs, kRequestTextsMax));
+  TRY_ASSIGN(const auto texts, read_texts(inputs));
+  std::optional<std::string> prompt_name;
+  if (const auto field = body.find("prompt_name")) {
+    TRY_ASSIGN(prompt_name, field->string());
+  }
   auto lease = exchange.parts().context.catalog->lease(name);
   if (!lease) return fail(Error(lease.error()).with_field("model"));
   const auto* tokenizer = (*lease)->tokenizer;
   if (tokenizer == nullptr) return fail(Error(kFieldRange, "the model has no tokenizer").with_field("model"));
+  TRY_ASSIGN(const auto prompt, prompt_of(**lease, prompt_name));
   JsonWriter json;
   json.array();
   for (const auto& text : texts) {
     const auto* string = std::get_if<std::string>(&text);
     if (string == nullptr) return fail(Error(kFieldType, "'inputs' must be a string or strings").with_field("inputs"));
-    TRY_ASSIGN(const auto tokens, tokenizer->encode(*string, {.add_special = special}));
+    TRY_ASSIGN(const auto tokens, tokenizer->encode(prompt + *string, {.add_special = special}));
     json.array();
     for (const auto token : tokens) {
       const auto plain = tokenizer->piece(token, false);
@@ -47,7 +54,7 @@ void write_kind(JsonWriter& json, const models::ServedModel& model) {
   if (description.task == formats::Task::kEmbedding) {
     json.key("embedding").object().field("pooling", description.text ? description.text->pooling : "").end();
   } else {
-    json.key(description.labels.size() > 1 ? "classifier" : "reranker").object().key("id2label").object();
+    json.key(description.task == formats::Task::kClassification ? "classifier" : "reranker").object().key("id2label").object();
     for (std::size_t i = 0; i < description.labels.size(); ++i) json.field(std::to_string(i), description.labels[i]);
     json.end().end();
   }
@@ -62,7 +69,9 @@ Result<std::string> information(const Exchange& exchange) {
   JsonWriter json;
   json.object().field("model_id", model.name).field("model_sha", model.version).field("model_dtype", "float32");
   write_kind(json, model);
-  json.field("max_input_length", model.sequence_tokens_max).field("max_client_batch_size", kRequestTextsMax).field("auto_truncate", true);
+  json.field("max_input_length", model.sequence_tokens_max)
+      .field("max_client_batch_size", model.embedding->request_texts_max())
+      .field("auto_truncate", true);
   json.field("version", exchange.parts().context.version).end();
   return json.take();
 }

@@ -96,9 +96,10 @@ class LoopFixture {
     const std::uint64_t serial = ++serials_;
     auto sampler = *model->make_sampler(request.sampling);
     GenerationWork work{std::move(request), std::move(sampler), channel, clock.now(), serial, {}};
+    work.origin.scope = ticket.cache_scope;
     const auto adapters = fake_adapters();
     for (AdapterIndex i = 0; i < adapters.size(); ++i) {
-      if (adapters[i].name == work.request.adapter) work.adapter = i + 1;
+      if (adapters[i].name == work.request.adapter) work.origin.adapter = i + 1;
     }
     work.on_cancel = ticket.cancel.on_cancel([this, serial](CancelReason) {
       queue.note_cancelled();

@@ -26,7 +26,8 @@ class RunnerFixture : public testing::Test {
   template <class Runner, class Options>
   std::unique_ptr<Runner> open(formats::Task task, const Options& options) {
     auto runner =
-        Runner::open(load_fake(engine_, task), options, {.clock = &clock_, .budget = &budget_, .model = "fake", .adapters = adapters_});
+        Runner::open(load_fake(engine_, task), options,
+                     {.clock = &clock_, .budget = &budget_, .model = "fake", .adapters = adapters_, .shares_caches = shares_caches_});
     EXPECT_TRUE(runner.has_value());
     return *std::move(runner);
   }
@@ -82,6 +83,7 @@ class RunnerFixture : public testing::Test {
 
   std::filesystem::path folder_;
   std::vector<AdapterSource> adapters_;
+  bool shares_caches_ = false;
   SystemClock clock_;
   ByteBudget budget_{1 << 24};
   engines::FakeEngine engine_;
