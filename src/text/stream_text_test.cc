@@ -74,7 +74,7 @@ struct Streamed {
 };
 
 Streamed stream(const std::vector<std::string>& tokens, const std::vector<std::string>& stops) {
-  StreamText streaming(stops);
+  StreamText streaming({stops});
   Streamed result;
   for (const std::string& token : tokens) {
     const std::string shown = streaming.push(token);
@@ -105,7 +105,7 @@ TEST(StreamText, ReplacesWhatCannotBecomeACharacter) {
 }
 
 TEST(StreamText, HoldsBackWhatMayBecomeAStopString) {
-  StreamText streaming({"</end>"});
+  StreamText streaming({{"</end>"}});
   EXPECT_EQ(streaming.push("one </"), "one ");
   EXPECT_EQ(streaming.push("en"), "");
   EXPECT_EQ(streaming.push("try"), "</entry");
@@ -116,7 +116,7 @@ TEST(StreamText, HoldsBackWhatMayBecomeAStopString) {
 }
 
 TEST(StreamText, GivesHeldTextWhenTheGenerationEndsWithoutTheStopString) {
-  StreamText streaming({"STOP"});
+  StreamText streaming({{"STOP"}});
   EXPECT_EQ(streaming.push("a ST"), "a ");
   EXPECT_EQ(streaming.finish(), "ST");
   EXPECT_FALSE(streaming.stopped_by());
@@ -159,7 +159,7 @@ TEST(StreamText, EqualsDecodingAtOnceHoweverTheBytesAreCut) {
 }
 
 TEST(StreamText, ShowsEverythingThatIsCertainAtOnce) {
-  StreamText streaming({"xyz"});
+  StreamText streaming({{"xyz"}});
   EXPECT_EQ(streaming.push("hello"), "hello");
   EXPECT_EQ(streaming.push("x"), "");
   EXPECT_EQ(streaming.push("x"), "x");
