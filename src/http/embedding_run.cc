@@ -52,9 +52,12 @@ Result<std::string> prompt_of(const models::ServedModel& model, const EmbeddingO
   return fail(Error(kFieldRange, fmt::format("the model has no prompt '{}'", name)).with_field("prompt_name"));
 }
 
-Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedModel& model, EmbeddingOrder& order) {
+Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedModel& model, EmbeddingOrder& order,
+                                                        const CancelToken& cancel) {
   TRY_ASSIGN(const auto prompt, prompt_of(model, order));
-  const text::EncodeOptions options{.truncate_to = order.truncate ? model.sequence_tokens_max : 0};
+  const std::size_t context = model.sequence_tokens_max;
+  // Twice the context is read, so that the refusal of what is a little too long names its length.
+  const text::EncodeOptions options{.tokens_max = 2 * context, .truncate_to = order.truncate ? context : 0, .cancel = &cancel};
   std::vector<std::vector<text::Token>> texts;
   texts.reserve(order.texts.size());
   for (std::size_t i = 0; i < order.texts.size(); ++i) {
@@ -66,13 +69,15 @@ Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedMode
       if (order.truncate && tokens.size() > model.sequence_tokens_max) tokens.resize(model.sequence_tokens_max);
     } else {
       auto encoded = model.tokenizer->encode(prompt + std::get<std::string>(order.texts[i]), options);
+      if (!encoded && encoded.error().code() == text::kTextTooLong) {
+        encoded = fail(context_exceeded(text::kTextTooLong, context, fmt::format("the text has more than {} tokens", options.tokens_max)));
+      }
       if (!encoded) return fail(about(std::move(encoded).error(), field));
       tokens = *std::move(encoded);
     }
     if (tokens.size() > model.sequence_tokens_max) {
       return fail(
-          Error(text::kTextTooLong, fmt::format("the text has {} tokens, and the model takes {}", tokens.size(), model.sequence_tokens_max))
-              .with_field(field));
+          context_exceeded(text::kTextTooLong, context, fmt::format("the text has {} tokens", tokens.size())).with_field(field));
     }
     texts.push_back(std::move(tokens));
   }
@@ -167,7 +172,7 @@ Result<> start(const ExchangePtr& exchange, EmbeddingOrder order, std::function<
                     .with_field("dimensions"));
   }
   scheduling::EmbeddingRequest request{.ticket = exchange->ticket(), .texts = {}};
-  TRY_ASSIGN(request.texts, tokenized(*model, order));
+  TRY_ASSIGN(request.texts, tokenized(*model, order, exchange->cancel()));
   exchange->keep(model, &exchange->parts().context.serving_metrics->for_model(model->name));
   auto submitted = model->embedding->submit(
       std::move(request), [exchange, name = model->name, dimensions = order.dimensions, to_unit_length = order.normalize,

@@ -168,9 +168,8 @@ Result<std::vector<Token>> encoded(const models::ServedModel& model, std::string
   options.cancel = rules.cancel;
   auto tokens = model.tokenizer->encode(text, options);
   if (tokens || tokens.error().code() != text::kTextTooLong) return tokens;
-  return fail(Error(scheduling::kPromptTooLong, fmt::format("This model's maximum context length is {} tokens. However, the prompt has "
-                                                            "more than {} tokens.",
-                                                            model.sequence_tokens_max, options.tokens_max))
+  return fail(context_exceeded(scheduling::kPromptTooLong, model.sequence_tokens_max,
+                               fmt::format("the prompt has more than {} tokens", options.tokens_max))
                   .with_field("prompt"));
 }
 
@@ -192,6 +191,10 @@ Error no_template(const models::ServedModel& model) {
 }
 
 }  // namespace
+
+Error context_exceeded(const ErrorCode& code, std::size_t context_tokens, std::string_view found) {
+  return Error(code, fmt::format("This model's maximum context length is {} tokens. However, {}.", context_tokens, found));
+}
 
 Result<std::vector<Token>> chat_prompt(const models::ServedModel& model, text::TemplateInput input,
                                        const scheduling::GenerationRequest& settings, const Exchange& exchange) {

@@ -31,6 +31,9 @@ scheduling::GenerationUsage total_usage(const std::vector<Choice>& choices, std:
 void generate(const ExchangePtr& exchange, GenerationOrder order, std::function<std::string(std::vector<Choice>)> to_json);
 void generate_stream(const ExchangePtr& exchange, GenerationOrder order, StreamShape shape);
 
+// The refusal of what is too long for a model, in the words that OpenAI's clients look for.
+Error context_exceeded(const ErrorCode& code, std::size_t context_tokens, std::string_view found);
+
 // How far a prompt's text is read.
 struct PromptRules {
   scheduling::Overflow overflow = scheduling::Overflow::kRefuse;

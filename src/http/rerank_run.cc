@@ -15,7 +15,9 @@ namespace forebay::http {
 namespace {
 
 Result<> tokenize(const models::ServedModel& model, const ScoringOrder& order, scheduling::EmbeddingRequest& request) {
-  const text::EncodeOptions options{.tokens_max = model.sequence_tokens_max, .truncate_to = order.truncate ? model.sequence_tokens_max : 0};
+  const text::EncodeOptions options{.tokens_max = model.sequence_tokens_max,
+                                    .truncate_to = order.truncate ? model.sequence_tokens_max : 0,
+                                    .cancel = &request.ticket.cancel};
   for (std::size_t i = 0; i < order.texts.size(); ++i) {
     const auto& [first, second] = order.texts[i];
     const std::string field = fmt::format("{}[{}]", order.field, i);

@@ -11,6 +11,8 @@ namespace forebay::http::tei {
 
 namespace {
 
+constexpr std::size_t kTokensAnsweredMax = 256 << 10;  // of all texts of a request: each is an object of the answer
+
 // {"inputs": "text" or ["text", …], "add_special_tokens", "model"}: the tokens of each text. Places in the text are not known.
 Result<std::string> tokens_of(const Exchange& exchange) {
   TRY_ASSIGN(const auto body, JsonObject::parse(exchange.body(), exchange.parts().json_limits()));
@@ -25,10 +27,12 @@ Result<std::string> tokens_of(const Exchange& exchange) {
   if (tokenizer == nullptr) return fail(Error(kFieldRange, "the model has no tokenizer").with_field("model"));
   JsonWriter json;
   json.array();
+  std::size_t left = kTokensAnsweredMax;
   for (const auto& text : texts) {
     const auto* string = std::get_if<std::string>(&text);
     if (string == nullptr) return fail(Error(kFieldType, "'inputs' must be a string or strings").with_field("inputs"));
-    TRY_ASSIGN(const auto tokens, tokenizer->encode(*string, {.add_special = special}));
+    TRY_ASSIGN(const auto tokens, tokenizer->encode(*string, {.add_special = special, .tokens_max = left, .cancel = &exchange.cancel()}));
+    left -= tokens.size();
     json.array();
     for (const auto token : tokens) {
       const auto plain = tokenizer->piece(token, false);
