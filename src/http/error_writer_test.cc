@@ -71,7 +71,10 @@ TEST(Property24, EveryErrorHasItsDialectsShape) {
   for (const auto* code : every_code()) {
     for (const auto dialect : {Dialect::kPlain, Dialect::kOpenAi, Dialect::kOip}) {
       const auto reply = error_reply(Error(*code, "what \"happened\"\n").with_field("a.b"), dialect, "req-1");
-      if (dialect != Dialect::kOpenAi) EXPECT_EQ(reply.status, mapping_of(code->kind).http_status);
+      EXPECT_EQ(reply.status, status_of(Error(*code, "m"), dialect));
+      if (dialect != Dialect::kOpenAi) {
+        EXPECT_EQ(reply.status, mapping_of(code->kind).http_status);
+      }
       EXPECT_EQ(reply.content_type, "application/json");
       auto body = JsonObject::parse(reply.body, kLimits).value();
       if (dialect == Dialect::kOpenAi) {
@@ -79,7 +82,7 @@ TEST(Property24, EveryErrorHasItsDialectsShape) {
         body = JsonObject::of(body.need("error").value()).value();
         EXPECT_EQ(body.need("message").value().string().value(), "what \"happened\"\n");
         EXPECT_EQ(body.need("param").value().string().value(), "a.b");
-        if (*code != text::kTextTooLong) EXPECT_EQ(body.need("code").value().string().value(), code->name);
+        EXPECT_EQ(body.need("code").value().string().value(), *code == text::kTextTooLong ? "context_length_exceeded" : code->name);
         EXPECT_EQ(body.need("forebay_code").value().string().value(), code->id());
         EXPECT_FALSE(body.need("type").value().string().value().empty());
       } else {
