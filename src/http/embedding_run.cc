@@ -76,8 +76,7 @@ Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedMode
       tokens = *std::move(encoded);
     }
     if (tokens.size() > model.sequence_tokens_max) {
-      return fail(
-          context_exceeded(text::kTextTooLong, context, fmt::format("the text has {} tokens", tokens.size())).with_field(field));
+      return fail(context_exceeded(text::kTextTooLong, context, fmt::format("the text has {} tokens", tokens.size())).with_field(field));
     }
     texts.push_back(std::move(tokens));
   }

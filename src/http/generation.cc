@@ -77,8 +77,8 @@ Result<> check_count(const GenerationOrder& order) {
   const std::size_t sequences = order.prompts.size() * order.sequences_per_prompt;
   const std::size_t most = order.model->generation->queue_requests_max();
   if (sequences <= most) return {};
-  return fail(Error(kTooManyItems, fmt::format("{} prompts times {} make {} sequences, and the model's queue takes {}", order.prompts.size(),
-                                               order.sequences_per_prompt, sequences, most))
+  return fail(Error(kTooManyItems, fmt::format("{} prompts times {} make {} sequences, and the model's queue takes {}",
+                                               order.prompts.size(), order.sequences_per_prompt, sequences, most))
                   .with_field(order.prompts.size() > 1 ? "prompt" : "n")
                   .with_hint("split the request, or raise models.generation.admission.queue_requests_max"));
 }

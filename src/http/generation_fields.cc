@@ -130,8 +130,7 @@ Result<float> read_repeat_penalty(const JsonObject& body, float otherwise) {
   TRY_ASSIGN(const double ours, body.number_or("repeat_penalty", otherwise, kAboveZero, 10));
   TRY_ASSIGN(const double theirs, body.number_or("repetition_penalty", ours, kAboveZero, 10));
   if (body.find("repeat_penalty") && theirs != ours)
-    return fail(
-        Error(kFieldConflict, "'repeat_penalty' and 'repetition_penalty' have different values").with_field("repetition_penalty"));
+    return fail(Error(kFieldConflict, "'repeat_penalty' and 'repetition_penalty' have different values").with_field("repetition_penalty"));
   return static_cast<float>(theirs);
 }
 

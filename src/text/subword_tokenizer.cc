@@ -27,8 +27,7 @@ Result<> check_text(std::string_view text, const TokenizerLimits& limits) {
 }
 
 Result<> check_tokens(std::size_t count, const EncodeOptions& options) {
-  if (count > options.tokens_max)
-    return fail(kTextTooLong, fmt::format("the text has more than {} tokens", options.tokens_max));
+  if (count > options.tokens_max) return fail(kTextTooLong, fmt::format("the text has more than {} tokens", options.tokens_max));
   return {};
 }
 

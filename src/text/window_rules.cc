@@ -77,8 +77,7 @@ WindowCut window_cut_of(const TokenizerFile& file) {
   if (!file.added_tokens) return cut;
   for (const auto& added : *file.added_tokens) {
     if (!added.normalized) continue;  // found before the text is cut
-    if (std::ranges::any_of(added.content, [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }))
-      return WindowCut::kNone;
+    if (std::ranges::any_of(added.content, [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; })) return WindowCut::kNone;
     if (added.rstrip && cut == WindowCut::kBetweenWords) return WindowCut::kNone;
   }
   return cut;

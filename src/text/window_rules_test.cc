@@ -21,24 +21,28 @@ TEST(WindowRules, CutWhereNoComponentLooksAcross) {
   EXPECT_EQ(cut_of(R"(,"pre_tokenizer":{"type":"ByteLevel"})"), WindowCut::kBetweenWords);
   EXPECT_EQ(cut_of(R"(,"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace"}]})"),
             WindowCut::kAfterSpace);
-  EXPECT_EQ(cut_of(R"(,"normalizer":{"type":"Replace","pattern":{"Regex":" {2,}"},"content":" "},"pre_tokenizer":{"type":"WhitespaceSplit"})"),
-            WindowCut::kBetweenWords);
+  EXPECT_EQ(
+      cut_of(R"(,"normalizer":{"type":"Replace","pattern":{"Regex":" {2,}"},"content":" "},"pre_tokenizer":{"type":"WhitespaceSplit"})"),
+      WindowCut::kBetweenWords);
 }
 
 TEST(WindowRules, LeaveATextWholeWhereAComponentMayLookAcross) {
   EXPECT_EQ(cut_of(""), WindowCut::kNone);
   EXPECT_EQ(cut_of(R"(,"pre_tokenizer":{"type":"Metaspace","split":false})"), WindowCut::kNone);
-  EXPECT_EQ(cut_of(R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"a b"},"behavior":"Isolated","invert":false})"), WindowCut::kNone);
+  EXPECT_EQ(cut_of(R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"a b"},"behavior":"Isolated","invert":false})"),
+            WindowCut::kNone);
   EXPECT_EQ(cut_of(R"(,"normalizer":{"type":"Strip"},"pre_tokenizer":{"type":"BertPreTokenizer"})"), WindowCut::kNone);
   EXPECT_EQ(cut_of(R"(,"normalizer":{"type":"Prepend","prepend":"_"},"pre_tokenizer":{"type":"BertPreTokenizer"})"), WindowCut::kNone);
-  EXPECT_EQ(cut_of(R"(,"normalizer":{"type":"Replace","pattern":{"Regex":"a.b"},"content":""},"pre_tokenizer":{"type":"BertPreTokenizer"})"),
-            WindowCut::kNone);
+  EXPECT_EQ(
+      cut_of(R"(,"normalizer":{"type":"Replace","pattern":{"Regex":"a.b"},"content":""},"pre_tokenizer":{"type":"BertPreTokenizer"})"),
+      WindowCut::kNone);
   EXPECT_EQ(cut_of(R"(,"added_tokens":[{"id":0,"content":"a b","normalized":true}],"pre_tokenizer":{"type":"BertPreTokenizer"})"),
             WindowCut::kNone);
 }
 
 std::unique_ptr<SubwordTokenizer> bert() {
-  return SubwordTokenizer::read(file_with(R"(,"normalizer":{"type":"BertNormalizer"},"pre_tokenizer":{"type":"BertPreTokenizer"})")).value();
+  return SubwordTokenizer::read(file_with(R"(,"normalizer":{"type":"BertNormalizer"},"pre_tokenizer":{"type":"BertPreTokenizer"})"))
+      .value();
 }
 
 // A text of many windows has the tokens of its words; each text of one window is tokenized as before.

@@ -27,9 +27,9 @@ class LlamaTokenizer final : public text::Tokenizer {
  private:
   // How a text that is longer than its limit is told from one that may fit, without tokenizing all of it.
   struct LongTexts {
-    text::FewestTokens fewest;                        // of vocabularies whose tokens stand for the bytes they show
-    text::WindowCut cut = text::WindowCut::kNone;     // of the others
-    bool leading_space = true;                        // a window keeps the space it was cut before
+    text::FewestTokens fewest;                     // of vocabularies whose tokens stand for the bytes they show
+    text::WindowCut cut = text::WindowCut::kNone;  // of the others
+    bool leading_space = true;                     // a window keeps the space it was cut before
   };
   bool known(text::Token token) const { return token >= 0 && token < vocabulary_size(); }
   std::string text_of(text::Token token) const;

@@ -75,8 +75,7 @@ StreamShape stream_shape(const Frame& frame) {
   };
   shape.token = [frame](std::size_t sequence, const scheduling::TokenEvent& event) {
     const Choice::Piece piece{event.text, event.text_offset, event.logprob, event.alternatives};
-    return chunk(
-        frame, sequence, [&event](JsonWriter& json) { json.field("content", event.text); }, &piece, std::nullopt, event.usage);
+    return chunk(frame, sequence, [&event](JsonWriter& json) { json.field("content", event.text); }, &piece, std::nullopt, event.usage);
   };
   shape.finished = [frame](const Choice& choice) {
     return chunk(frame, choice.sequence, [](JsonWriter&) {}, nullptr, choice.finish_reason, choice.usage);

@@ -19,7 +19,7 @@ namespace forebay::http::openai {
 struct StreamFields {
   std::uint32_t choices = 1;
   bool stream = false;
-  bool usage = false;           // an event with the usage at the end
+  bool usage = false;            // an event with the usage at the end
   bool usage_in_chunks = false;  // and what it is so far in every chunk
 };
 
@@ -43,9 +43,9 @@ RequestLimits limits_of(const HttpOptions& options);
 
 Result<ChatRequest> read_chat_request(std::string_view body, const RequestLimits& limits);
 
-// "messages": roles, text content as a string or as parts of type text or refusal, tool calls and reasoning of earlier turns. "developer" is
-// "system" for the models served here. Other members of a part (cache_control) change no prompt and are let pass. Images, audio and files
-// are kFieldNotSupported.
+// "messages": roles, text content as a string or as parts of type text or refusal, tool calls and reasoning of earlier turns. "developer"
+// is "system" for the models served here. Other members of a part (cache_control) change no prompt and are let pass. Images, audio and
+// files are kFieldNotSupported.
 Result<std::vector<text::Message>> read_messages(const JsonValue& field, std::size_t messages_max);
 
 Result<StreamFields> read_stream_fields(const JsonObject& body, const RequestLimits& limits);

@@ -62,8 +62,7 @@ Result<std::vector<std::variant<std::string, std::vector<text::Token>>>> read_pr
 
 Result<CompletionsRequest> read_completions_request(std::string_view text, const RequestLimits& limits) {
   TRY_ASSIGN(const auto body, JsonObject::parse(text, limits.json));
-  TRY(check_openai_fields(
-      body, {"model", "prompt", "n", "best_of", "echo", "stream", "stream_options", "logprobs", "add_special_tokens"}));
+  TRY(check_openai_fields(body, {"model", "prompt", "n", "best_of", "echo", "stream", "stream_options", "logprobs", "add_special_tokens"}));
   CompletionsRequest request;
   TRY_ASSIGN(request.model, body.string_or("model", ""));
   TRY_ASSIGN(const auto prompt, body.need("prompt"));

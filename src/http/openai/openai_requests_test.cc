@@ -54,10 +54,10 @@ TEST(ChatRequestBody, ReadsEverythingItKnows) {
 }
 
 TEST(ChatRequestBody, RefusesValuesOutsideTheirRange) {
-  for (const auto* member : {"\"temperature\":-5", "\"temperature\":2.1", "\"top_p\":0", "\"top_p\":1.1", "\"n\":0", "\"n\":17",
-                             "\"max_tokens\":0", "\"max_tokens\":-2", "\"presence_penalty\":3", "\"logit_bias\":{\"1\":101}",
-                             "\"top_k\":-2", "\"stop\":\"\"", "\"repeat_penalty\":0", "\"repetition_penalty\":0",
-                             "\"stop_token_ids\":[-1]"}) {
+  for (const auto* member :
+       {"\"temperature\":-5", "\"temperature\":2.1", "\"top_p\":0", "\"top_p\":1.1", "\"n\":0", "\"n\":17", "\"max_tokens\":0",
+        "\"max_tokens\":-2", "\"presence_penalty\":3", "\"logit_bias\":{\"1\":101}", "\"top_k\":-2", "\"stop\":\"\"",
+        "\"repeat_penalty\":0", "\"repetition_penalty\":0", "\"stop_token_ids\":[-1]"}) {
     EXPECT_EQ(chat_error(chat_with(member)), kFieldRange) << member;
   }
 }
@@ -191,7 +191,9 @@ TEST(CompletionsRequestBody, EndsAfterSixteenTokensUnlessItSaysMore) {
 TEST(TokenText, TellsBytesThatAreNoTextApart) {
   EXPECT_EQ(token_text("a\u00e9"), "a\u00e9");
   EXPECT_EQ(token_text("\xf0\x9f"), "\\xf0\\x9f");
-  EXPECT_EQ(token_text(" \xff" "b"), " \\xffb");
+  EXPECT_EQ(token_text(" \xff"
+                       "b"),
+            " \\xffb");
 }
 
 TEST(CompletionsRequestBody, RefusesWhatItWouldOtherwiseIgnore) {
