@@ -24,7 +24,7 @@ TEST(Sequence, SaysWhereEachTokensTextBeginsAlsoWhereItIsHeldBack) {
   auto held = request_of(fake_tokens("Once"), 20);
   for (const Token token : undisturbed_stream.tokens) {
     if (held.stop_strings.size() < 16 && token > 0 && token < 128)
-      held.stop_strings.push_back(engines::fake_text({{token}}) + std::string(20, '\x01'));
+      held.stop_strings.push_back(engines::fake_text(std::vector<Token>{token}) + std::string(20, '\x01'));
   }
   ASSERT_FALSE(held.stop_strings.empty());
   const Stream held_stream = fixture.generate(held);
