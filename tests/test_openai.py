@@ -181,7 +181,7 @@ def test_a_prompt_longer_than_the_context_is_refused(example_server):
         ("/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": "word " * 3000}]}, "messages"),
         ("/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": "word " * 300000}]}, "messages[0].content"),
         ("/v1/embeddings", {"model": "embed", "input": "word " * 20000}, "input"),
-        ("/v1/embeddings", {"model": "embed", "input": ["a", "word " * 300]}, "input[1]"),
+        ("/v1/embeddings", {"model": "embed", "input": ["a", "word " * 3000]}, "input[1]"),
     ]:
         answer = example_server.post(path, body)
         assert answer.status_code == 400, answer.text
