@@ -59,7 +59,7 @@ def test_prompts_pooling_and_length_come_from_the_files_around_the_model(server,
     numpy.testing.assert_allclose(ours(inputs="light")[0], last("god light"), atol=1e-5)
     numpy.testing.assert_allclose(ours(inputs="light", prompt_name="document")[0], last("water light"), atol=1e-5)
     assert ours(inputs="light", prompt_name="nothing", status=400)["name"] == "field_range"
-    assert post(server, "/v1/embeddings", model="prompted", input=TEXTS[4], status=400)["error"]["forebay_code"] == "FB2010"
+    assert post(server, "/v1/embeddings", model="prompted", input=TEXTS[4], status=400)["error"]["code"] == "context_length_exceeded"
     assert len(post(server, "/v1/embeddings", model="prompted", input=TEXTS[4], truncate=True)["data"]) == 1
     raw = ours(inputs="light", normalize=False)[0]
     numpy.testing.assert_allclose(raw, token_vectors(models[1]["prompted"], "god light")[-1], atol=1e-5)

@@ -44,10 +44,11 @@ Result<std::string> read_text(const JsonValue& field) {
 }
 
 // The tokens of a text that is cut at its start: the special ones around it stay.
-Result<std::vector<text::Token>> without_start(const text::Tokenizer& tokenizer, const std::string& text, std::size_t tokens_max) {
-  TRY_ASSIGN(auto whole, tokenizer.encode(text, {}));
+Result<std::vector<text::Token>> without_start(const text::Tokenizer& tokenizer, const std::string& text, std::size_t tokens_max,
+                                               const CancelToken& cancel) {
+  TRY_ASSIGN(auto whole, tokenizer.encode(text, {.cancel = &cancel}));
   if (whole.size() <= tokens_max) return whole;
-  TRY_ASSIGN(const auto bare, tokenizer.encode(text, {.add_special = false}));
+  TRY_ASSIGN(const auto bare, tokenizer.encode(text, {.add_special = false, .cancel = &cancel}));
   const std::size_t added = whole.size() - bare.size();
   const auto first = std::ranges::search(whole, bare).begin();
   if (first == whole.end() || added >= tokens_max) return fail(kFieldNotSupported, "this model's tokenizer cannot cut a text at its start");
@@ -55,10 +56,16 @@ Result<std::vector<text::Token>> without_start(const text::Tokenizer& tokenizer,
   return whole;
 }
 
-Result<std::vector<text::Token>> tokens_of(const models::ServedModel& model, const std::string& text, Truncation truncation) {
+Result<std::vector<text::Token>> tokens_of(const models::ServedModel& model, const std::string& text, Truncation truncation,
+                                          const CancelToken& cancel) {
   const std::size_t most = model.sequence_tokens_max;
-  if (truncation == Truncation::kStart) return without_start(*model.tokenizer, text, most);
-  return model.tokenizer->encode(text, {.truncate_to = truncation == Truncation::kEnd ? most : 0});
+  if (truncation == Truncation::kStart) return without_start(*model.tokenizer, text, most, cancel);
+  // Twice the context is read, so that the refusal of what is a little too long names its length.
+  auto tokens = model.tokenizer->encode(
+      text, {.tokens_max = 2 * most, .truncate_to = truncation == Truncation::kEnd ? most : 0, .cancel = &cancel});
+  if (!tokens && tokens.error().code() == text::kTextTooLong)
+    return fail(context_exceeded(text::kTextTooLong, most, fmt::format("the text has more than {} tokens", 2 * most)));
+  return tokens;
 }
 
 void cut(std::vector<text::Token>& tokens, Truncation truncation, std::size_t tokens_max) {
@@ -67,7 +74,8 @@ void cut(std::vector<text::Token>& tokens, Truncation truncation, std::size_t to
   tokens.resize(tokens_max);
 }
 
-Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedModel& model, EmbeddingOrder& order) {
+Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedModel& model, EmbeddingOrder& order,
+                                                        const CancelToken& cancel) {
   TRY_ASSIGN(const auto prompt, prompt_of(model, order.prompt, order.prompts));
   if (const auto most = model.embedding->request_texts_max(); order.texts.size() > most) {
     return fail(Error(scheduling::kTooManyTexts, fmt::format("{} texts in one request, at most {} are taken", order.texts.size(), most))
@@ -83,14 +91,12 @@ Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedMode
       tokens = std::move(*given);
       cut(tokens, order.truncation, model.sequence_tokens_max);
     } else {
-      auto encoded = tokens_of(model, prompt + std::get<std::string>(order.texts[i]), order.truncation);
+      auto encoded = tokens_of(model, prompt + std::get<std::string>(order.texts[i]), order.truncation, cancel);
       if (!encoded) return fail(about(std::move(encoded).error(), field));
       tokens = *std::move(encoded);
     }
     if (tokens.size() > model.sequence_tokens_max) {
-      return fail(
-          Error(text::kTextTooLong, fmt::format("the text has {} tokens, and the model takes {}", tokens.size(), model.sequence_tokens_max))
-              .with_field(field));
+      return fail(context_exceeded(text::kTextTooLong, model.sequence_tokens_max, fmt::format("the text has {} tokens", tokens.size())).with_field(field));
     }
     texts.push_back(std::move(tokens));
   }
@@ -195,7 +201,7 @@ Result<> start(const ExchangePtr& exchange, EmbeddingOrder order, std::function<
   const std::uint32_t length = model->description.text ? model->description.text->embedding_length : 0;
   if (length > 0) TRY(check_dimensions(order.dimensions, order.dimensions_field, length));
   scheduling::EmbeddingRequest request{.ticket = exchange->ticket(), .texts = {}};
-  TRY_ASSIGN(request.texts, tokenized(*model, order));
+  TRY_ASSIGN(request.texts, tokenized(*model, order, exchange->cancel()));
   exchange->keep(model, &exchange->parts().context.serving_metrics->for_model(model->name));
   auto submitted = model->embedding->submit(
       std::move(request), [exchange, name = model->name, dimensions = order.dimensions, dimensions_field = order.dimensions_field,

@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "base/errors.h"
+#include "http/errors.h"
+#include "scheduling/errors.h"
+#include "text/errors.h"
 
 namespace forebay::http {
 
@@ -22,6 +25,14 @@ std::string_view openai_type(int status) {
   }
 }
 
+// What clients of OpenAI look for to shorten a conversation and try again.
+std::string_view openai_code(const ErrorCode& code) {
+  const ErrorCode* const too_long[] = {&scheduling::kPromptTooLong, &scheduling::kContextFull, &scheduling::kTextTooLongToEmbed,
+                                       &text::kTextTooLong};
+  const bool is_too_long = std::ranges::any_of(too_long, [&](const ErrorCode* one) { return *one == code; });
+  return is_too_long ? "context_length_exceeded" : code.name;
+}
+
 void field_or_null(JsonWriter& json, std::string_view key, const std::string& text) {
   json.key(key);
   if (text.empty())
@@ -33,13 +44,21 @@ void field_or_null(JsonWriter& json, std::string_view key, const std::string& te
 
 Error about(Error error, const std::string& field) { return error.field().empty() ? std::move(error).with_field(field) : error; }
 
+int status_of(const Error& error, Dialect dialect) {
+  const int status = mapping_of(error.kind()).http_status;
+  if (dialect != Dialect::kOpenAi) return status;
+  if (error.code() == scheduling::kContextFull) return 400;
+  const bool is_message = error.code() == kBodyTooLarge || error.code() == kHeaderTooLarge;
+  return status == 413 && !is_message ? 400 : status;
+}
+
 void write_error(JsonWriter& json, const Error& error, Dialect dialect, std::string_view request_id) {
   json.object();
   if (dialect == Dialect::kOpenAi) {
     json.key("error").object().field("message", error.message());
-    json.field("type", openai_type(mapping_of(error.kind()).http_status));
+    json.field("type", openai_type(status_of(error, dialect)));
     field_or_null(json, "param", error.field());
-    json.field("code", error.code().name).field("forebay_code", error.code().id());
+    json.field("code", openai_code(error.code())).field("forebay_code", error.code().id());
     json.field("hint", error.hint()).field("request_id", request_id).end();
   } else {
     json.field("error", error.message()).field("code", error.code().id()).field("name", error.code().name);
@@ -50,7 +69,7 @@ void write_error(JsonWriter& json, const Error& error, Dialect dialect, std::str
 }
 
 Reply error_reply(const Error& error, Dialect dialect, std::string_view request_id) {
-  Reply reply{.status = mapping_of(error.kind()).http_status};
+  Reply reply{.status = status_of(error, dialect)};
   JsonWriter json;
   write_error(json, error, dialect, request_id);
   reply.body = json.take();

@@ -23,10 +23,14 @@ struct Reply {
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
+// The status of an answer in this dialect. OpenAI's clients expect 400 for texts that are too long or too many; there, 413 is for the
+// message alone.
+int status_of(const Error& error, Dialect dialect);
 // The error's JSON as a value:
 //   kOpenAi        {"error": {"message", "type", "param", "code": "field_range", "forebay_code": "FB7007", "hint", "request_id"}}
 //   kOip, kPlain   {"error": "message", "code": "FB7007", "name": "field_range", "field", "hint", "request_id"}
-// `param` and `field` are null when the error is about no field.
+// `param` and `field` are null when the error is about no field. A prompt or text that is too long for the model has OpenAI's own code,
+// "context_length_exceeded", which its clients act on.
 void write_error(JsonWriter& json, const Error& error, Dialect dialect, std::string_view request_id);
 // The whole answer, with Retry-After (whole seconds, at least 1) on 429 and 503 and WWW-Authenticate on 401.
 Reply error_reply(const Error& error, Dialect dialect, std::string_view request_id);

@@ -10,6 +10,7 @@
 #include "http/errors.h"
 #include "http/json_body.h"
 #include "models/errors.h"
+#include "scheduling/errors.h"
 #include "tensors/errors.h"
 #include "text/errors.h"
 
@@ -37,12 +38,43 @@ TEST(HttpErrors, LieInTheRoomsRangeInOrderAndOnce) {
   }
 }
 
+std::string openai_code(const ErrorCode& code) {
+  const auto reply = error_reply(Error(code, "m"), Dialect::kOpenAi, "r");
+  const auto body = JsonObject::parse(reply.body, kLimits).value();
+  return JsonObject::of(body.need("error").value()).value().need("code").value().string().value();
+}
+
+// LiteLLM and LangChain shorten a conversation when they see this code with this status.
+TEST(OpenAiErrors, NameWhatIsTooLongForTheModelAsOpenAiDoes) {
+  for (const auto* code : {&scheduling::kPromptTooLong, &scheduling::kContextFull, &scheduling::kTextTooLongToEmbed, &text::kTextTooLong}) {
+    EXPECT_EQ(openai_code(*code), "context_length_exceeded") << code->name;
+    EXPECT_EQ(status_of(Error(*code, "m"), Dialect::kOpenAi), 400) << code->name;
+  }
+  EXPECT_EQ(openai_code(kFieldRange), "field_range");
+}
+
+TEST(OpenAiErrors, KeepTooLargeForTheMessage) {
+  EXPECT_EQ(status_of(Error(kTooManyItems, "m"), Dialect::kOpenAi), 400);
+  EXPECT_EQ(status_of(Error(kTooManyItems, "m"), Dialect::kPlain), 413);
+  EXPECT_EQ(status_of(Error(kBodyTooLarge, "m"), Dialect::kOpenAi), 413);
+  EXPECT_EQ(status_of(Error(kHeaderTooLarge, "m"), Dialect::kOpenAi), 413);
+}
+
+// A client tries 408, 409, 429 and everything from 500 on again.
+TEST(OpenAiErrors, DoNotInviteToTryAgainWhatFailsForGood) {
+  EXPECT_EQ(status_of(Error(models::kModelLoadFailed, "m"), Dialect::kOpenAi), 422);
+  EXPECT_TRUE(error_reply(Error(models::kModelLoadFailed, "m"), Dialect::kPlain, "r").headers.empty());
+}
+
 // Property 24: whatever the code and the dialect, an error has its shape, a stable code, a message, a hint and the request id.
 TEST(Property24, EveryErrorHasItsDialectsShape) {
   for (const auto* code : every_code()) {
     for (const auto dialect : {Dialect::kPlain, Dialect::kOpenAi, Dialect::kOip}) {
       const auto reply = error_reply(Error(*code, "what \"happened\"\n").with_field("a.b"), dialect, "req-1");
-      EXPECT_EQ(reply.status, mapping_of(code->kind).http_status);
+      EXPECT_EQ(reply.status, status_of(Error(*code, "m"), dialect));
+      if (dialect != Dialect::kOpenAi) {
+        EXPECT_EQ(reply.status, mapping_of(code->kind).http_status);
+      }
       EXPECT_EQ(reply.content_type, "application/json");
       auto body = JsonObject::parse(reply.body, kLimits).value();
       if (dialect == Dialect::kOpenAi) {
@@ -50,7 +82,7 @@ TEST(Property24, EveryErrorHasItsDialectsShape) {
         body = JsonObject::of(body.need("error").value()).value();
         EXPECT_EQ(body.need("message").value().string().value(), "what \"happened\"\n");
         EXPECT_EQ(body.need("param").value().string().value(), "a.b");
-        EXPECT_EQ(body.need("code").value().string().value(), code->name);
+        EXPECT_EQ(body.need("code").value().string().value(), *code == text::kTextTooLong ? "context_length_exceeded" : code->name);
         EXPECT_EQ(body.need("forebay_code").value().string().value(), code->id());
         EXPECT_FALSE(body.need("type").value().string().value().empty());
       } else {

@@ -3,10 +3,14 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/errors.h"
 #include "http/errors.h"
 #include "models/served_model.h"
+#include "scheduling/errors.h"
 #include "scheduling/runners.h"
+#include "text/errors.h"
 
 namespace forebay::http {
 
@@ -68,8 +72,20 @@ class ExchangeWire final : public AnswerWire {
   std::weak_ptr<Exchange> exchange_;
 };
 
+// More sequences than the queue takes at once would be refused however often the request comes.
+Result<> check_count(const GenerationOrder& order) {
+  const std::size_t sequences = order.prompts.size() * order.sequences_per_prompt;
+  const std::size_t most = order.model->generation->queue_requests_max();
+  if (sequences <= most) return {};
+  return fail(Error(kTooManyItems, fmt::format("{} prompts times {} make {} sequences, and the model's queue takes {}",
+                                               order.prompts.size(), order.sequences_per_prompt, sequences, most))
+                  .with_field(order.prompts.size() > 1 ? "prompt" : "n")
+                  .with_hint("split the request, or raise models.generation.admission.queue_requests_max"));
+}
+
 // Every sequence of the order, submitted. The first refusal refuses the whole.
 Result<TokenGatherer::Channels> submit(const ExchangePtr& exchange, const GenerationOrder& order) {
+  TRY(check_count(order));
   TokenGatherer::Channels channels;
   const auto ticket = exchange->ticket();
   for (const auto& prompt : order.prompts) {
@@ -134,19 +150,73 @@ void generate_stream(const ExchangePtr& exchange, GenerationOrder order, StreamS
   start(exchange, std::move(order), {.to_json = {}, .shape = std::move(shape)});
 }
 
-Result<std::vector<Token>> chat_prompt(const models::ServedModel& model, text::TemplateInput input, const Exchange& exchange) {
-  if (!model.chat_template) return fail(kFieldNotSupported, fmt::format("model '{}' has no chat template", model.name));
+namespace {
+
+// With the oldest tokens left out, a prompt may be this many contexts long.
+constexpr std::size_t kShortenedContextsMax = 16;
+constexpr std::size_t kShortenedTokensMax = 64 << 10;
+
+std::size_t prompt_tokens_max(const models::ServedModel& model, scheduling::Overflow overflow) {
+  const std::size_t context = model.sequence_tokens_max;
+  // Twice the context is read, so that the refusal of what is a little too long names its length.
+  return overflow == scheduling::Overflow::kRefuse ? 2 * context : std::max(kShortenedContextsMax * context, kShortenedTokensMax);
+}
+
+Result<std::vector<Token>> encoded(const models::ServedModel& model, std::string_view text, text::EncodeOptions options,
+                                   const PromptRules& rules) {
+  options.tokens_max = prompt_tokens_max(model, rules.overflow);
+  options.cancel = rules.cancel;
+  auto tokens = model.tokenizer->encode(text, options);
+  if (tokens || tokens.error().code() != text::kTextTooLong) return tokens;
+  return fail(context_exceeded(scheduling::kPromptTooLong, model.sequence_tokens_max,
+                               fmt::format("the prompt has more than {} tokens", options.tokens_max))
+                  .with_field("prompt"));
+}
+
+// A message that is too long by itself is refused before a template makes copies of it.
+Result<> check_messages(const models::ServedModel& model, const std::vector<text::Message>& messages, const PromptRules& rules) {
+  constexpr std::size_t kBytesUnchecked = 1 << 20;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (messages[i].content.size() <= kBytesUnchecked) continue;
+    auto tokens = encoded(model, messages[i].content, {.add_special = false}, rules);
+    if (!tokens) return fail(std::move(tokens).error().with_field(fmt::format("messages[{}].content", i)));
+  }
+  return {};
+}
+
+Error no_template(const models::ServedModel& model) {
+  if (!model.chat_template_error) return Error(kFieldNotSupported, fmt::format("model '{}' has no chat template", model.name));
+  return Error(model.chat_template_error->code(),
+               fmt::format("the chat template of model '{}' cannot be used: {}", model.name, model.chat_template_error->message()));
+}
+
+}  // namespace
+
+Error context_exceeded(const ErrorCode& code, std::size_t context_tokens, std::string_view found) {
+  return Error(code, fmt::format("This model's maximum context length is {} tokens. However, {}.", context_tokens, found));
+}
+
+Result<std::vector<Token>> chat_prompt(const models::ServedModel& model, text::TemplateInput input,
+                                       const scheduling::GenerationRequest& settings, const Exchange& exchange) {
+  if (!model.chat_template) return fail(no_template(model));
+  const PromptRules rules{.overflow = settings.overflow, .cancel = &exchange.cancel()};
+  TRY(check_messages(model, input.messages, rules));
   input.bos_token = model.tokenizer->bos_text();
   input.eos_token = model.tokenizer->eos_text();
   input.date_string = fmt::format("{:%Y-%m-%d}", std::chrono::floor<std::chrono::days>(exchange.parts().context.clock->wall()));
   TRY_ASSIGN(const std::string prompt, model.chat_template->render(input));
   // Templates that write the first token themselves must not get it twice.
   const bool has_start = !input.bos_token.empty() && prompt.starts_with(input.bos_token);
-  return model.tokenizer->encode(prompt, {.add_special = !has_start, .parse_special = true});
+  auto tokens = encoded(model, prompt, {.add_special = !has_start, .parse_special = true}, rules);
+  if (!tokens && tokens.error().field() == "prompt") return fail(std::move(tokens).error().with_field("messages"));
+  return tokens;
 }
 
-Result<std::vector<Token>> plain_prompt(const models::ServedModel& model, std::string_view text) {
-  return model.tokenizer->encode(text, {.add_special = true, .parse_special = false});
+Result<std::vector<Token>> plain_prompt(const models::ServedModel& model, std::string_view text, const PromptRules& rules) {
+  TRY_ASSIGN(auto tokens, encoded(model, text, {.add_special = rules.add_special, .parse_special = false}, rules));
+  if (!tokens.empty() || !text.empty()) return tokens;
+  const std::string beginning = model.tokenizer->bos_text().empty() ? model.tokenizer->eos_text() : model.tokenizer->bos_text();
+  return encoded(model, beginning, {.add_special = false, .parse_special = true}, rules);
 }
 
 Result<> check_tokens(const models::ServedModel& model, const std::vector<Token>& tokens, const std::string& field) {
@@ -159,10 +229,11 @@ Result<> check_tokens(const models::ServedModel& model, const std::vector<Token>
   return {};
 }
 
-Result<> check_bias(const models::ServedModel& model, const scheduling::GenerationRequest& settings) {
+Result<> check_settings(const models::ServedModel& model, const scheduling::GenerationRequest& settings) {
   std::vector<Token> tokens;
   for (const auto& [token, bias] : settings.sampling.logit_bias) tokens.push_back(token);
-  return check_tokens(model, tokens, "logit_bias");
+  TRY(check_tokens(model, tokens, "logit_bias"));
+  return check_tokens(model, settings.stop_tokens, "stop_token_ids");
 }
 
 void prepare_on_pool(const ExchangePtr& exchange, std::move_only_function<Result<>()> prepare) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <optional>
 
 #include "http/errors.h"
 #include "http/urgency.h"
@@ -14,6 +15,7 @@ namespace forebay::http {
 namespace {
 
 constexpr std::size_t kStopsMax = 16;
+constexpr std::size_t kStopTokensMax = 16;
 constexpr std::size_t kStopBytesMax = 1024;
 constexpr std::size_t kBiasesMax = 1024;
 constexpr std::int64_t kTokensMax = std::numeric_limits<std::int32_t>::max();
@@ -24,10 +26,14 @@ constexpr std::string_view kNames[] = {"temperature",
                                        "min_p",
                                        "typical_p",
                                        "repeat_penalty",
+                                       "repetition_penalty",
                                        "frequency_penalty",
                                        "presence_penalty",
                                        "seed",
                                        "stop",
+                                       "stop_token_ids",
+                                       "include_stop_str_in_output",
+                                       "skip_special_tokens",
                                        "logit_bias",
                                        "min_tokens",
                                        "ignore_eos",
@@ -84,17 +90,48 @@ Result<std::map<text::Token, float>> read_bias(const JsonObject& body) {
   return bias;
 }
 
-Result<std::uint32_t> read_max_tokens(const JsonObject& body, std::initializer_list<std::string_view> names) {
-  std::uint32_t most = 0;
-  for (const auto name : names) {
+Result<std::vector<text::Token>> read_stop_tokens(const JsonObject& body) {
+  std::vector<text::Token> tokens;
+  const auto field = body.find("stop_token_ids");
+  if (!field) return tokens;
+  TRY_ASSIGN(const auto items, field->items(kStopTokensMax));
+  for (const auto& item : items) {
+    TRY_ASSIGN(const auto token, item.integer(0, kTokensMax));
+    tokens.push_back(static_cast<text::Token>(token));
+  }
+  return tokens;
+}
+
+// By the names of the route; -1 is the most there is, as llama-server has it.
+Result<> read_max_tokens(const JsonObject& body, const GenerationRules& rules, scheduling::GenerationRequest& request) {
+  std::optional<std::int64_t> most;
+  for (const auto name : rules.max_tokens_names) {
     const auto field = body.find(name);
     if (!field) continue;
-    TRY_ASSIGN(const auto tokens, field->integer(1, kTokensMax));
-    if (most != 0 && most != tokens)
+    TRY_ASSIGN(const auto tokens, field->integer(-1, kTokensMax));
+    if (tokens == 0 && !rules.takes_no_tokens)
+      return fail(Error(kFieldRange, fmt::format("'{}' is 0, and must be at least 1, or -1 for what the context leaves", name))
+                      .with_field(std::string(name)));
+    if (most && *most != tokens)
       return fail(Error(kFieldConflict, "two names of max_tokens are given, with different values").with_field(std::string(name)));
-    most = static_cast<std::uint32_t>(tokens);
+    most = tokens;
   }
-  return most;
+  request.prompt_only = most == 0;
+  request.tokens_max = static_cast<std::uint32_t>(std::max<std::int64_t>(0, most.value_or(0)));
+  if (request.tokens_max != 0 && request.tokens_min > request.tokens_max)
+    return fail(Error(kFieldConflict, "'min_tokens' is larger than 'max_tokens'").with_field("min_tokens"));
+  if (!most && rules.tokens_default != 0) request.tokens_max = std::max(rules.tokens_default, request.tokens_min);
+  return {};
+}
+
+// vLLM's name and ours.
+Result<float> read_repeat_penalty(const JsonObject& body, float otherwise) {
+  constexpr double kAboveZero = 1e-9;
+  TRY_ASSIGN(const double ours, body.number_or("repeat_penalty", otherwise, kAboveZero, 10));
+  TRY_ASSIGN(const double theirs, body.number_or("repetition_penalty", ours, kAboveZero, 10));
+  if (body.find("repeat_penalty") && theirs != ours)
+    return fail(Error(kFieldConflict, "'repeat_penalty' and 'repetition_penalty' have different values").with_field("repetition_penalty"));
+  return static_cast<float>(theirs);
 }
 
 Result<float> read_float(const JsonObject& body, std::string_view name, float otherwise, double min, double max) {
@@ -123,8 +160,7 @@ Result<> read_endings(const JsonObject& body, scheduling::GenerationRequest& req
 
 }  // namespace
 
-Result<scheduling::GenerationRequest> read_generation_fields(const JsonObject& body,
-                                                             std::initializer_list<std::string_view> max_tokens_names) {
+Result<scheduling::GenerationRequest> read_generation_fields(const JsonObject& body, const GenerationRules& rules) {
   constexpr double kAboveZero = 1e-9;
   scheduling::GenerationRequest request;
   auto& sampling = request.sampling;
@@ -132,11 +168,11 @@ Result<scheduling::GenerationRequest> read_generation_fields(const JsonObject& b
   TRY_ASSIGN(sampling.top_p, read_float(body, "top_p", sampling.top_p, kAboveZero, 1));
   TRY_ASSIGN(sampling.min_p, read_float(body, "min_p", sampling.min_p, 0, 1));
   TRY_ASSIGN(sampling.typical_p, read_float(body, "typical_p", sampling.typical_p, kAboveZero, 1));
-  TRY_ASSIGN(sampling.repeat_penalty, read_float(body, "repeat_penalty", sampling.repeat_penalty, kAboveZero, 10));
+  TRY_ASSIGN(sampling.repeat_penalty, read_repeat_penalty(body, sampling.repeat_penalty));
   TRY_ASSIGN(sampling.frequency_penalty, read_float(body, "frequency_penalty", sampling.frequency_penalty, -2, 2));
   TRY_ASSIGN(sampling.presence_penalty, read_float(body, "presence_penalty", sampling.presence_penalty, -2, 2));
-  TRY_ASSIGN(const auto top_k, body.integer_or("top_k", sampling.top_k, 0, kTokensMax));
-  sampling.top_k = static_cast<std::int32_t>(top_k);
+  TRY_ASSIGN(const auto top_k, body.integer_or("top_k", sampling.top_k, -1, kTokensMax));
+  sampling.top_k = static_cast<std::int32_t>(std::max<std::int64_t>(0, top_k));
   if (const auto seed = body.find("seed")) {
     // OpenAI's seeds have 64 bits, the sampler's 32: folding keeps the same seed the same.
     TRY_ASSIGN(const auto value, seed->integer(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()));
@@ -145,12 +181,13 @@ Result<scheduling::GenerationRequest> read_generation_fields(const JsonObject& b
   }
   TRY_ASSIGN(sampling.logit_bias, read_bias(body));
   TRY_ASSIGN(request.stop_strings, read_stops(body));
-  TRY_ASSIGN(request.tokens_max, read_max_tokens(body, max_tokens_names));
+  TRY_ASSIGN(request.stop_tokens, read_stop_tokens(body));
+  TRY_ASSIGN(request.shows_stop_string, body.boolean_or("include_stop_str_in_output", false));
+  TRY_ASSIGN(const bool skips_special, body.boolean_or("skip_special_tokens", true));
+  request.shows_special_tokens = !skips_special;
   TRY_ASSIGN(const auto tokens_min, body.integer_or("min_tokens", 0, 0, kTokensMax));
   request.tokens_min = static_cast<std::uint32_t>(tokens_min);
-  if (request.tokens_max != 0 && request.tokens_min > request.tokens_max) {
-    return fail(Error(kFieldConflict, "'min_tokens' is larger than 'max_tokens'").with_field("min_tokens"));
-  }
+  TRY(read_max_tokens(body, rules, request));
   TRY_ASSIGN(request.ignore_end_token, body.boolean_or("ignore_eos", false));
   TRY_ASSIGN(request.adapter, body.string_or("adapter", ""));
   TRY(read_endings(body, request));

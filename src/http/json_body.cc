@@ -207,7 +207,7 @@ Result<std::int64_t> JsonObject::integer_or(std::string_view name, std::int64_t 
 
 Result<> JsonObject::only(std::span<const std::string_view> known) const {
   for (const auto& member : members_) {
-    if (std::ranges::find(known, member.name) != known.end()) continue;
+    if (member.value.is_null() || std::ranges::find(known, member.name) != known.end()) continue;
     Error error(kFieldUnknown, fmt::format("'{}' is not a field of this route", member.value.path().substr(0, 200)));
     std::vector<std::string> candidates(known.begin(), known.end());
     const auto meant = nearest(member.name, candidates);

@@ -64,7 +64,7 @@ class JsonObject {
     JsonValue value;
   };
   const std::vector<Member>& members() const { return members_; }
-  // kFieldUnknown for the first member that is not among `known`, with the nearest known name.
+  // kFieldUnknown for the first member that is not among `known`, with the nearest known name. Null says nothing, so its name may be any.
   Result<> only(std::span<const std::string_view> known) const;
   Result<> only(std::initializer_list<std::string_view> known) const { return only(std::span(known.begin(), known.size())); }
   const std::string& path() const { return path_; }

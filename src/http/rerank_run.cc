@@ -13,16 +13,19 @@
 #include "models/served_model.h"
 #include "scheduling/errors.h"
 #include "scheduling/runners.h"
+#include "text/errors.h"
 
 namespace forebay::http {
 
 namespace {
 
 // The longest beginning of the text that has at most this many tokens. Looks for it by halves, since tokens do not say where they end.
-Result<std::string> beginning_of(const text::Tokenizer& tokenizer, const std::string& text, std::size_t tokens_max) {
+Result<std::string> beginning_of(const text::Tokenizer& tokenizer, const std::string& text, std::size_t tokens_max, const CancelToken& cancel) {
+  const text::EncodeOptions options{.add_special = false, .tokens_max = tokens_max, .cancel = &cancel};
   const auto fits = [&](std::size_t bytes) -> Result<bool> {
-    TRY_ASSIGN(const auto tokens, tokenizer.encode(std::string_view(text).substr(0, bytes), {.add_special = false}));
-    return tokens.size() <= tokens_max;
+    const auto tokens = tokenizer.encode(std::string_view(text).substr(0, bytes), options);
+    if (!tokens && tokens.error().code() != text::kTextTooLong) return fail(tokens.error());
+    return tokens.has_value();
   };
   const auto is_inside = [&](std::size_t at) { return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U; };
   TRY_ASSIGN(const bool whole, fits(text.size()));
@@ -44,7 +47,9 @@ Result<std::string> beginning_of(const text::Tokenizer& tokenizer, const std::st
 
 Result<> tokenize_one(const models::ServedModel& model, const ScoringOrder& order, std::size_t index,
                       scheduling::EmbeddingRequest& request) {
-  const text::EncodeOptions options{.tokens_max = model.sequence_tokens_max, .truncate_to = order.truncate ? model.sequence_tokens_max : 0};
+  const text::EncodeOptions options{.tokens_max = model.sequence_tokens_max,
+                                    .truncate_to = order.truncate ? model.sequence_tokens_max : 0,
+                                    .cancel = &request.ticket.cancel};
   const auto& [first, second] = order.texts[index];
   if (!second) {
     TRY_ASSIGN(auto alone, model.tokenizer->encode(first, options));
@@ -54,7 +59,7 @@ Result<> tokenize_one(const models::ServedModel& model, const ScoringOrder& orde
   }
   std::string read = *second;
   if (order.second_tokens_max > 0) {
-    TRY_ASSIGN(read, beginning_of(*model.tokenizer, read, order.second_tokens_max));
+    TRY_ASSIGN(read, beginning_of(*model.tokenizer, read, order.second_tokens_max, request.ticket.cancel));
   }
   TRY_ASSIGN(auto pair, model.tokenizer->encode_pair(first, read, options));
   request.second_from.push_back(static_cast<std::uint32_t>(pair.second_from));

@@ -50,6 +50,26 @@ constexpr Route kRoutes[] = {
     {"POST", "/v2/embed", "cohere_embed", Dialect::kPlain, Access::kKey, Body::kJson, cohere::embed},
     {"GET", "/v1/models", "openai_models", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::models},
     {"GET", "/v1/models/{}", "openai_model", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::model},
+    {"GET", "/v1/models/{}/{}", "openai_model", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::model},
+
+    // For clients whose base URL has no /v1.
+    {"POST", "/chat/completions", "openai_chat", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::chat},
+    {"POST", "/completions", "openai_completions", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::completions},
+    {"GET", "/models", "openai_models", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::models},
+    {"GET", "/models/{}", "openai_model", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::model},
+    {"GET", "/models/{}/{}", "openai_model", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::model},
+
+    // Azure's URLs, of which a deployment is a model; any api-version will do.
+    {"POST", "/openai/deployments/{}/chat/completions", "openai_chat", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::chat},
+    {"POST", "/openai/deployments/{}/completions", "openai_completions", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::completions},
+    {"POST", "/openai/deployments/{}/embeddings", "openai_embeddings", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::embeddings},
+    {"GET", "/openai/models", "openai_models", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::models},
+    {"POST", "/openai/v1/chat/completions", "openai_chat", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::chat},
+    {"POST", "/openai/v1/completions", "openai_completions", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::completions},
+    {"POST", "/openai/v1/embeddings", "openai_embeddings", Dialect::kOpenAi, Access::kKey, Body::kJson, openai::embeddings},
+    {"GET", "/openai/v1/models", "openai_models", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::models},
+    {"GET", "/openai/v1/models/{}", "openai_model", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::model},
+    {"GET", "/openai/v1/models/{}/{}", "openai_model", Dialect::kOpenAi, Access::kKey, Body::kNone, openai::model},
 
     {"GET", "/admin/models/{}/workers", "admin_workers", Dialect::kPlain, Access::kAdmin, Body::kNone, admin::workers},
     {"PATCH", "/admin/models/{}/workers", "admin_workers", Dialect::kPlain, Access::kAdmin, Body::kJson, admin::change_workers},
@@ -156,7 +176,7 @@ RouteMatch find_route(std::string_view method, std::string_view path) {
 }
 
 Dialect dialect_of(std::string_view path) {
-  if (path == "/v1" || path.starts_with("/v1/")) return Dialect::kOpenAi;
+  if (path == "/v1" || path.starts_with("/v1/") || path.starts_with("/openai/")) return Dialect::kOpenAi;
   if (path == "/v2" || path.starts_with("/v2/")) return Dialect::kOip;
   return Dialect::kPlain;
 }

@@ -54,6 +54,12 @@ TEST(Routes, RefusesABrokenEscapeInsteadOfReadingItAsNothing) {
   }
 }
 
+TEST(Routes, TakeAModelsNameOfTwoParts) {
+  EXPECT_EQ(find_route("GET", "/v1/models/org%2Fname").parameters, (std::vector<std::string>{"org/name"}));
+  EXPECT_EQ(find_route("GET", "/v1/models/org/name").parameters, (std::vector<std::string>{"org", "name"}));
+  EXPECT_EQ(find_route("POST", "/openai/deployments/org%2Fname/chat/completions").parameters, (std::vector<std::string>{"org/name"}));
+}
+
 TEST(Routes, KnowTheDialectOfAPathThatDoesNotExist) {
   EXPECT_EQ(dialect_of("/v1/nowhere"), Dialect::kOpenAi);
   EXPECT_EQ(dialect_of("/v2/nowhere"), Dialect::kOip);

@@ -54,7 +54,7 @@ void TokenGatherer::take(std::size_t sequence, const TokenEvent& event) {
   Choice& choice = choices_[sequence];
   choice.text += event.text;
   if (gathering_.wants_logprobs && event.kind == TokenEvent::Kind::kToken)
-    choice.pieces.push_back({event.text, event.logprob, event.alternatives});
+    choice.pieces.push_back({event.text, event.text_offset, event.logprob, event.alternatives});
   if (event.kind == TokenEvent::Kind::kFinished) {
     if (event.finish_reason == FinishReason::kCancelled) return give_up(wire_->cancel_error());
     finish(choice, event);

@@ -22,7 +22,8 @@ struct Choice {
   std::size_t sequence = 0;
   std::string text;
   struct Piece {
-    std::string text;  // what became certain with this token
+    std::string text;               // what became certain with this token
+    std::uint32_t text_offset = 0;  // characters of the whole text before the token's own
     std::optional<scheduling::TokenLogprob> logprob;
     std::vector<scheduling::TokenLogprob> alternatives;
   };

@@ -51,12 +51,20 @@ std::unexpected<Error> not_ready(const Entry& entry) {
       Error(kModelNotReady, fmt::format("model '{}' is {}", entry.source.name, name_of(entry.state))).with_retry_after(kLoadingRetryAfter));
 }
 
-// The newest ready version; else the newest, for its reason.
+// The version that says why none is ready: the newest that may still become so, else the newest.
+const Entry& awaited(const Versions& versions) {
+  for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
+    if (version->second.state != ModelState::kFailed) return version->second;
+  }
+  return versions.rbegin()->second;
+}
+
+// The newest ready version; else why there is none.
 Result<Lease> latest(const Versions& versions) {
   for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
     if (version->second.state == ModelState::kReady) return version->second.model;
   }
-  return not_ready(versions.rbegin()->second);
+  return not_ready(awaited(versions));
 }
 
 std::unexpected<Error> unknown_model(const Table& table, std::string_view name) {
@@ -74,10 +82,12 @@ Result<Lease> only_model(const Table& table, std::optional<formats::Task> task) 
   const Entry* pending = nullptr;
   for (const auto& [name, versions] : table) {
     auto model = latest(versions);
-    if (!model)
-      pending = &versions.rbegin()->second;
-    else if (!task || (*model)->description.task == *task)
+    if (!model) {
+      // A model that still loads may answer later; one that failed does not.
+      if (pending == nullptr || pending->state == ModelState::kFailed) pending = &awaited(versions);
+    } else if (!task || (*model)->description.task == *task) {
       candidates.push_back(*std::move(model));
+    }
   }
   if (candidates.size() == 1) return candidates.front();
   if (candidates.size() > 1)

@@ -69,6 +69,20 @@ TEST_F(CatalogTest, SaysTryAgainWhileAModelLoads) {
   EXPECT_TRUE(catalog.lease("digits"));
 }
 
+// What failed is refused for good; while another may still become ready, to try again helps.
+TEST_F(CatalogTest, SaysTryAgainAsLongAsAnythingThatCouldAnswerLoads) {
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("bad", "2", "README.md")}));
+  EXPECT_EQ(catalog.lease("").error().code(), kModelLoadFailed);
+  EXPECT_FALSE(catalog.lease("bad").error().retry_after());
+  background_.hold = true;
+  ASSERT_TRUE(catalog.add({source("bad", "1"), source("another")}));
+  EXPECT_EQ(catalog.lease("bad").error().code(), kModelNotReady);
+  EXPECT_EQ(catalog.lease("").error().code(), kModelNotReady);
+  background_.run_all();
+  EXPECT_EQ((*catalog.lease("bad"))->version, "1");
+}
+
 TEST_F(CatalogTest, AModelThatFailsToLoadFailsAlone) {
   auto& catalog = open();
   ASSERT_TRUE(catalog.add({source("good"), source("bad", "1", "README.md")}));

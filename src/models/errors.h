@@ -11,8 +11,9 @@ inline constexpr ErrorCode kVersionNotFound{5001, "version_not_found", ErrorKind
                                             "leave the version out for the latest, or see GET /v1/models"};
 inline constexpr ErrorCode kModelNotReady{5002, "model_not_ready", ErrorKind::kUnavailable, "The model is still loading.",
                                           "GET /readyz answers 200 once every model is loaded and warm"};
-inline constexpr ErrorCode kModelLoadFailed{5003, "model_load_failed", ErrorKind::kUnavailable, "The model could not be loaded.",
-                                            "`forebay inspect FILE` says what is wrong with the file"};
+inline constexpr ErrorCode kModelLoadFailed{5003, "model_load_failed", ErrorKind::kUnprocessable,
+                                            "The model could not be loaded, and will not be until the server starts again.",
+                                            "GET /v1/models shows the error; `forebay inspect FILE` says what is wrong with the file"};
 inline constexpr ErrorCode kModelNameNeeded{5004, "model_name_needed", ErrorKind::kInvalidArgument,
                                             "Several models are served and the request names none.",
                                             "set \"model\" to one of the names of GET /v1/models"};
@@ -20,8 +21,9 @@ inline constexpr ErrorCode kWrongTask{5005, "wrong_task", ErrorKind::kUnprocessa
                                       "GET /v1/models shows each model's task"};
 inline constexpr ErrorCode kDuplicateModel{5006, "duplicate_model", ErrorKind::kConflict, "Two files have the same model name and version.",
                                            "give one of them another name: --model NAME=FILE"};
-inline constexpr ErrorCode kBadModelName{5007, "bad_model_name", ErrorKind::kInvalidArgument, "The name is not usable as a model name.",
-                                         "use 1 to 128 of A-Z a-z 0-9 . _ - and start with a letter or digit"};
+inline constexpr ErrorCode kBadModelName{
+    5007, "bad_model_name", ErrorKind::kInvalidArgument, "The name is not usable as a model name.",
+    "use 1 to 128 of A-Z a-z 0-9 . _ - : and start with a letter or digit; '/' may stand between such parts"};
 inline constexpr ErrorCode kRepositoryEmpty{5008, "repository_empty", ErrorKind::kNotFound, "The folder has no model file.",
                                             "put NAME.gguf, NAME.onnx, NAME/model.onnx or NAME/1/model.onnx into it"};
 inline constexpr ErrorCode kTooManyModels{5009, "too_many_models", ErrorKind::kTooLarge, "There are more models than models.models_max.",

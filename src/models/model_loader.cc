@@ -82,9 +82,9 @@ Result<> open_runner(ServedModel& model, const ModelsOptions& options, const sch
 Result<std::vector<scheduling::AdapterSource>> adapters_of(const ModelsOptions& options, std::string_view model) {
   std::vector<scheduling::AdapterSource> adapters;
   for (const std::string& entry : options.adapters) {
-    const auto slash = entry.find('/');
-    const auto equals = slash == std::string::npos ? slash : entry.find('=', slash);
-    if (equals == std::string::npos || equals == slash + 1 || equals + 1 == entry.size())
+    const auto equals = entry.find('=');
+    const auto slash = equals == std::string::npos ? equals : entry.rfind('/', equals);  // a model's name may have more of them
+    if (slash == std::string::npos || equals == std::string::npos || equals == slash + 1 || equals + 1 == entry.size())
       return fail(kAdapterSettingInvalid, fmt::format("'{}' is not MODEL/ADAPTER=FILE", entry));
     if (entry.substr(0, slash) == model)
       adapters.push_back({.name = entry.substr(slash + 1, equals - slash - 1), .path = entry.substr(equals + 1)});
@@ -117,6 +117,7 @@ void compile_template(ServedModel& model) {
   auto compiled = text::ChatTemplate::compile(own != templates.end() ? std::string_view(own->second) : text::default_chat_template());
   if (!compiled) {
     log::warning("chat template refused", {{"model", model.name}, {"error", compiled.error().to_log_string()}});
+    model.description.warnings.push_back({"chat_template_refused", compiled.error().message()});
     model.chat_template_error = std::move(compiled).error();
     return;
   }

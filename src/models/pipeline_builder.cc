@@ -33,6 +33,9 @@ std::unexpected<Error> wrong(const std::string& field, std::string problem) {
 
 std::string text_of(const TensorSpec& spec) { return fmt::format("{} {}", name_of(spec.dtype), tensors::to_string(spec.shape)); }
 
+// Of an input, a step or what it makes: '.' and '/' stand between them.
+bool is_value_name(std::string_view name) { return is_model_name(name) && name.find_first_of("./:") == std::string_view::npos; }
+
 // A free dimension fits any other; how long it is shows when a request comes.
 bool fits(const TensorSpec& made, const TensorSpec& taken) {
   const auto same = [](std::int64_t a, std::int64_t b) { return a < 0 || b < 0 || a == b; };
@@ -60,7 +63,7 @@ class Builder {
     const std::string& field = error.field();
     if (!field.starts_with(kSteps)) return error;
     std::from_chars(field.data() + kSteps.size(), field.data() + field.size(), index);
-    if (index >= text_.steps.size() || !is_model_name(text_.steps[index].name)) return error;
+    if (index >= text_.steps.size() || !is_value_name(text_.steps[index].name)) return error;
     return Error(error.code(), fmt::format("step '{}', {}", text_.steps[index].name, error.message())).with_field(field);
   }
 
@@ -100,14 +103,14 @@ class Builder {
     std::set<std::string> names;
     for (std::size_t i = 0; i < text_.inputs.size(); ++i) {
       const std::string field = fmt::format("inputs[{}]", i);
-      if (!is_model_name(text_.inputs[i]) || text_.inputs[i].contains('.')) return wrong(field, "a name has letters, digits, '_' and '-'");
+      if (!is_value_name(text_.inputs[i])) return wrong(field, "a name has letters, digits, '_' and '-'");
       if (!names.insert(text_.inputs[i]).second) return wrong(field, fmt::format("'{}' is there twice", text_.inputs[i]));
       add_value(text_.inputs[i]);
     }
     for (std::size_t i = 0; i < text_.steps.size(); ++i) {
       Step step{.text = &text_.steps[i], .field = fmt::format("steps[{}]", i)};
       const std::string& name = step.text->name;
-      if (!is_model_name(name) || name.contains('.')) return wrong(step.field + ".name", "a name has letters, digits, '_' and '-'");
+      if (!is_value_name(name)) return wrong(step.field + ".name", "a name has letters, digits, '_' and '-'");
       if (!names.insert(name).second) return wrong(step.field + ".name", fmt::format("'{}' is there twice", name));
       step.made.name = name;
       TRY(read_kind(step));

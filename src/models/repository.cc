@@ -108,8 +108,13 @@ std::string name_of_file(const fs::path& path) {
 
 bool is_model_name(std::string_view name) {
   const auto is_alphanumeric = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  return !name.empty() && name.size() <= 128 && is_alphanumeric(name.front()) &&
-         std::ranges::all_of(name, [&](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
+  if (name.empty() || name.size() > 128) return false;
+  bool begins = true;  // a part of the name
+  for (const char c : name) {
+    if (begins ? !is_alphanumeric(c) : !is_alphanumeric(c) && std::string_view("._-:/").find(c) == std::string_view::npos) return false;
+    begins = c == '/';
+  }
+  return !begins;
 }
 
 Result<ModelSource> source_of(std::string_view argument) {

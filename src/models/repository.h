@@ -29,7 +29,8 @@ Result<ModelSource> source_of(std::string_view argument);
 Result<RepositoryListing> list_repository(const std::filesystem::path& folder, std::size_t models_max);
 // The name of a file without another: "digits" of digits.onnx and of digits.pipeline.json.
 std::string name_of_file(const std::filesystem::path& path);
-// 1 to 128 characters of [A-Za-z0-9._-], starting with a letter or digit: safe in URLs, labels and file names.
+// 1 to 128 characters: parts of [A-Za-z0-9._:-], each starting with a letter or digit, with '/' between them, as in "org/name:tag".
+// Never a path that leads out of a folder.
 bool is_model_name(std::string_view name);
 
 }  // namespace forebay::models

@@ -87,7 +87,9 @@ TEST_F(Repository, ReadsAPathWithAnEqualsSignAsAPath) {
 }
 
 TEST_F(Repository, RefusesNamesThatAreUnsafeInUrlsLabelsAndFiles) {
-  for (const char* name : {"", ".", "-x", "a/b", "a b", "\xc3\xa4", "a\n"}) EXPECT_FALSE(is_model_name(name)) << name;
+  for (const char* name : {"", ".", "-x", "/a", "a/", "a//b", "a/../b", "a/.b", ":a", "a b", "\xc3\xa4", "a\n"})
+    EXPECT_FALSE(is_model_name(name)) << name;
+  for (const char* name : {"org/name", "llama3:8b", "org/sub/name.v1:latest"}) EXPECT_TRUE(is_model_name(name)) << name;
   EXPECT_TRUE(is_model_name(std::string(128, 'a')));
   EXPECT_FALSE(is_model_name(std::string(129, 'a')));
   EXPECT_EQ(source_of("-x=" + folder_.string()).error().code(), kBadModelName);

@@ -20,8 +20,12 @@ std::size_t index_of(Priority level) { return static_cast<std::size_t>(level); }
 
 AdmissionOrder::AdmissionOrder(const AdmissionOptions& options)
     : options_(options),
-      full_at_(std::max<std::size_t>(1, share_of(options.queue_requests_max, options.high_watermark))),
+      full_at_(full_at(options)),
       open_at_(std::min(full_at_ - 1, share_of(options.queue_requests_max, options.low_watermark))) {}
+
+std::size_t AdmissionOrder::full_at(const AdmissionOptions& options) {
+  return std::max<std::size_t>(1, share_of(options.queue_requests_max, options.high_watermark));
+}
 
 Result<AdmissionOrder::Id> AdmissionOrder::push(Ticket ticket, Instant now) {
   if (ticket.cancel.cancelled()) return fail(ticket.cancel.error());

@@ -33,6 +33,8 @@ class AdmissionOrder {
   };
 
   explicit AdmissionOrder(const AdmissionOptions& options);
+  // The most entries at once.
+  static std::size_t full_at(const AdmissionOptions& options);
 
   // kOverloaded with a Retry-After while full, and for what would wait longer than it may; kDeadlinePassed or the token's error for what
   // is dead on arrival.

@@ -1,5 +1,7 @@
 #include "scheduling/generation_loop.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <tuple>
@@ -398,7 +400,9 @@ void GenerationLoop::make_room() {
   if (sequence.generated() > 0)
     sequence.finish(FinishReason::kLength, clock_.now());
   else
-    sequence.fail(Error(kContextFull, "the prompt does not fit the cells this model was opened with"), clock_.now());
+    sequence.fail(Error(kContextFull, fmt::format("This model's maximum context length is {} tokens, and the prompt has {}",
+                                                  session_->info().context_tokens, sequence.tokens().size())),
+                  clock_.now());
   remove_ended();
 }
 

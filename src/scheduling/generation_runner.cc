@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "scheduling/admission_order.h"
 #include "scheduling/disk_tier.h"
 #include "scheduling/errors.h"
 #include "scheduling/generation_loop.h"
@@ -23,6 +24,7 @@ class LoopGenerationRunner final : public GenerationRunner {
   ~LoopGenerationRunner() override;
   Result<std::shared_ptr<TokenChannel>> submit(GenerationRequest request) override;
   const engines::TextSessionInfo& session_info() const override { return info_; }
+  std::size_t queue_requests_max() const override { return AdmissionOrder::full_at(options_.admission); }
   RunnerStats stats() const override;
   std::vector<DeadLetter> dead_letters() const override { return core_.ledger().dead_letters(); }
   std::string_view strategy() const override { return name_of(pool_.strategy()); }
@@ -115,9 +117,20 @@ Result<AdapterIndex> LoopGenerationRunner::adapter_named(std::string_view name) 
   return static_cast<AdapterIndex>(found - adapters.begin()) + 1;
 }
 
+// The whole answer of a request without an answer text.
+std::shared_ptr<TokenChannel> prompt_alone(const GenerationRequest& request) {
+  auto channel = std::make_shared<TokenChannel>(1);
+  TokenEvent event{.kind = TokenEvent::Kind::kFinished, .finish_reason = FinishReason::kLength};
+  event.usage.prompt_tokens = static_cast<std::uint32_t>(request.prompt.size());
+  event.seed = request.sampling.seed.value_or(0);
+  channel->push(std::move(event));
+  return channel;
+}
+
 Result<std::shared_ptr<TokenChannel>> LoopGenerationRunner::submit(GenerationRequest request) {
   TRY(check(request, info_));
   TRY_ASSIGN(const AdapterIndex adapter, adapter_named(request.adapter));
+  if (request.prompt_only) return prompt_alone(request);
   const std::size_t dropped = fit_to_context(request, info_, options_.tokens_default);
   TRY_ASSIGN(auto sampler, model_->make_sampler(request.sampling));
   TRY_ASSIGN(const auto pass, core_.admit());

@@ -26,6 +26,7 @@ TokenLogprobs logprobs_of(std::span<const float> logits, Token chosen, std::uint
     return left != right ? left > right : a < b;
   });
   for (auto token = order.begin(); token != end; ++token) found.alternatives.push_back(logprob_of(*token));
+  if (std::find(order.begin(), end, chosen) == end) found.alternatives.push_back(found.chosen);
   return found;
 }
 

@@ -14,7 +14,8 @@ inline constexpr std::uint32_t kLogprobsMax = 20;
 
 struct TokenLogprobs {
   TokenLogprob chosen;
-  std::vector<TokenLogprob> alternatives;  // most probable first, at most `count` of them; ties by the smaller id
+  // Most probable first, at most `count` of them, ties by the smaller id; then the chosen one, when it is not among them. Empty for 0.
+  std::vector<TokenLogprob> alternatives;
 };
 
 // The log of the softmax over the whole vocabulary. `chosen` must be in it.

@@ -17,7 +17,7 @@ namespace {
 using tensors::DType;
 using tensors::Tensor;
 
-constexpr std::size_t kTokensMax = 1 << 20;
+constexpr std::size_t kTokensMax = 64 << 10;  // of one text: longer ones are refused before all of them is tokenized
 
 Error of_step(const Error& error, const std::string& step) {
   Error named(error.code(), fmt::format("step '{}': {}", step, error.message()));
@@ -48,14 +48,14 @@ Result<bool> holds(const PipelineCondition& condition, const Tensor& value) {
   return (!condition.above || most > *condition.above) && (!condition.below || most < *condition.below);
 }
 
-Result<Tensor> tokens_of(const text::Tokenizer& tokenizer, const Tensor& texts) {
+Result<Tensor> tokens_of(const text::Tokenizer& tokenizer, const Tensor& texts, const CancelToken& cancel) {
   if (texts.dtype() != DType::kString || texts.size() != 1) return fail(tensors::kTensorShapeMismatch, "one text is tokenized at a time");
-  TRY_ASSIGN(const auto tokens, tokenizer.encode(texts.strings()[0], {.tokens_max = kTokensMax}));
+  TRY_ASSIGN(const auto tokens, tokenizer.encode(texts.strings()[0], {.tokens_max = kTokensMax, .cancel = &cancel}));
   const std::vector<std::int64_t> ids(tokens.begin(), tokens.end());
   return Tensor::of<std::int64_t>({1, static_cast<std::int64_t>(ids.size())}, ids);
 }
 
-Result<Tensor> computed(const PipelineStep& step, const std::vector<Tensor>& inputs) {
+Result<Tensor> computed(const PipelineStep& step, const std::vector<Tensor>& inputs, const CancelToken& cancel) {
   switch (step.kind) {
     case PipelineStepKind::kAverage:
       return tensors::average(inputs, step.weights);
@@ -66,7 +66,7 @@ Result<Tensor> computed(const PipelineStep& step, const std::vector<Tensor>& inp
     case PipelineStepKind::kArgmax:
       return tensors::argmax(inputs.front());
     case PipelineStepKind::kTokenize:
-      return tokens_of(*step.tokenizer, inputs.front());
+      return tokens_of(*step.tokenizer, inputs.front(), cancel);
     case PipelineStepKind::kFirstOf:
     case PipelineStepKind::kModel:
       break;
@@ -213,7 +213,7 @@ void PipelineRunner::begin(const RunPtr& run, const PipelineStep& step) {
     if (!*wanted) return settle(*run, step, nullptr);
   }
   if (step.kind == PipelineStepKind::kModel) return begin_model(run, step, inputs);
-  auto result = computed(step, inputs);
+  auto result = computed(step, inputs, run->cancel);
   if (!result) return fail_run(*run, of_step(result.error(), step.name));
   const tensors::NamedTensors outputs = {{"", *std::move(result)}};
   settle(*run, step, &outputs);

@@ -49,10 +49,13 @@ struct GenerationRequest {
   engines::SamplingOptions sampling;
   std::uint32_t tokens_max = 0;  // 0: what the context leaves
   std::uint32_t tokens_min = 0;  // end tokens are not chosen before
+  bool prompt_only = false;      // no token is generated: the answer is an empty text and the prompt's usage
   std::vector<std::string> stop_strings;
+  bool shows_stop_string = false;  // at the end of the text, instead of leaving it out
+  bool shows_special_tokens = false;
   std::vector<Token> stop_tokens;
   bool ignore_end_token = false;
-  std::uint32_t logprobs = 0;  // alternatives a token, at most 20
+  std::uint32_t logprobs = 0;  // alternatives a token, at most 20; and the chosen one when it is not among them
   bool wants_logprobs = false;
   Overflow overflow = Overflow::kRefuse;
   std::uint32_t overflow_keep_tokens = 4;  // of the prompt's beginning that truncating and shifting never drop
@@ -83,11 +86,12 @@ struct TokenEvent {
   enum class Kind : std::uint8_t { kToken, kFinished, kFailed } kind = Kind::kToken;
   std::string text;                     // kToken and kFinished: text that is now certain; may be empty
   Token token = -1;                     // kToken
+  std::uint32_t text_offset = 0;        // kToken: characters of the whole text before its own, also where text is held back
   std::optional<TokenLogprob> logprob;  // kToken, when asked
   std::vector<TokenLogprob> alternatives;
   FinishReason finish_reason = FinishReason::kStop;
   std::optional<std::string> stop_string;  // the one that was met
-  GenerationUsage usage;                   // kFinished
+  GenerationUsage usage;                   // of all at kFinished; at kToken the tokens so far
   std::uint32_t seed = 0;                  // kFinished
   std::optional<Error> error;              // kFailed
 };

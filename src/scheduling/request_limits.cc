@@ -13,8 +13,9 @@ namespace forebay::scheduling {
 Result<> check(const GenerationRequest& request, const engines::TextSessionInfo& info) {
   if (request.prompt.empty()) return fail(Error(kPromptEmpty, "the prompt has no token").with_field("prompt"));
   if (request.overflow == Overflow::kRefuse && request.prompt.size() >= info.sequence_tokens_max) {
-    return fail(Error(kPromptTooLong, fmt::format("the prompt has {} tokens, and the model's context of {} leaves room for {}",
-                                                  request.prompt.size(), info.sequence_tokens_max, info.sequence_tokens_max - 1))
+    return fail(Error(kPromptTooLong, fmt::format("This model's maximum context length is {} tokens. However, the prompt has {} tokens, "
+                                                  "which leaves no room for an answer.",
+                                                  info.sequence_tokens_max, request.prompt.size()))
                     .with_field("prompt"));
   }
   const auto unknown = std::ranges::find_if(

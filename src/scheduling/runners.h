@@ -96,6 +96,8 @@ class GenerationRunner {
   // channel.
   virtual Result<std::shared_ptr<TokenChannel>> submit(GenerationRequest request) = 0;
   virtual const engines::TextSessionInfo& session_info() const = 0;
+  // The most requests that can wait at once: more in one go are refused with kOverloaded however often they come.
+  virtual std::size_t queue_requests_max() const = 0;
   virtual RunnerStats stats() const = 0;
   virtual std::vector<DeadLetter> dead_letters() const = 0;  // newest first
 

@@ -192,6 +192,24 @@ TEST_F(Runners, OnDiskEveryAdapterHasItsOwnStates) {
   EXPECT_EQ(cached(""), 199U);
 }
 
+TEST_F(Runners, APromptAloneIsCountedAndWritesNothing) {
+  auto runner = generation({});
+  auto request = greedy("Once", 0);
+  request.prompt_only = true;
+  const Stream stream = generate(*runner, request);
+  EXPECT_TRUE(stream.finished_with(FinishReason::kLength));
+  EXPECT_EQ(stream.text, "");
+  EXPECT_EQ(stream.end().usage.prompt_tokens, 4U);
+  EXPECT_EQ(stream.end().usage.generated_tokens, 0U);
+  request.prompt.clear();
+  EXPECT_EQ(runner->submit(request).error().code(), kPromptEmpty);
+}
+
+TEST_F(Runners, SayHowManyRequestsCanWait) {
+  EXPECT_EQ(generation({.admission = {.queue_requests_max = 20}})->queue_requests_max(), 20U);
+  EXPECT_EQ(generation({.admission = {.queue_requests_max = 20, .high_watermark = 0.5, .low_watermark = 0.25}})->queue_requests_max(), 10U);
+}
+
 TEST_F(Runners, AnAdapterThatIsNotServedIsRefused) {
   adapters_ = {{"polite", "polite.gguf", 1}};
   auto runner = generation({.sequences_max = 1, .context_tokens = 64});

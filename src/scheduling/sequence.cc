@@ -36,7 +36,7 @@ Sequence::Sequence(Ticket ticket, GenerationWork work, Instant now)
     : ticket_(std::move(ticket)),
       work_(std::move(work)),
       tokens_(std::move(work_.request.prompt)),
-      text_(work_.request.stop_strings),
+      text_({work_.request.stop_strings, work_.request.shows_stop_string}),
       admitted_(now) {
   usage_.prompt_tokens = static_cast<std::uint32_t>(tokens_.size());
   usage_.dropped_prompt_tokens = work_.dropped_tokens;
@@ -58,7 +58,12 @@ bool Sequence::choose(std::span<const float> logits, Choosing& choosing, Instant
     finish(FinishReason::kStop, now);
     return true;
   }
-  TokenEvent event{.kind = TokenEvent::Kind::kToken, .text = text_.push(choosing.tokenizer->piece(token, false)), .token = token};
+  const std::string piece = choosing.tokenizer->piece(token, work_.request.shows_special_tokens);
+  TokenEvent event{.kind = TokenEvent::Kind::kToken, .token = token};
+  event.text_offset = static_cast<std::uint32_t>(text_.offset_of(piece));
+  event.text = text_.push(piece);
+  event.usage = usage_;
+  event.usage.generated_tokens = static_cast<std::uint32_t>(generated_);
   if (work_.request.wants_logprobs) {
     auto found = logprobs_of(logits, token, work_.request.logprobs, *choosing.tokenizer);
     event.logprob = std::move(found.chosen);

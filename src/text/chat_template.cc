@@ -64,6 +64,7 @@ Result<Value> message_value(Heap& heap, const Message& message) {
   }
   TRY(heap.set(*dict, Value::string("content"), content));
   if (!message.name.empty()) TRY(set_text(heap, *dict, "name", message.name));
+  if (!message.reasoning.empty()) TRY(set_text(heap, *dict, "reasoning_content", message.reasoning));
   if (!message.tool_call_id.empty()) TRY(set_text(heap, *dict, "tool_call_id", message.tool_call_id));
   if (!message.tool_calls.empty()) {
     TRY_ASSIGN(const Value calls, tool_calls_value(heap, message.tool_calls));

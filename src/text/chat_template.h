@@ -36,6 +36,7 @@ struct Message {
   std::string content;             // when `parts` is empty
   std::vector<ContentPart> parts;  // multi-part content, as the template sees it
   std::string name;
+  std::string reasoning;  // "reasoning_content" to the template
   std::string tool_call_id;
   std::vector<ToolCall> tool_calls;
 };

@@ -48,7 +48,14 @@ bool is_valid_utf8(std::string_view text) {
   return true;
 }
 
-StreamText::StreamText(std::vector<std::string> stop_strings) : stop_strings_(std::move(stop_strings)) {}
+StreamText::StreamText(StopStrings stops) : stops_(std::move(stops)) {}
+
+std::size_t StreamText::offset_of(std::string_view next_bytes) const {
+  if (pending_bytes_.empty() || next_bytes.empty()) return characters_;
+  // A byte that does not continue the character makes what is pending a replacement character.
+  const std::string joined = pending_bytes_ + next_bytes.front();
+  return first_sequence(joined).outcome == Outcome::kInvalid ? characters_ + 1 : characters_;
+}
 
 std::string StreamText::push(std::string_view bytes) {
   if (stopped_by_) return {};
@@ -69,6 +76,7 @@ std::string StreamText::take_certain(bool at_end) {
     const Sequence sequence = first_sequence(bytes);
     if (sequence.outcome == Outcome::kIncomplete && !at_end) break;
     held_text_ += sequence.outcome == Outcome::kWhole ? bytes.substr(0, sequence.bytes) : kReplacement;
+    ++characters_;
     bytes.remove_prefix(sequence.bytes);
   }
   pending_bytes_.erase(0, pending_bytes_.size() - bytes.size());
@@ -76,25 +84,25 @@ std::string StreamText::take_certain(bool at_end) {
   // The stop string that ends first wins, so that the result does not depend on how the bytes were cut into tokens.
   std::size_t first_begin = 0;
   std::size_t first_end = std::string::npos;
-  for (std::size_t i = 0; i < stop_strings_.size(); ++i) {
-    if (stop_strings_[i].empty()) continue;
-    const std::size_t begin = held_text_.find(stop_strings_[i]);
+  for (std::size_t i = 0; i < stops_.texts.size(); ++i) {
+    if (stops_.texts[i].empty()) continue;
+    const std::size_t begin = held_text_.find(stops_.texts[i]);
     if (begin == std::string::npos) continue;
-    const std::size_t end = begin + stop_strings_[i].size();
+    const std::size_t end = begin + stops_.texts[i].size();
     if (end > first_end || (end == first_end && begin >= first_begin)) continue;
     first_begin = begin;
     first_end = end;
     stopped_by_ = i;
   }
   if (stopped_by_) {
-    std::string shown = held_text_.substr(0, first_begin);
+    std::string shown = held_text_.substr(0, stops_.shown ? first_end : first_begin);
     held_text_.clear();
     pending_bytes_.clear();
     return shown;
   }
 
   std::size_t held = 0;  // the longest end of the text that begins a stop string
-  for (const std::string& stop : stop_strings_) {
+  for (const std::string& stop : stops_.texts) {
     for (std::size_t length = std::min(stop.empty() ? 0 : stop.size() - 1, held_text_.size()); length > held; --length) {
       if (held_text_.ends_with(std::string_view(stop).substr(0, length))) held = length;
     }

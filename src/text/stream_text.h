@@ -14,22 +14,31 @@ struct StreamTextLimits {
   std::size_t stop_string_bytes_max = 1024;
 };
 
+struct StopStrings {
+  std::vector<std::string> texts;
+  bool shown = false;  // the stop string that was met ends the output, instead of being left out
+};
+
 class StreamText {
  public:
-  explicit StreamText(std::vector<std::string> stop_strings);
+  explicit StreamText(StopStrings stops);
 
   // Adds a token's bytes; returns what is now certain. Invalid bytes become U+FFFD, once it is certain that they are invalid.
   std::string push(std::string_view bytes);
-  // The index of the stop string that was met; from then on push() returns nothing. The stop string itself is not in the output.
+  // Where the text of the next token begins: the characters of the whole text before it, also of what is held back. Bytes that continue a
+  // character belong to it.
+  std::size_t offset_of(std::string_view next_bytes) const;
+  // The index of the stop string that was met; from then on push() returns nothing.
   std::optional<std::size_t> stopped_by() const { return stopped_by_; }
   // The rest, at the end of the generation: held-back text that did not become a stop string; an incomplete character becomes U+FFFD.
   std::string finish();
 
  private:
   std::string take_certain(bool at_end);
-  std::vector<std::string> stop_strings_;
-  std::string pending_bytes_;  // an incomplete UTF-8 sequence
-  std::string held_text_;      // whole characters that may begin a stop string
+  StopStrings stops_;
+  std::size_t characters_ = 0;  // whole ones, shown or held
+  std::string pending_bytes_;   // an incomplete UTF-8 sequence
+  std::string held_text_;       // whole characters that may begin a stop string
   std::optional<std::size_t> stopped_by_;
 };
 

@@ -74,7 +74,7 @@ struct Streamed {
 };
 
 Streamed stream(const std::vector<std::string>& tokens, const std::vector<std::string>& stops) {
-  StreamText streaming(stops);
+  StreamText streaming({stops});
   Streamed result;
   for (const std::string& token : tokens) {
     const std::string shown = streaming.push(token);
@@ -105,7 +105,7 @@ TEST(StreamText, ReplacesWhatCannotBecomeACharacter) {
 }
 
 TEST(StreamText, HoldsBackWhatMayBecomeAStopString) {
-  StreamText streaming({"</end>"});
+  StreamText streaming({{"</end>"}});
   EXPECT_EQ(streaming.push("one </"), "one ");
   EXPECT_EQ(streaming.push("en"), "");
   EXPECT_EQ(streaming.push("try"), "</entry");
@@ -115,8 +115,33 @@ TEST(StreamText, HoldsBackWhatMayBecomeAStopString) {
   EXPECT_EQ(streaming.finish(), "");
 }
 
+TEST(StreamText, ShowsTheStopStringWhenThatIsWanted) {
+  StreamText streaming({.texts = {"END"}, .shown = true});
+  EXPECT_EQ(streaming.push("a EN"), "a ");
+  EXPECT_EQ(streaming.push("D more"), "END");
+  EXPECT_EQ(streaming.finish(), "");
+}
+
+// Of every token the place where its text begins, however much of the text before it is held back.
+TEST(StreamText, KnowsWhereATokensTextBegins) {
+  const auto offsets = [](const std::vector<std::string>& tokens, const std::vector<std::string>& stops) {
+    StreamText streaming({stops});
+    std::vector<std::size_t> found;
+    for (const auto& token : tokens) {
+      found.push_back(streaming.offset_of(token));
+      streaming.push(token);
+    }
+    return found;
+  };
+  using Offsets = std::vector<std::size_t>;
+  EXPECT_EQ(offsets({"one", " tw", "o", "!"}, {}), (Offsets{0, 3, 6, 7}));
+  EXPECT_EQ(offsets({"one", " tw", "o", "!"}, {" two?"}), (Offsets{0, 3, 6, 7})) << "held back until the last token";
+  EXPECT_EQ(offsets({"\u00e9", "\xf0\x9f", "\x99\x82", "x"}, {}), (Offsets{0, 1, 1, 2})) << "parts of a character begin where it does";
+  EXPECT_EQ(offsets({"\xf0\x9f", "x", "", "y"}, {}), (Offsets{0, 1, 2, 2})) << "half a character becomes a replacement character";
+}
+
 TEST(StreamText, GivesHeldTextWhenTheGenerationEndsWithoutTheStopString) {
-  StreamText streaming({"STOP"});
+  StreamText streaming({{"STOP"}});
   EXPECT_EQ(streaming.push("a ST"), "a ");
   EXPECT_EQ(streaming.finish(), "ST");
   EXPECT_FALSE(streaming.stopped_by());
@@ -159,7 +184,7 @@ TEST(StreamText, EqualsDecodingAtOnceHoweverTheBytesAreCut) {
 }
 
 TEST(StreamText, ShowsEverythingThatIsCertainAtOnce) {
-  StreamText streaming({"xyz"});
+  StreamText streaming({{"xyz"}});
   EXPECT_EQ(streaming.push("hello"), "hello");
   EXPECT_EQ(streaming.push("x"), "");
   EXPECT_EQ(streaming.push("x"), "x");

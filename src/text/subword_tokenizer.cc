@@ -8,6 +8,7 @@
 #include "text/byte_alphabet.h"
 #include "text/errors.h"
 #include "text/stream_text.h"
+#include "text/window_rules.h"
 
 namespace forebay::text {
 
@@ -26,8 +27,7 @@ Result<> check_text(std::string_view text, const TokenizerLimits& limits) {
 }
 
 Result<> check_tokens(std::size_t count, const EncodeOptions& options) {
-  if (count > options.tokens_max)
-    return fail(kTextTooLong, fmt::format("the text has {} tokens, at most {} are allowed", count, options.tokens_max));
+  if (count > options.tokens_max) return fail(kTextTooLong, fmt::format("the text has more than {} tokens", options.tokens_max));
   return {};
 }
 
@@ -55,6 +55,7 @@ Result<> SubwordTokenizer::build(const TokenizerFile& file) {
   TRY_ASSIGN(template_, TokenTemplate::make(pointer_to(file.post_processor)));
   TRY(build_texts(file));
   TRY(build_added_tokens(file));
+  cut_ = window_cut_of(file);
   byte_level_ = file.byte_level_decoder;
   truncation_tokens_ = file.truncation_tokens;
   const auto named = find("<pad>") ? find("<pad>") : find("[PAD]");
@@ -116,19 +117,24 @@ Result<std::string> SubwordTokenizer::normalized(std::string_view text) const {
   return result;
 }
 
-Result<std::vector<Token>> SubwordTokenizer::tokens_of(std::string_view text, bool parse_special) const {
+// Long texts stop where nothing more is wanted: at the tokens that stay, or beyond those that are allowed.
+Result<std::vector<Token>> SubwordTokenizer::tokens_of(std::string_view text, const EncodeOptions& options) const {
   TRY(check_text(text, limits_));
+  const std::size_t enough = options.truncate_to > 0 ? options.truncate_to : options.tokens_max + 1;
   std::vector<Token> tokens;
-  for (const auto& section : raw_added_.split(text, parse_special)) {
-    if (section.token)
-      tokens.push_back(*section.token);
-    else
-      TRY(append_section(section.text, section.text.data() == text.data(), parse_special, tokens));
+  for (const auto& section : raw_added_.split(text, options.parse_special)) {
+    if (section.token) tokens.push_back(*section.token);
+    for (TextWindows windows(section.token ? std::string_view() : section.text, cut_); !windows.done();) {
+      if (options.cancel != nullptr && options.cancel->cancelled()) return fail(options.cancel->error());
+      const auto window = windows.next();
+      TRY(append_window(window, window.data() == text.data(), options.parse_special, tokens));
+      if (tokens.size() >= enough) return tokens;
+    }
   }
   return tokens;
 }
 
-Result<> SubwordTokenizer::append_section(std::string_view text, bool at_start, bool parse_special, std::vector<Token>& into) const {
+Result<> SubwordTokenizer::append_window(std::string_view text, bool at_start, bool parse_special, std::vector<Token>& into) const {
   TRY_ASSIGN(const auto clean, normalized(text));
   for (const auto& section : normalized_added_.split(clean, parse_special)) {
     if (section.token)
@@ -153,7 +159,7 @@ Result<> SubwordTokenizer::append_piece(TextPiece piece, std::vector<Token>& int
 }
 
 Result<std::vector<Token>> SubwordTokenizer::encode(std::string_view text, const EncodeOptions& options) const {
-  TRY_ASSIGN(auto tokens, tokens_of(text, options.parse_special));
+  TRY_ASSIGN(auto tokens, tokens_of(text, options));
   const std::size_t added = options.add_special ? template_.added_to_single() : 0;
   if (options.truncate_to > 0) tokens.resize(std::min(tokens.size(), options.truncate_to - std::min(added, options.truncate_to)));
   if (options.add_special) tokens = template_.single(tokens);
@@ -162,8 +168,8 @@ Result<std::vector<Token>> SubwordTokenizer::encode(std::string_view text, const
 }
 
 Result<TokenPair> SubwordTokenizer::encode_pair(std::string_view first, std::string_view second, const EncodeOptions& options) const {
-  TRY_ASSIGN(auto query, tokens_of(first, options.parse_special));
-  TRY_ASSIGN(auto document, tokens_of(second, options.parse_special));
+  TRY_ASSIGN(auto query, tokens_of(first, options));
+  TRY_ASSIGN(auto document, tokens_of(second, options));
   const std::size_t added = template_.added_to_pair();
   if (options.truncate_to > 0) fit_pair(query, document, options.truncate_to, added);
   auto pair = template_.pair(query, document);

@@ -13,6 +13,7 @@
 #include "text/normalizer.h"
 #include "text/pre_tokenizer.h"
 #include "text/subword_model.h"
+#include "text/text_windows.h"
 #include "text/token_template.h"
 #include "text/tokenizer.h"
 
@@ -44,8 +45,8 @@ class SubwordTokenizer final : public Tokenizer {
   Result<> build_added_tokens(const TokenizerFile& file);
   Result<> build_texts(const TokenizerFile& file);
   Result<std::string> normalized(std::string_view text) const;
-  Result<std::vector<Token>> tokens_of(std::string_view text, bool parse_special) const;
-  Result<> append_section(std::string_view text, bool at_start, bool parse_special, std::vector<Token>& into) const;
+  Result<std::vector<Token>> tokens_of(std::string_view text, const EncodeOptions& options) const;
+  Result<> append_window(std::string_view text, bool at_start, bool parse_special, std::vector<Token>& into) const;
   Result<> append_piece(TextPiece piece, std::vector<Token>& into) const;
 
   const TokenizerLimits limits_;
@@ -55,8 +56,9 @@ class SubwordTokenizer final : public Tokenizer {
   std::vector<std::unique_ptr<PreTokenizer>> pre_tokenizers_;
   std::unique_ptr<SubwordModel> model_;
   TokenTemplate template_;
-  std::vector<std::string> texts_;  // by token
-  std::vector<bool> special_;       // by token
+  WindowCut cut_ = WindowCut::kNone;  // where long texts are cut into windows
+  std::vector<std::string> texts_;    // by token
+  std::vector<bool> special_;         // by token
   bool byte_level_ = false;
   Token padding_token_ = 0;
   std::uint32_t truncation_tokens_ = 0;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/result.h"
 
 namespace forebay::text {
@@ -17,8 +18,10 @@ using Token = std::int32_t;
 struct EncodeOptions {
   bool add_special = true;     // the model's own BOS, CLS, SEP, EOS
   bool parse_special = false;  // "<|im_end|>" in the text becomes the control token; only for rendered templates
+  // Beyond, kTextTooLong: found before or while the text is tokenized, so that what cannot fit costs no more than what does.
   std::size_t tokens_max = std::size_t{1} << 20;
-  std::size_t truncate_to = 0;  // tokens, special ones counted, which stay: what is cut is the end of the text. 0: nothing is cut
+  std::size_t truncate_to = 0;          // tokens, special ones counted, which stay: what is cut is the end of the text. 0: nothing is cut
+  const CancelToken* cancel = nullptr;  // looked at between the parts of a long text; null: never cancelled
 };
 
 // Two texts as one sequence, as cross-encoders read them.
@@ -34,7 +37,7 @@ void fit_pair(std::vector<Token>& first, std::vector<Token>& second, std::size_t
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
-  // kTextTooLong beyond tokens_max; kInvalidUtf8.
+  // kTextTooLong beyond tokens_max; kInvalidUtf8; the cancel token's error.
   virtual Result<std::vector<Token>> encode(std::string_view text, const EncodeOptions& options) const = 0;
   // A query and a document, with the model's own special tokens around them. Of two texts that do not fit, the longer one is cut first.
   virtual Result<TokenPair> encode_pair(std::string_view first, std::string_view second, const EncodeOptions& options) const = 0;

@@ -18,8 +18,8 @@ struct Frame {
   std::string id;
   std::int64_t created;
   std::string model;
-  bool stream_usage;
-  std::uint32_t choices;
+  StreamFields stream;
+  std::uint32_t prompt_tokens = 0;
 };
 
 void open_frame(JsonWriter& json, const Frame& frame, std::string_view kind) {
@@ -42,7 +42,7 @@ std::string whole_answer(const Frame& frame, const std::vector<Choice>& choices)
     json.end();
   }
   json.end().key("usage");
-  write_usage(json, total_usage(choices, frame.choices));
+  write_usage(json, total_usage(choices, frame.stream.choices));
   json.end();
   return json.take();
 }
@@ -50,7 +50,7 @@ std::string whole_answer(const Frame& frame, const std::vector<Choice>& choices)
 // One chunk with one choice; `delta` writes the members of its delta.
 template <class Delta>
 std::string chunk(const Frame& frame, std::size_t index, Delta delta, const Choice::Piece* piece,
-                  std::optional<scheduling::FinishReason> finish) {
+                  std::optional<scheduling::FinishReason> finish, const scheduling::GenerationUsage& usage) {
   JsonWriter json;
   open_frame(json, frame, "chat.completion.chunk");
   json.object().field("index", index).key("delta").object();
@@ -62,7 +62,7 @@ std::string chunk(const Frame& frame, std::size_t index, Delta delta, const Choi
     write_chat_logprobs(json, {*piece});
   write_finish(json, finish);
   json.end().end();
-  if (frame.stream_usage) json.key("usage").null();
+  write_chunk_usage(json, frame.stream, usage);
   json.end();
   return json.take();
 }
@@ -70,21 +70,22 @@ std::string chunk(const Frame& frame, std::size_t index, Delta delta, const Choi
 StreamShape stream_shape(const Frame& frame) {
   StreamShape shape;
   shape.opening = [frame](std::size_t sequence) {
-    return chunk(frame, sequence, [](JsonWriter& json) { json.field("role", "assistant").field("content", ""); }, nullptr, std::nullopt);
+    return chunk(frame, sequence, [](JsonWriter& json) { json.field("role", "assistant").field("content", ""); }, nullptr, std::nullopt,
+                 {.prompt_tokens = frame.prompt_tokens});
   };
   shape.token = [frame](std::size_t sequence, const scheduling::TokenEvent& event) {
-    const Choice::Piece piece{event.text, event.logprob, event.alternatives};
-    return chunk(frame, sequence, [&event](JsonWriter& json) { json.field("content", event.text); }, &piece, std::nullopt);
+    const Choice::Piece piece{event.text, event.text_offset, event.logprob, event.alternatives};
+    return chunk(frame, sequence, [&event](JsonWriter& json) { json.field("content", event.text); }, &piece, std::nullopt, event.usage);
   };
   shape.finished = [frame](const Choice& choice) {
-    return chunk(frame, choice.sequence, [](JsonWriter&) {}, nullptr, choice.finish_reason);
+    return chunk(frame, choice.sequence, [](JsonWriter&) {}, nullptr, choice.finish_reason, choice.usage);
   };
   shape.closing = [frame](const std::vector<Choice>& choices) -> std::optional<std::string> {
-    if (!frame.stream_usage) return std::nullopt;
+    if (!frame.stream.usage) return std::nullopt;
     JsonWriter json;
     open_frame(json, frame, "chat.completion.chunk");
     json.end().key("usage");
-    write_usage(json, total_usage(choices, frame.choices));
+    write_usage(json, total_usage(choices, frame.stream.choices));
     json.end();
     return json.take();
   };
@@ -95,15 +96,18 @@ StreamShape stream_shape(const Frame& frame) {
 Result<> prepare(const ExchangePtr& exchange, ChatRequest request) {
   TRY(exchange->set_urgency(request.urgency, request.settings.partial_at_deadline));
   TRY_ASSIGN(auto model, lease_for(*exchange, request.model, formats::Task::kTextGeneration));
-  TRY(check_bias(*model, request.settings));
-  const Frame frame{make_id("chatcmpl"), unix_seconds(*exchange), model->name, request.stream_usage, request.choices};
-  TRY_ASSIGN(
-      auto prompt,
-      chat_prompt(*model, {.messages = std::move(request.messages), .extra_json = std::move(request.template_variables_json)}, *exchange));
+  TRY(check_settings(*model, request.settings));
+  Frame frame{make_id("chatcmpl"), unix_seconds(*exchange), model->name, request.stream};
+  TRY_ASSIGN(auto prompt, chat_prompt(*model,
+                                      {.messages = std::move(request.messages),
+                                       .add_generation_prompt = request.adds_generation_prompt,
+                                       .extra_json = std::move(request.template_variables_json)},
+                                      request.settings, *exchange));
+  frame.prompt_tokens = static_cast<std::uint32_t>(prompt.size());
   GenerationOrder order{
-      .model = std::move(model), .prompts = {}, .settings = std::move(request.settings), .sequences_per_prompt = request.choices};
+      .model = std::move(model), .prompts = {}, .settings = std::move(request.settings), .sequences_per_prompt = request.stream.choices};
   order.prompts.push_back(std::move(prompt));
-  if (request.stream)
+  if (request.stream.stream)
     generate_stream(exchange, std::move(order), stream_shape(frame));
   else
     generate(exchange, std::move(order), [frame](const std::vector<Choice>& choices) { return whole_answer(frame, choices); });

@@ -27,12 +27,11 @@ Result<std::string> read_content(const JsonValue& content) {
     TRY_ASSIGN(const auto part, JsonObject::of(item));
     TRY_ASSIGN(const auto type_field, part.need("type"));
     TRY_ASSIGN(const auto type, type_field.string());
-    if (type != "text") {
+    if (type != "text" && type != "refusal") {
       return fail(Error(kFieldNotSupported, fmt::format("content of type '{}' is not supported yet", type.substr(0, 60)))
                       .with_field(type_field.path()));
     }
-    TRY(part.only({"type", "text"}));
-    TRY_ASSIGN(const auto text_field, part.need("text"));
+    TRY_ASSIGN(const auto text_field, part.need(type));
     TRY_ASSIGN(const auto piece, text_field.string());
     if (!text.empty()) text += '\n';
     text += piece;
@@ -48,7 +47,7 @@ Result<std::vector<text::ToolCall>> read_tool_calls(const JsonValue& field) {
     TRY(call.only({"id", "type", "function", "index"}));
     TRY_ASSIGN(const auto function_field, call.need("function"));
     TRY_ASSIGN(const auto function, JsonObject::of(function_field));
-    TRY(function.only({"name", "arguments"}));
+    TRY(function.only({"name", "arguments", "parsed_arguments"}));
     text::ToolCall native;
     TRY_ASSIGN(native.id, call.string_or("id", ""));
     TRY_ASSIGN(const auto name, function.need("name"));
@@ -61,8 +60,8 @@ Result<std::vector<text::ToolCall>> read_tool_calls(const JsonValue& field) {
 
 Result<text::Message> read_message(const JsonValue& item) {
   TRY_ASSIGN(const auto object, JsonObject::of(item));
-  TRY(object.only(
-      {"role", "content", "name", "tool_call_id", "tool_calls", "refusal", "annotations", "reasoning_content", "function_call", "audio"}));
+  TRY(object.only({"role", "content", "name", "tool_call_id", "tool_calls", "refusal", "annotations", "reasoning_content", "function_call",
+                   "audio", "parsed", "cache_control"}));
   text::Message message;
   TRY_ASSIGN(const auto role, object.need("role"));
   TRY_ASSIGN(message.role, role.string());
@@ -78,12 +77,15 @@ Result<text::Message> read_message(const JsonValue& item) {
       return fail(Error(kFieldNotSupported, fmt::format("'{}' is not supported", field->path())).with_field(field->path()));
   }
   TRY_ASSIGN(message.name, object.string_or("name", ""));
+  TRY_ASSIGN(message.reasoning, object.string_or("reasoning_content", ""));
   TRY_ASSIGN(message.tool_call_id, object.string_or("tool_call_id", ""));
   if (const auto calls = object.find("tool_calls")) {
     TRY_ASSIGN(message.tool_calls, read_tool_calls(*calls));
   }
   if (const auto content = object.find("content")) {
     TRY_ASSIGN(message.content, read_content(*content));
+  } else if (const auto refusal = object.find("refusal")) {
+    TRY_ASSIGN(message.content, refusal->string());
   } else if (message.tool_calls.empty()) {
     TRY(object.need("content"));
   }
@@ -124,8 +126,10 @@ Result<StreamFields> read_stream_fields(const JsonObject& body, const RequestLim
   if (const auto options = body.find("stream_options")) {
     if (!fields.stream) return fail(Error(kFieldConflict, "'stream_options' needs 'stream': true").with_field("stream_options"));
     TRY_ASSIGN(const auto object, JsonObject::of(*options));
-    TRY(object.only({"include_usage", "include_obfuscation"}));
-    TRY_ASSIGN(fields.stream_usage, object.boolean_or("include_usage", false));
+    TRY(object.only({"include_usage", "include_obfuscation", "continuous_usage_stats"}));
+    TRY_ASSIGN(fields.usage, object.boolean_or("include_usage", false));
+    TRY_ASSIGN(fields.usage_in_chunks, object.boolean_or("continuous_usage_stats", false));
+    fields.usage |= fields.usage_in_chunks;
   }
   return fields;
 }
@@ -133,7 +137,7 @@ Result<StreamFields> read_stream_fields(const JsonObject& body, const RequestLim
 Result<ChatRequest> read_chat_request(std::string_view text, const RequestLimits& limits) {
   TRY_ASSIGN(const auto body, JsonObject::parse(text, limits.json));
   TRY(check_openai_fields(body, {"model", "messages", "n", "stream", "stream_options", "logprobs", "top_logprobs", "max_completion_tokens",
-                                 "chat_template_kwargs"}));
+                                 "chat_template_kwargs", "add_generation_prompt"}));
   ChatRequest request;
   TRY_ASSIGN(request.model, body.string_or("model", ""));
   TRY_ASSIGN(const auto messages, body.need("messages"));
@@ -142,13 +146,11 @@ Result<ChatRequest> read_chat_request(std::string_view text, const RequestLimits
     TRY(JsonObject::of(*variables));
     request.template_variables_json = variables->raw();
   }
-  TRY_ASSIGN(request.settings, read_generation_fields(body, {"max_completion_tokens", "max_tokens"}));
+  TRY_ASSIGN(request.adds_generation_prompt, body.boolean_or("add_generation_prompt", true));
+  TRY_ASSIGN(request.settings, read_generation_fields(body, {.max_tokens_names = {"max_completion_tokens", "max_tokens"}}));
   TRY_ASSIGN(request.urgency, read_urgency(body));
   TRY(read_logprobs(body, request.settings));
-  TRY_ASSIGN(const auto fields, read_stream_fields(body, limits));
-  request.choices = fields.choices;
-  request.stream = fields.stream;
-  request.stream_usage = fields.stream_usage;
+  TRY_ASSIGN(request.stream, read_stream_fields(body, limits));
   return request;
 }
 

@@ -16,11 +16,10 @@ struct CompletionsRequest {
   std::vector<std::variant<std::string, std::vector<text::Token>>> prompts;
   scheduling::GenerationRequest settings;
   Urgency urgency;
-  std::uint32_t choices = 1;  // of each prompt
-  std::uint32_t best_of = 1;  // generated of each prompt; the likeliest are answered
-  bool echo = false;          // the prompt before the completion
-  bool stream = false;
-  bool stream_usage = false;
+  std::uint32_t best_of = 1;        // generated of each prompt; the likeliest are answered
+  bool echo = false;                // the prompt before the completion
+  bool adds_special_tokens = true;  // the model's own before a prompt that is text
+  StreamFields stream;              // its choices are of each prompt
 };
 
 // kFieldNotSupported for suffix, and for echo with logprobs: the engine gives none for a prompt's tokens.

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "http/errors.h"
 #include "http/exchange.h"
@@ -16,6 +17,10 @@ void write_model(JsonWriter& json, const forebay::models::ModelStatus& status) {
   json.field("version", status.version).field("state", name_of(status.state));
   if (status.model != nullptr)
     json.field("task", name_of(status.model->description.task)).field("format", name_of(status.model->description.format));
+  if (status.error) {
+    json.key("error").object().field("code", status.error->code().name).field("forebay_code", status.error->code().id());
+    json.field("message", status.error->message()).field("hint", status.error->hint()).end();
+  }
   json.end();
 }
 
@@ -30,7 +35,7 @@ void models(const ExchangePtr& exchange) {
 }
 
 void model(const ExchangePtr& exchange) {
-  const std::string& name = exchange->parameter(0);
+  const std::string name = fmt::format("{}", fmt::join(exchange->match().parameters, "/"));  // "org/name" may come as two segments
   const auto listing = exchange->parts().context.catalog->list();
   // The listing is by name, then version: the last one of a name is its newest.
   const auto newest =

@@ -46,16 +46,18 @@ TEST(ChatRequestBody, ReadsEverythingItKnows) {
   EXPECT_TRUE(request->settings.ignore_end_token);
   EXPECT_TRUE(request->settings.wants_logprobs);
   EXPECT_EQ(request->settings.logprobs, 4U);
-  EXPECT_EQ(request->choices, 3U);
-  EXPECT_TRUE(request->stream);
-  EXPECT_TRUE(request->stream_usage);
+  EXPECT_EQ(request->stream.choices, 3U);
+  EXPECT_TRUE(request->stream.stream);
+  EXPECT_TRUE(request->stream.usage);
+  EXPECT_FALSE(request->stream.usage_in_chunks);
   EXPECT_EQ(request->template_variables_json, "{\"a\":1}");
 }
 
 TEST(ChatRequestBody, RefusesValuesOutsideTheirRange) {
-  for (const auto* member : {"\"temperature\":-5", "\"temperature\":2.1", "\"top_p\":0", "\"top_p\":1.1", "\"n\":0", "\"n\":17",
-                             "\"max_tokens\":0", "\"max_tokens\":-1", "\"presence_penalty\":3", "\"logit_bias\":{\"1\":101}",
-                             "\"top_k\":-1", "\"stop\":\"\"", "\"repeat_penalty\":0"}) {
+  for (const auto* member :
+       {"\"temperature\":-5", "\"temperature\":2.1", "\"top_p\":0", "\"top_p\":1.1", "\"n\":0", "\"n\":17", "\"max_tokens\":0",
+        "\"max_tokens\":-2", "\"presence_penalty\":3", "\"logit_bias\":{\"1\":101}", "\"top_k\":-2", "\"stop\":\"\"",
+        "\"repeat_penalty\":0", "\"repetition_penalty\":0", "\"stop_token_ids\":[-1]"}) {
     EXPECT_EQ(chat_error(chat_with(member)), kFieldRange) << member;
   }
 }
@@ -109,6 +111,37 @@ TEST(ChatRequestBody, ReadsWhatHappensWhenTimeOrContextEnds) {
   EXPECT_EQ(plain.settings.overflow, scheduling::Overflow::kRefuse);
 }
 
+// What llama-server and vLLM take beside OpenAI's fields.
+TEST(ChatRequestBody, ReadsThePeersNames) {
+  const auto settings = [](std::string_view member) { return read_chat_request(chat_with(member), kLimits).value().settings; };
+  EXPECT_EQ(settings("\"max_tokens\":-1").tokens_max, 0U);
+  EXPECT_EQ(settings("\"top_k\":-1").sampling.top_k, 0);
+  EXPECT_FLOAT_EQ(settings("\"repetition_penalty\":1.5").sampling.repeat_penalty, 1.5F);
+  EXPECT_FLOAT_EQ(settings("\"repetition_penalty\":1.5,\"repeat_penalty\":1.5").sampling.repeat_penalty, 1.5F);
+  EXPECT_EQ(chat_error(chat_with("\"repetition_penalty\":1.5,\"repeat_penalty\":1.1")), kFieldConflict);
+  EXPECT_EQ(settings("\"stop_token_ids\":[3,5]").stop_tokens, (std::vector<text::Token>{3, 5}));
+  EXPECT_TRUE(settings("\"skip_special_tokens\":false").shows_special_tokens);
+  EXPECT_TRUE(settings("\"include_stop_str_in_output\":true").shows_stop_string);
+  const auto request = read_chat_request(
+      chat_with(R"("stream":true,"stream_options":{"continuous_usage_stats":true},"add_generation_prompt":false)"), kLimits);
+  ASSERT_TRUE(request) << request.error().to_string();
+  EXPECT_TRUE(request->stream.usage && request->stream.usage_in_chunks);
+  EXPECT_FALSE(request->adds_generation_prompt);
+}
+
+// A client that sends an earlier answer back sends all of its members.
+TEST(ChatRequestBody, LetsPassWhatSaysNothing) {
+  EXPECT_EQ(chat_error(chat_with("\"unheard_of\":null")).number, 0);
+  const auto request = read_chat_request(
+      R"({"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"},"anything":1}],"parsed":null},
+                      {"role":"assistant","content":null,"refusal":"no","audio":null,"function_call":null,"reasoning_content":"because"}]})",
+      kLimits);
+  ASSERT_TRUE(request) << request.error().to_string();
+  EXPECT_EQ(request->messages.at(0).content, "a");
+  EXPECT_EQ(request->messages.at(1).content, "no");
+  EXPECT_EQ(request->messages.at(1).reasoning, "because");
+}
+
 TEST(ChatRequestBody, RefusesUnknownEndingsByTheirNames) {
   EXPECT_EQ(chat_field(chat_with("\"overflow\":\"forget\"")), "overflow");
   EXPECT_EQ(chat_error(chat_with("\"overflow_keep_tokens\":3")), kFieldConflict);
@@ -136,6 +169,31 @@ TEST(CompletionsRequestBody, TakesAPromptInEveryForm) {
   EXPECT_EQ(prompts("[\"a\",\"b\"]").size(), 2U);
   EXPECT_EQ(std::get<std::vector<text::Token>>(prompts("[1,2]").at(0)), (std::vector<text::Token>{1, 2}));
   EXPECT_EQ(prompts("[[1],[2,3]]").size(), 2U);
+  EXPECT_EQ(std::get<std::string>(prompts("\"\"").at(0)), "");
+  EXPECT_EQ(prompts("[\"\",[4]]").size(), 2U);
+  for (const auto* prompt : {"[]", "[ ]", "[[]]", "7", "[true]"})
+    EXPECT_FALSE(read_completions_request("{\"prompt\":" + std::string(prompt) + "}", kLimits)) << prompt;
+}
+
+TEST(CompletionsRequestBody, EndsAfterSixteenTokensUnlessItSaysMore) {
+  const auto settings = [](std::string_view rest) {
+    return read_completions_request("{\"prompt\":\"a\"" + std::string(rest) + "}", kLimits).value().settings;
+  };
+  EXPECT_EQ(settings("").tokens_max, 16U);
+  EXPECT_EQ(settings(",\"max_tokens\":null").tokens_max, 16U);
+  EXPECT_EQ(settings(",\"min_tokens\":20").tokens_max, 20U);
+  EXPECT_EQ(settings(",\"max_tokens\":17").tokens_max, 17U);
+  EXPECT_EQ(settings(",\"max_tokens\":-1").tokens_max, 0U);
+  EXPECT_FALSE(settings("").prompt_only);
+  EXPECT_TRUE(settings(",\"max_tokens\":0").prompt_only);
+}
+
+TEST(TokenText, TellsBytesThatAreNoTextApart) {
+  EXPECT_EQ(token_text("a\u00e9"), "a\u00e9");
+  EXPECT_EQ(token_text("\xf0\x9f"), "\\xf0\\x9f");
+  EXPECT_EQ(token_text(" \xff"
+                       "b"),
+            " \\xffb");
 }
 
 TEST(CompletionsRequestBody, RefusesWhatItWouldOtherwiseIgnore) {

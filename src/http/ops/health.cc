@@ -50,11 +50,10 @@ void ready(const ExchangePtr& exchange) {
   const bool draining = parts.draining.load();
   if (!draining && parts.context.catalog->all_ready()) return exchange->answer_json(health_body(*exchange, "ready"));
   const bool failed = count_states(*parts.context.catalog).failed > 0;
-  exchange->answer({.status = 503,
-                    .body = health_body(*exchange, draining ? "draining"
-                                                   : failed ? "failed"
-                                                            : "loading"),
-                    .headers = {{"Retry-After", "1"}}});
+  Reply reply{.status = 503, .body = health_body(*exchange, draining ? "draining" : failed ? "failed" : "loading")};
+  // A model that failed stays so: asking again does not help.
+  if (draining || !failed) reply.headers.emplace_back("Retry-After", "1");
+  exchange->answer(std::move(reply));
 }
 
 }  // namespace forebay::http::ops

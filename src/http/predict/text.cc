@@ -63,12 +63,12 @@ Result<> start(const ExchangePtr& exchange, ReadBody read) {
   TRY_ASSIGN(auto request, read(exchange->body(), openai::limits_of(exchange->parts().options)));
   TRY(exchange->set_urgency(request.urgency, request.settings.partial_at_deadline));
   TRY_ASSIGN(auto model, openai::lease_for(*exchange, request.model, formats::Task::kTextGeneration));
-  TRY(check_bias(*model, request.settings));
+  TRY(check_settings(*model, request.settings));
   std::vector<Token> prompt;
   if (request.messages.empty()) {
-    TRY_ASSIGN(prompt, plain_prompt(*model, request.prompt));
+    TRY_ASSIGN(prompt, plain_prompt(*model, request.prompt, {.overflow = request.settings.overflow, .cancel = &exchange->cancel()}));
   } else {
-    TRY_ASSIGN(prompt, chat_prompt(*model, {.messages = std::move(request.messages)}, *exchange));
+    TRY_ASSIGN(prompt, chat_prompt(*model, {.messages = std::move(request.messages)}, request.settings, *exchange));
   }
   const std::string name = model->name;
   GenerationOrder order{.model = std::move(model), .prompts = {}, .settings = std::move(request.settings)};

@@ -20,7 +20,7 @@ Result<TextRequest> read_settings(const JsonObject& body) {
   TextRequest request;
   TRY_ASSIGN(request.model, body.string_or("model", ""));
   TRY_ASSIGN(request.stream, body.boolean_or("stream", false));
-  TRY_ASSIGN(request.settings, read_generation_fields(body, {"max_tokens"}));
+  TRY_ASSIGN(request.settings, read_generation_fields(body, {.max_tokens_names = {"max_tokens"}, .takes_no_tokens = true}));
   TRY_ASSIGN(request.urgency, read_urgency(body));
   return request;
 }

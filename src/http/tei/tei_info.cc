@@ -12,6 +12,8 @@ namespace forebay::http::tei {
 
 namespace {
 
+constexpr std::size_t kTokensAnsweredMax = 256 << 10;  // of all texts of a request: each is an object of the answer
+
 // {"inputs": "text" or ["text", …], "add_special_tokens", "prompt_name", "model"}: the tokens of each text, with its prompt. Places in the
 // text are not known.
 Result<std::string> tokens_of(const Exchange& exchange) {
@@ -32,10 +34,13 @@ Result<std::string> tokens_of(const Exchange& exchange) {
   TRY_ASSIGN(const auto prompt, prompt_of(**lease, prompt_name));
   JsonWriter json;
   json.array();
+  std::size_t left = kTokensAnsweredMax;
   for (const auto& text : texts) {
     const auto* string = std::get_if<std::string>(&text);
     if (string == nullptr) return fail(Error(kFieldType, "'inputs' must be a string or strings").with_field("inputs"));
-    TRY_ASSIGN(const auto tokens, tokenizer->encode(prompt + *string, {.add_special = special}));
+    TRY_ASSIGN(const auto tokens,
+               tokenizer->encode(prompt + *string, {.add_special = special, .tokens_max = left, .cancel = &exchange.cancel()}));
+    left -= tokens.size();
     json.array();
     for (const auto token : tokens) {
       const auto plain = tokenizer->piece(token, false);
