@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <bit>
-#include <cmath>
 #include <limits>
 
 #include "base/base64.h"
 #include "http/errors.h"
 #include "http/generation.h"
 #include "http/openai/answers.h"
+#include "models/prompts.h"
 #include "models/served_model.h"
 #include "scheduling/runners.h"
 #include "text/errors.h"
@@ -43,13 +43,8 @@ Result<std::string> read_text(const JsonValue& field) {
 
 // What the model wants before every text: of this name, or its default.
 Result<std::string> prompt_of(const models::ServedModel& model, const EmbeddingOrder& order) {
-  const auto& text = model.description.text;
-  const std::string name = order.prompt.value_or(text ? text->default_prompt : "");
-  if (name.empty()) return std::string();
-  if (text) {
-    if (const auto found = text->prompts.find(name); found != text->prompts.end()) return found->second;
-  }
-  return fail(Error(kFieldRange, fmt::format("the model has no prompt '{}'", name)).with_field("prompt_name"));
+  if (auto prompt = models::embedding_prompt(model, order.prompt)) return *std::move(prompt);
+  return fail(Error(kFieldRange, fmt::format("the model has no prompt '{}'", order.prompt.value_or(""))).with_field("prompt_name"));
 }
 
 Result<std::vector<std::vector<text::Token>>> tokenized(const models::ServedModel& model, EmbeddingOrder& order) {
@@ -114,13 +109,7 @@ void write_vector(JsonWriter& json, const std::vector<float>& vector, bool base6
   json.end();
 }
 
-void normalize(std::vector<float>& vector) {
-  double sum = 0;
-  for (const float value : vector) sum += static_cast<double>(value) * value;
-  if (sum <= 0) return;
-  const double scale = 1 / std::sqrt(sum);
-  for (float& value : vector) value = static_cast<float>(value * scale);
-}
+void normalize(std::vector<float>& vector) { models::to_unit_length(vector); }
 
 Result<Texts> read_texts(const JsonValue& field, std::size_t texts_max) {
   Texts texts;

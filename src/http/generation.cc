@@ -1,10 +1,10 @@
 #include "http/generation.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "base/errors.h"
 #include "http/errors.h"
+#include "models/prompts.h"
 #include "models/served_model.h"
 #include "scheduling/runners.h"
 
@@ -136,13 +136,8 @@ void generate_stream(const ExchangePtr& exchange, GenerationOrder order, StreamS
 
 Result<std::vector<Token>> chat_prompt(const models::ServedModel& model, text::TemplateInput input, const Exchange& exchange) {
   if (!model.chat_template) return fail(kFieldNotSupported, fmt::format("model '{}' has no chat template", model.name));
-  input.bos_token = model.tokenizer->bos_text();
-  input.eos_token = model.tokenizer->eos_text();
-  input.date_string = fmt::format("{:%Y-%m-%d}", std::chrono::floor<std::chrono::days>(exchange.parts().context.clock->wall()));
-  TRY_ASSIGN(const std::string prompt, model.chat_template->render(input));
-  // Templates that write the first token themselves must not get it twice.
-  const bool has_start = !input.bos_token.empty() && prompt.starts_with(input.bos_token);
-  return model.tokenizer->encode(prompt, {.add_special = !has_start, .parse_special = true});
+  TRY_ASSIGN(const auto chat, models::chat_text(model, std::move(input), exchange.parts().context.clock->wall()));
+  return model.tokenizer->encode(chat.text, chat.options);
 }
 
 Result<std::vector<Token>> plain_prompt(const models::ServedModel& model, std::string_view text) {

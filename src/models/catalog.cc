@@ -135,6 +135,7 @@ void Catalog::State::set(const ModelSource& source, const std::function<void(Ent
 }
 
 void Catalog::State::load(const ModelSource& source) {
+  if (stopping) return;
   set(source, [](Entry& entry) { entry.state = ModelState::kLoading; });
   auto loaded = load_model(source, options,
                            {.engines = context.engines,
@@ -145,6 +146,10 @@ void Catalog::State::load(const ModelSource& source) {
                             .metrics = context.metrics,
                             .progress = [this](float) { return !stopping.load(); },
                             .find_model = [this](const std::string& name) { return find_model(name); }});
+  if (!loaded && stopping) {
+    log::debug("loading was given up", {{"model", source.name}, {"version", source.version}});
+    return;
+  }
   if (!loaded) {
     log::error("model could not be loaded",
                {{"model", source.name}, {"version", source.version}, {"error", loaded.error().to_log_string()}});
@@ -201,8 +206,8 @@ Result<> Catalog::State::post_load(const ModelSource& source) {
   // The task owns the pass: the destructor waits for it.
   auto posted = context.background->post([this, source, pass = std::move(pass)]() mutable {
     load(source);
-    start_pipelines();
-    if (settled() && context.settled) context.settled();
+    if (!stopping) start_pipelines();
+    if (!stopping && settled() && context.settled) context.settled();
     pass = {};
   });
   if (!posted) {

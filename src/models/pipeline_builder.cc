@@ -10,7 +10,6 @@
 
 #include "base/nearest.h"
 #include "models/errors.h"
-#include "models/repository.h"
 
 namespace forebay::models {
 
@@ -29,6 +28,13 @@ struct Value {
 
 std::unexpected<Error> wrong(const std::string& field, std::string problem) {
   return fail(Error(kPipelineInvalid, fmt::format("{}: {}", field, problem)).with_field(field));
+}
+
+// 1 to 128 of letters, digits, '_' and '-', a letter or digit first: a value is named "STEP.OUTPUT".
+bool is_value_name(std::string_view name) {
+  const auto is_alphanumeric = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return !name.empty() && name.size() <= 128 && is_alphanumeric(name.front()) &&
+         std::ranges::all_of(name, [&](char c) { return is_alphanumeric(c) || c == '_' || c == '-'; });
 }
 
 std::string text_of(const TensorSpec& spec) { return fmt::format("{} {}", name_of(spec.dtype), tensors::to_string(spec.shape)); }
@@ -60,7 +66,7 @@ class Builder {
     const std::string& field = error.field();
     if (!field.starts_with(kSteps)) return error;
     std::from_chars(field.data() + kSteps.size(), field.data() + field.size(), index);
-    if (index >= text_.steps.size() || !is_model_name(text_.steps[index].name)) return error;
+    if (index >= text_.steps.size() || !is_value_name(text_.steps[index].name)) return error;
     return Error(error.code(), fmt::format("step '{}', {}", text_.steps[index].name, error.message())).with_field(field);
   }
 
@@ -100,14 +106,14 @@ class Builder {
     std::set<std::string> names;
     for (std::size_t i = 0; i < text_.inputs.size(); ++i) {
       const std::string field = fmt::format("inputs[{}]", i);
-      if (!is_model_name(text_.inputs[i]) || text_.inputs[i].contains('.')) return wrong(field, "a name has letters, digits, '_' and '-'");
+      if (!is_value_name(text_.inputs[i])) return wrong(field, "a name has letters, digits, '_' and '-'");
       if (!names.insert(text_.inputs[i]).second) return wrong(field, fmt::format("'{}' is there twice", text_.inputs[i]));
       add_value(text_.inputs[i]);
     }
     for (std::size_t i = 0; i < text_.steps.size(); ++i) {
       Step step{.text = &text_.steps[i], .field = fmt::format("steps[{}]", i)};
       const std::string& name = step.text->name;
-      if (!is_model_name(name) || name.contains('.')) return wrong(step.field + ".name", "a name has letters, digits, '_' and '-'");
+      if (!is_value_name(name)) return wrong(step.field + ".name", "a name has letters, digits, '_' and '-'");
       if (!names.insert(name).second) return wrong(step.field + ".name", fmt::format("'{}' is there twice", name));
       step.made.name = name;
       TRY(read_kind(step));
