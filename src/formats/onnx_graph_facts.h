@@ -1,6 +1,6 @@
 // What the operators of an ONNX graph say about running it: whether rows may depend on each other, and whether values decide time and
 // memory. A probe that runs the model (engines/onnx/row_probe.h) finds dependences that every input shows; this finds the operators whose
-// dependence shows only for certain values. See docs/adr/0012-rows-are-joined-when-shown-independent.md. Threads: shared (no state). Owner:
+// dependence shows only for certain values. See docs/adr/0016-rows-are-joined-when-shown-independent.md. Threads: shared (no state). Owner:
 // none.
 #pragma once
 

@@ -1,5 +1,5 @@
 // Whether the rows of a batch may come from different requests: shown by running different rows alone and together. See
-// docs/adr/0012-rows-are-joined-when-shown-independent.md.
+// docs/adr/0016-rows-are-joined-when-shown-independent.md.
 // Threads: called on the loading thread. Owner: onnx/.
 #pragma once
 
