@@ -14,9 +14,9 @@ using Files = std::shared_ptr<const WatchedFiles>;
 class WatchedTensorSession final : public TensorSession {
  public:
   WatchedTensorSession(std::unique_ptr<TensorSession> session, Files files) : session_(std::move(session)), files_(std::move(files)) {}
-  Result<tensors::NamedTensors> run(const tensors::NamedTensors& inputs, std::span<const std::string> outputs,
-                                    const CancelToken& cancel) override {
-    auto answer = session_->run(inputs, outputs, cancel);
+  Result<tensors::NamedTensors> run_within(const tensors::NamedTensors& inputs, std::span<const std::string> outputs,
+                                           const CancelToken& cancel, std::optional<Duration> time_max) override {
+    auto answer = session_->run_within(inputs, outputs, cancel, time_max);
     TRY(check_unchanged(*files_));
     return answer;
   }

@@ -87,7 +87,7 @@ std::string shown(const OnnxNode& node) {
 std::optional<std::vector<std::int64_t>> numbers_of(const OnnxTensor& tensor) {
   constexpr std::size_t kAxesMax = 8;
   if (tensor.type != OnnxType::kInt64) return std::nullopt;
-  if (!tensor.raw) return tensor.int64s <= kAxesMax ? std::optional(tensor.int64_values) : std::nullopt;
+  if (!tensor.raw) return tensor.int64s <= kAxesMax ? std::optional(tensor.integers) : std::nullopt;
   if (tensor.raw->size() > kAxesMax * sizeof(std::int64_t)) return std::nullopt;
   std::vector<std::int64_t> numbers(tensor.raw->size() / sizeof(std::int64_t));
   if (!numbers.empty()) std::memcpy(numbers.data(), tensor.raw->data(), numbers.size() * sizeof(std::int64_t));
@@ -108,7 +108,7 @@ class Walk {
       weights.insert(tensor.name);
       constants_.emplace(tensor.name, &tensor);
     }
-    for (const auto name : graph.sparse_initialisers) weights.insert(name);
+    for (const auto& sparse : graph.sparse_initialisers) weights.insert(sparse.values.name);
     Names data;
     for (const auto& input : graph.inputs)
       if (!weights.contains(input.name)) data.insert(input.name);
@@ -133,8 +133,8 @@ class Walk {
 
   void keep_constant(const OnnxNode& node) {
     if (node.outputs.empty()) return;
-    if (const auto* value = node.attribute("value"); value != nullptr && value->tensor)
-      constants_.emplace(node.outputs[0], value->tensor.get());
+    if (const auto* value = node.attribute("value"); value != nullptr && !value->tensors.empty())
+      constants_.emplace(node.outputs[0], &value->tensors.front());
     for (const char* name : {"value_int", "value_ints"}) {
       if (const auto* value = node.attribute(name)) axes_.emplace(node.outputs[0], value->integers);
     }

@@ -160,7 +160,7 @@ void ElementTypes::look_at(const OnnxGraph& graph) {
 void ElementTypes::look_at(const OnnxNode& node) {
   const OnnxTensor* constant = nullptr;
   if (node.op_type == "Constant" && node.domain.empty()) {
-    if (const auto* value = node.attribute("value"); value != nullptr) constant = value->tensor.get();
+    if (const auto* value = node.attribute("value"); value != nullptr && !value->tensors.empty()) constant = &value->tensors.front();
   }
   const OnnxType type = type_of(node);
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
@@ -185,7 +185,7 @@ OnnxType ElementTypes::type_of(const OnnxNode& node) const {
   if (op == "CastLike") return input(1);
   if (is_one_of(op, {"Shape", "Size", "NonZero", "ArgMax", "ArgMin"})) return OnnxType::kInt64;
   if (op == "Constant" || op == "ConstantOfShape") {
-    if (const auto* value = node.attribute("value"); value != nullptr && value->tensor) return value->tensor->type;
+    if (const auto* value = node.attribute("value"); value != nullptr && !value->tensors.empty()) return value->tensors.front().type;
     if (op == "ConstantOfShape" || node.attribute("value_float") != nullptr || node.attribute("value_floats") != nullptr)
       return OnnxType::kFloat;
     return OnnxType::kUndefined;

@@ -60,8 +60,8 @@ bool divides_safely(const OnnxTensor& divisor) {
   constexpr std::uint64_t kKeptMin = 4;  // so many numbers of int64_data are kept at least
   if (divisor.is_external) return false;
   if (divisor.type == OnnxType::kInt64 && !divisor.raw) {
-    return divisor.int64s > 0 && divisor.int64s <= kKeptMin && divisor.int64_values.size() == divisor.int64s &&
-           std::ranges::none_of(divisor.int64_values, [](auto value) { return value == 0 || value == -1; });
+    return divisor.int64s > 0 && divisor.int64s <= kKeptMin && divisor.integers.size() == divisor.int64s &&
+           std::ranges::none_of(divisor.integers, [](auto value) { return value == 0 || value == -1; });
   }
   if (!divisor.raw) return false;
   switch (divisor.type) {
