@@ -39,9 +39,6 @@ bool is_value_name(std::string_view name) {
 
 std::string text_of(const TensorSpec& spec) { return fmt::format("{} {}", name_of(spec.dtype), tensors::to_string(spec.shape)); }
 
-// Of an input, a step or what it makes: '.' and '/' stand between them.
-bool is_value_name(std::string_view name) { return is_model_name(name) && name.find_first_of("./:") == std::string_view::npos; }
-
 // A free dimension fits any other; how long it is shows when a request comes.
 bool fits(const TensorSpec& made, const TensorSpec& taken) {
   const auto same = [](std::int64_t a, std::int64_t b) { return a < 0 || b < 0 || a == b; };
