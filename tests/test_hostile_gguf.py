@@ -14,10 +14,10 @@ CHAT = EXAMPLES / "chat.gguf"
 
 
 def aborting_file():
-    """chat.gguf with a tokenizer that its vocabulary is not made for: libllama aborts."""
+    """chat.gguf without a tokenizer for its vocabulary: libllama aborts when it is to be used."""
     content = CHAT.read_bytes()
     own = b"tokenizer.ggml.model" + struct.pack("<IQ", 8, 4) + b"gpt2"
-    other = b"tokenizer.ggml.model" + struct.pack("<IQ", 8, 4) + b"bert"
+    other = b"tokenizer.ggml.model" + struct.pack("<IQ", 8, 4) + b"none"
     assert own in content
     return content.replace(own, other)
 
@@ -33,6 +33,9 @@ def test_inspect_and_run_say_what_is_wrong(forebay, tmp_path):
     for path in hostile_files(tmp_path):
         for command in (["inspect", path], ["run", path, "hello", "--raw", "--max-tokens", "2"]):
             run = forebay(*command, timeout=60)
+            if run.returncode == 0 and command[0] == "inspect":
+                assert "does_not_load" in run.stdout  # it ends nothing, but it is no model that is served
+                continue
             assert run.returncode in (64, 65, 69), (path.name, command[0], run)
             assert "FB" in run.stderr, run.stderr
 

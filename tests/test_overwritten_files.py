@@ -101,12 +101,12 @@ def test_a_running_answer_ends_with_the_reason(serve, folder):
 def test_models_in_memory_answer_as_before(serve, folder, change):
     server = serve("--models", folder)
     asked = {"model": "embed", "input": "a text"}
-    before = server.post("/v1/embeddings", json=asked).json()["data"], digits_answer(server).json()["output"]
+    before = server.post("/v1/embeddings", json=asked).json()["data"], digits_answer(server).json()["outputs"]
     change(folder / "embed.gguf")
     change(folder / "digits.onnx")
     other = server.post("/v1/embeddings", json={"model": "embed", "input": "another text, which no cache has"})
     assert other.status_code == 200
-    assert (server.post("/v1/embeddings", json=asked).json()["data"], digits_answer(server).json()["output"]) == before
+    assert (server.post("/v1/embeddings", json=asked).json()["data"], digits_answer(server).json()["outputs"]) == before
 
 
 @pytest.mark.parametrize("replace", ["rename", "delete"])

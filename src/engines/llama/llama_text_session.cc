@@ -174,7 +174,7 @@ bool LlamaTextSession::fits(std::span<const StepSlice> slices) const {
 }
 
 bool LlamaTextSession::is_to_end() {
-  constexpr std::uint32_t kOperationsALook = 16;  // looking at the clock is not free
+  constexpr std::uint32_t kOperationsALook = 4;  // looking at the clock is not free
   if (seat_ && ++operations_ % kOperationsALook == 0) look_for_stall(SystemClock().now());
   // With pages of the weights lost, going on would only replace more of them by zeros.
   return abort_ != nullptr && (abort_->cancelled() || lost_pages() != lost_pages_);
@@ -192,7 +192,7 @@ std::int32_t LlamaTextSession::library_computes() {
   const Instant began = clock.now();
   const Duration limit = step_times_.stalled_after(batch_.tokens.size());
   stalled_at_ = limit == Duration::max() ? Instant::max() : began + limit;
-  if (seat_) team_waiting().begin_step(began);
+  if (seat_) team_waiting().begin_step(began, limit != Duration::max());
   std::int32_t code = -100;
   try {
     code = memory_ == nullptr ? llama_encode(context_.get(), batch) : llama_decode(context_.get(), batch);

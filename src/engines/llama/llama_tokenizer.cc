@@ -6,7 +6,7 @@
 #include <limits>
 #include <optional>
 
-#include "base/errors.h"
+#include "engines/errors.h"
 #include "text/errors.h"
 #include "text/stream_text.h"
 
@@ -105,7 +105,7 @@ Result<std::vector<text::Token>> LlamaTokenizer::encode_whole(std::string_view t
     if (count < 0) return fail(text::kTextTooLong, "the text has more tokens than can be counted");
     tokens.resize(static_cast<std::size_t>(count));
   } catch (const std::exception& error) {
-    return fail(kInternalError, fmt::format("the tokenizer of the model failed: {}", error.what()));
+    return fail(kModelRefused, fmt::format("the tokenizer of the model failed: {}", error.what()));
   }
   return tokens;
 }

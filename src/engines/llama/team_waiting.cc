@@ -89,9 +89,14 @@ void StepTimes::note(std::size_t tokens, Duration took) {
   best = best == Duration::zero() ? took : std::min(took, best + best / kForgetting);
 }
 
-void TeamWaiting::begin_step(Instant now) {
-  if (!sleeps()) return;
+void TeamWaiting::begin_step(Instant now, bool is_known) {
+  if (is_known && !sleeps()) return;
   auto times = times_.lock();
+  if (!is_known) {
+    times->changed = now;
+    if (!sleeps_.exchange(true)) sleep_(true);
+    return;
+  }
   if (!sleeps() || now - times->changed < times->pause) return;
   times->changed = now;
   sleeps_ = false;

@@ -40,7 +40,8 @@ class TeamWaiting {
 
   // `sleep` is called with true when teams are to sleep, with false when they are to spin again. Must not block.
   explicit TeamWaiting(std::function<void(bool)> sleep) : sleep_(std::move(sleep)) {}
-  void begin_step(Instant now);
+  // A kind of step whose time is not known yet cannot be seen to stall: teams sleep for it.
+  void begin_step(Instant now, bool is_known);
   void note_stall(Instant now);
   bool sleeps() const { return sleeps_.load(std::memory_order_relaxed); }
 

@@ -38,14 +38,22 @@ class TeamWaitingTest : public testing::Test {
 };
 
 TEST_F(TeamWaitingTest, AStallMakesTeamsSleepForAWhile) {
-  waiting.begin_step(now);
+  waiting.begin_step(now, true);
   EXPECT_FALSE(waiting.sleeps());
   waiting.note_stall(now);
   waiting.note_stall(now);
   EXPECT_TRUE(waiting.sleeps());
-  waiting.begin_step(now + TeamWaiting::kSleepMin - 1ms);
+  waiting.begin_step(now + TeamWaiting::kSleepMin - 1ms, true);
   EXPECT_TRUE(waiting.sleeps());
-  waiting.begin_step(now + TeamWaiting::kSleepMin);
+  waiting.begin_step(now + TeamWaiting::kSleepMin, true);
+  EXPECT_FALSE(waiting.sleeps());
+  EXPECT_EQ(calls, (std::vector<bool>{true, false}));
+}
+
+TEST_F(TeamWaitingTest, StepsOfAnUnknownKindAreComputedAsleep) {
+  waiting.begin_step(now, false);
+  EXPECT_TRUE(waiting.sleeps());
+  waiting.begin_step(now + TeamWaiting::kSleepMin, true);
   EXPECT_FALSE(waiting.sleeps());
   EXPECT_EQ(calls, (std::vector<bool>{true, false}));
 }
@@ -55,7 +63,7 @@ Duration sleep_after(TeamWaiting& waiting, Instant& now, Duration after) {
   now += after;
   waiting.note_stall(now);
   const Instant began = now;
-  while (waiting.sleeps()) waiting.begin_step(now += 1ms);
+  while (waiting.sleeps()) waiting.begin_step(now += 1ms, true);
   return now - began;
 }
 
