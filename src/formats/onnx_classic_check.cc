@@ -31,11 +31,11 @@ std::size_t labels_of(const OnnxNode& node) {
   return count_of(node, "classlabels_ints") + count_of(node, "classlabels_int64s") + count_of(node, "classlabels_strings");
 }
 
-// The column of the second dimension of the input, when it is known.
+// The library reads a coefficient for each column of the input.
 bool has_columns(std::span<const ValueFacts> inputs, std::size_t columns) {
   if (inputs.empty() || !inputs[0].shape || inputs[0].shape->empty()) return true;
   const auto known = inputs[0].shape->back();
-  return known < 0 || static_cast<std::size_t>(known) == columns;
+  return known < 0 || static_cast<std::size_t>(known) <= columns;
 }
 
 Result<> check_linear(const OnnxNode& node, std::span<const ValueFacts> inputs) {
@@ -47,7 +47,7 @@ Result<> check_linear(const OnnxNode& node, std::span<const ValueFacts> inputs) 
   const auto rows = is_classifier ? intercepts : targets;
   if (rows == 0 || coefficients == 0 || coefficients % rows != 0 || (!is_classifier && intercepts != 0 && intercepts != rows))
     return operator_misused(node, "has coefficients that its intercepts do not divide");
-  if (!has_columns(inputs, coefficients / rows)) return operator_misused(node, "has more or fewer coefficients than its input has columns");
+  if (!has_columns(inputs, coefficients / rows)) return operator_misused(node, "has fewer coefficients than its input has columns");
   const auto labels = labels_of(node);
   if (is_classifier && labels != rows && !(rows == 1 && labels == 2)) return operator_misused(node, "has more or fewer labels than classes");
   return {};

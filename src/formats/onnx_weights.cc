@@ -73,9 +73,9 @@ class ExternalFiles {
       if (::lstat(path.c_str(), &status) != 0)
         return fail(kOnnxExternalDataMissing, fmt::format("the external data '{}' is not there", shown(location)));
       if (!S_ISLNK(status.st_mode)) continue;
-      if (!is_cache_link(path)) return forbidden(location, "is or passes through a link");
       if (::stat(path.c_str(), &status) != 0)
         return fail(kOnnxExternalDataMissing, fmt::format("the external data '{}' is a link to a file that is not there", shown(location)));
+      if (!is_cache_link(path)) return forbidden(location, "is or passes through a link");
     }
     if (!S_ISREG(status.st_mode)) return forbidden(location, "is not a regular file");
     if (status.st_nlink > 1) return forbidden(location, "has a second name (a hard link)");
@@ -93,7 +93,7 @@ class ExternalFiles {
   // Hugging Face's cache has each file once: MODEL/snapshots/REVISION/NAME is a link to MODEL/blobs/HASH.
   static bool is_cache_link(const std::filesystem::path& link) {
     std::error_code problem;
-    const auto blob = std::filesystem::weakly_canonical(link, problem);
+    const auto blob = std::filesystem::canonical(link, problem);
     if (problem) return false;
     const auto folder = std::filesystem::canonical(link.parent_path(), problem);
     if (problem || blob.parent_path().filename() != "blobs") return false;

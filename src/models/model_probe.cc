@@ -32,6 +32,7 @@ namespace {
 // Raised when a child tries more, or otherwise, than before.
 constexpr std::string_view kGeneration = "forebay probe 1";
 constexpr std::uint32_t kProbeContextTokens = 512;
+constexpr std::size_t kProbeArguments = 4;  // the file, its name, and two limits of ONNX graphs
 constexpr std::string_view kTranslates = "translate";
 constexpr std::string_view kInt8 = "int8";
 // A file is read, checked and computed with at this rate at least.
@@ -59,6 +60,7 @@ Digester surroundings_of(const ModelsOptions& options) {
   Digester digester;
   digester.add_text(kGeneration).add_text(engines::library_versions());
   digester.add_text(options.embedding.translate ? kTranslates : "").add_text(options.embedding.int8 ? kInt8 : "");
+  digester.add_text(std::to_string(options.constant_bytes_max)).add_text(std::to_string(options.loop_steps_max));
   return digester;
 }
 
@@ -133,7 +135,8 @@ bool is_trusted(const ModelSource& source, const ProbeOptions& options) {
 Result<> try_in_child(const ModelSource& source, const formats::ModelDescription& description, const ModelsOptions& options,
                       const std::function<bool()>& keeps_going) {
   sandbox::ChildTask task{.command = std::string(kProbeCommand),
-                          .arguments = {source.path.string(), source.name},
+                          .arguments = {source.path.string(), source.name, std::to_string(options.constant_bytes_max),
+                                        std::to_string(options.loop_steps_max)},
                           // No debugger is asked for a backtrace, and no graphics driver is started.
                           .environment = {"GGML_NO_BACKTRACE=1", "VK_LOADER_DRIVERS_DISABLE=*"},
                           .descriptors = {},
@@ -150,8 +153,10 @@ Result<> try_in_child(const ModelSource& source, const formats::ModelDescription
 }
 
 // One worker, one sequence and few cells: what is tried is the file, not how much fits beside it.
-ModelsOptions options_of_child(std::span<const std::string> flags) {
+ModelsOptions options_of_child(std::span<const std::string> limits, std::span<const std::string> flags) {
   ModelsOptions options;
+  options.constant_bytes_max = std::stoull(limits[0]);
+  options.loop_steps_max = std::stoull(limits[1]);
   options.backend = "cpu";
   options.threads = 1;
   options.tune = false;
@@ -169,12 +174,13 @@ ModelsOptions options_of_child(std::span<const std::string> flags) {
 }
 
 Result<> load_once(const std::vector<std::string>& arguments) {
-  if (arguments.size() < 2) return fail(kInternalError, "the child was not told which file to load");
+  if (arguments.size() < kProbeArguments) return fail(kInternalError, "the child was not told which file to load");
   const SystemClock clock;
   ByteBudget budget(SIZE_MAX / 2);  // the limits of the process bound it
   const auto engines = engines::make_engines();
   const ModelSource source{.name = arguments[1], .version = "1", .path = arguments[0]};
-  const auto loaded = load_model(source, options_of_child(std::span(arguments).subspan(2)),
+  const std::span all(arguments);
+  const auto loaded = load_model(source, options_of_child(all.subspan(2, 2), all.subspan(kProbeArguments)),
                                  {.engines = engines, .clock = &clock, .budget = &budget, .progress = {}, .find_model = {}});
   // Without the end of the model: the result counts, and the process ends anyway.
   sandbox::finish_child(probe_result_of(loaded ? Result<>() : Result<>(std::unexpected(loaded.error()))));

@@ -40,7 +40,7 @@ struct ModelsOptions {
   std::string backend = "auto";  // for every model; a chain like "dnnl,cpu" is tried in order
   std::uint32_t models_max = 256;
   std::uint64_t file_bytes_max = std::uint64_t{64} << 30;
-  std::uint64_t constant_bytes_max = std::uint64_t{256} << 20;  // of one tensor that an ONNX node makes from a constant shape
+  std::uint64_t constant_bytes_max = std::uint64_t{512} << 20;  // of one tensor that an ONNX node makes from a constant shape
   std::uint64_t loop_steps_max = 10'000'000;                    // of an ONNX loop that nothing ends before its constant count
   std::uint32_t threads = 0;              // of one engine session; 0: every usable core
   bool tune = true;                       // try out at load how many threads pay
