@@ -134,7 +134,7 @@ Result<Sources> sources_of(const Configuration& configuration) {
     TRY_ASSIGN(auto source, models::source_of({model.name, model.path}));
     sources.models.push_back(std::move(source));
   }
-  models::keep_first_parts(sources);
+  models::keep_first_parts(sources.models);
   std::filesystem::path folder = configuration.models_folder;
   if (sources.models.empty() && folder.empty()) {
     TRY_ASSIGN(folder, example_models_folder(own_executable()));
