@@ -1,14 +1,15 @@
-"""What the documents say is true: names exist, links lead somewhere, and the commands of the README run."""
+"""What documents, help pages and hints say is true: names exist, links lead somewhere, and commands work as printed."""
 
+import json
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 
 import pytest
 
-from conftest import BINARY, EXAMPLES, ROOT, environment
+from conftest import BINARY, EXAMPLES, ROOT
+from docs_runner import Reader, console_blocks, documents_with_commands, matches, steps_of
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.h")) + "\n".join(
@@ -34,53 +35,51 @@ def test_every_name_in_the_life_of_a_request_exists():
                 assert re.search(rf"\b{part}\b", SOURCES), name
 
 
-def commands_of(text):
-    """The commands of the console blocks; a backslash at a line's end continues it."""
-    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
-        for command in re.findall(r"^\$ ((?:.*\\\n)*.*)$", block, re.MULTILINE):
-            yield re.sub(r"\s+# .*$", "", command.replace("\\\n", " ")).strip()
+@pytest.mark.parametrize("document", documents_with_commands(), ids=lambda path: path.stem)
+def test_the_commands_of_a_document_work_as_printed(document, tmp_path):
+    blocks = console_blocks(document.read_text(encoding="utf-8"))
+    assert blocks
+    reader = Reader(tmp_path)
+    try:
+        for command, printed in (step for block in blocks for step in steps_of(block)):
+            done = reader.run(command)
+            assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
+            assert not printed or matches(printed, done.stdout), (command, printed, done.stdout[-2000:])
+    finally:
+        reader.stop()
 
 
-def test_the_readme_curl_commands_are_answered(example_server):
-    commands = [command for command in commands_of(README) if command.startswith("curl ")]
-    assert len(commands) >= 2
+@pytest.mark.parametrize("printed,got,same", [
+    ("7  0.95…", "7  0.951", True), ("7  0.95", "7  0.90", False), ("a … c", "a b c", True), ("a", "b", False), ("took 1.5 ms", "took 1.51 ms", True), ("x", "x y", False)])
+def test_printed_output_is_compared(printed, got, same):
+    assert matches(printed, got) == same
+
+
+def help_examples():
+    """(command, example) of every help page."""
+    commands = [(name,) for name in ("serve", "run", "inspect", "devices", "doctor", "explain", "version")] + [("config", "show"), ("config", "check"), ()]
     for command in commands:
-        there = command.replace("http://127.0.0.1:8080", example_server.url)
-        run = subprocess.run([*shlex.split(there), "-sS", "--fail-with-body"], capture_output=True, text=True, check=False, timeout=60)
-        assert run.returncode == 0, (command, run.stdout, run.stderr)
+        page = subprocess.run([BINARY, *command, "--help"], capture_output=True, text=True, check=True).stdout
+        for example in re.findall(r"^  (\S.*\bforebay .*|forebay .*)$", page.split("\nExamples", 1)[-1], re.MULTILINE) if "\nExamples" in page else ():
+            yield " ".join(command), example
 
 
-def test_the_vision_guides_commands_are_answered(example_server, tmp_path):
-    guide = (ROOT / "docs/guides/serve_a_vision_model.md").read_text(encoding="utf-8")
-    commands = list(commands_of(guide))
-    asked = [command for command in commands if command.startswith("curl ")]
-    assert len(asked) == 3
-    for command in asked:
-        there = shlex.split(command.replace("http://127.0.0.1:8080", example_server.url))
-        run = subprocess.run([*there, "-sS", "--fail-with-body"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-        assert run.returncode == 0 and '"classes"' in run.stdout, (command, run.stdout, run.stderr)
-    once = next(shlex.split(command)[2:] for command in commands if "digits.onnx" in command and command.startswith("./dev forebay run"))
-    run = subprocess.run([BINARY, *once], cwd=ROOT, env=environment(tmp_path), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
-    assert run.returncode == 0, run.stderr
+@pytest.mark.parametrize("command,example", list(help_examples()))
+def test_the_examples_of_the_help_can_be_copied_and_work(command, example, tmp_path):
+    reader = Reader(tmp_path)
+    reader.folder = reader.folder / "examples" / "models"
+    if "# a conversation" in example:
+        example = f"echo Hello | {example} --max-tokens 4"
+    try:
+        done = reader.run(example)
+        assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
+    finally:
+        reader.stop()
 
 
-def test_the_series_guides_commands_are_answered(example_server):
-    commands = list(commands_of((ROOT / "docs/guides/serve_series_and_recommenders.md").read_text(encoding="utf-8")))
-    assert len(commands) == 2
-    for command in commands:
-        there = command.replace("http://127.0.0.1:8080", example_server.url) + " -sS --fail-with-body"
-        run = subprocess.run(["bash", "-c", there], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-        assert run.returncode == 0 and ('"windows"' in run.stdout or '"items"' in run.stdout), (command, run.stdout, run.stderr)
-
-
-def test_the_tuning_guides_commands_are_answered(example_server):
-    commands = [command for command in commands_of((ROOT / "docs" / "guides" / "tune_tensor_models.md").read_text(encoding="utf-8"))
-                if command.startswith("curl ")]
-    assert len(commands) == 2
-    for command in commands:
-        there = command.replace("http://127.0.0.1:8080", example_server.url)
-        run = subprocess.run([*shlex.split(there), "-sS", "--fail-with-body"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-        assert run.returncode == 0, (command, run.stdout, run.stderr)
+def test_every_command_with_a_page_of_examples_was_found():
+    assert {command for command, _ in help_examples()} >= {"serve", "run", "inspect", "devices", "explain", "config show", "config check", ""}
+    assert len(list(help_examples())) >= 25
 
 
 def test_the_readme_python_block_streams_text(example_server, tmp_path):
@@ -92,17 +91,6 @@ def test_the_readme_python_block_streams_text(example_server, tmp_path):
     assert len(run.stdout.split()) > 3
 
 
-def test_the_readme_binary_commands_run(tmp_path):
-    commands = [shlex.split(command)[2:] for command in commands_of(README) if command.startswith("./dev forebay ")]
-    once = [arguments for arguments in commands if arguments[0] != "serve"]
-    assert len(once) >= 4
-    for arguments in once:
-        run = subprocess.run([BINARY, *arguments], cwd=ROOT, env=environment(tmp_path), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                             check=False, timeout=60)
-        assert run.returncode == 0, (arguments, run.stderr)
-        assert run.stdout
-
-
 def test_the_readme_tells_all_of_devs_commands_that_it_uses():
     usage = subprocess.run([ROOT / "dev", "help"], capture_output=True, text=True, check=True).stdout
     for name in set(re.findall(r"\./dev (\w+)", README)):
@@ -111,3 +99,49 @@ def test_the_readme_tells_all_of_devs_commands_that_it_uses():
 
 def test_the_example_models_are_small():
     assert sum(path.stat().st_size for path in pathlib.Path(EXAMPLES).iterdir() if path.suffix in {".gguf", ".onnx"}) < 8_000_000
+
+
+# --- names in hints and messages --------------------------------------------------------------------------------------
+
+SETTINGS = re.findall(r"^\| `([a-z_.0-9]+)` \|", (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8"), re.MULTILINE)
+LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
+SETTING = re.compile(r"(?<![\w./-])(?:http|accounts|models|memory|threads|log|shutdown)(?:\.[a-z_][a-z_0-9]*)+(?![\w/(])")
+
+
+def is_setting(name):
+    """Whether it is a setting or a section of settings."""
+    return any(setting == name or setting.startswith(name + ".") for setting in SETTINGS)
+
+
+def test_every_setting_that_a_message_or_a_hint_names_exists():
+    named = set()
+    for path in sorted((ROOT / "src").rglob("*")):
+        if path.suffix not in (".cc", ".h") or path.name.endswith(("_test.cc", "_fuzz.cc", "_bench.cc")):
+            continue
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("#include"):
+                continue
+            for literal in LITERAL.findall(line):
+                named |= {(path.name, name) for name in SETTING.findall(literal)}
+    assert len(named) > 100
+    wrong = [(file, name) for file, name in sorted(named) if not is_setting(name) and not name.endswith((".md", ".h", ".json", ".yaml"))]
+    assert wrong == []
+
+
+def test_every_command_and_flag_that_a_hint_names_exists(forebay):
+    codes = json.loads(forebay("explain", "--list", "--json").stdout)
+    pages = {command: forebay(*command.split(), "--help").stdout for command in
+             ("serve", "run", "inspect", "devices", "doctor", "config", "config show", "config check", "explain", "completion", "version", "help")}
+    flags = set(re.findall(r"--[a-z][a-z-]+", "".join(pages.values())))
+    for code in codes:
+        for words in re.findall(r"[`']forebay ([a-z]+)", code["hint"]):
+            assert words in pages, code
+        for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", code["hint"]):
+            assert flag in flags, code
+
+
+def test_the_table_of_exit_statuses_has_every_one(forebay):
+    codes = json.loads(forebay("explain", "--list", "--json").stdout)
+    table = {int(number) for number in re.findall(r"(?:^|  )(\d+)  +[a-z]", forebay("help").stdout.split("Exit status:")[1], re.MULTILINE)}
+    assert {code["exit_status"] for code in codes} <= table
+    assert {0, 2, 64, 65, 66, 69, 70, 75, 77, 78, 130, 141} == table

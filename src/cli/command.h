@@ -31,6 +31,18 @@ void add_config_command(CLI::App& program, Invocation& invocation);
 void add_completion_command(CLI::App& program, Invocation& invocation);
 void add_version_command(CLI::App& program, Invocation& invocation);
 
+// An option that may be given several times, with one value each time: without this, CLI11 takes every argument behind it.
+inline CLI::Option* repeatable(CLI::Option* option) { return option->expected(1)->take_all()->allow_extra_args(false); }
+
+// --json and --output table|json, which every command that lists something has.
+struct ListForm {
+  std::string name = "table";
+  bool json = false;
+};
+void add_list_form(CLI::App& command, ListForm& form);
+// Whether JSON is wanted. kUsage for a form that is none.
+Result<bool> wants_json(const ListForm& form);
+
 // --config FILE and --set PATH=VALUE, for every command that reads the configuration.
 struct ConfigurationFlags {
   std::string file;

@@ -1,19 +1,26 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <ostream>
+#include <ranges>
 
+#include "base/errors.h"
 #include "cli/command.h"
 #include "cli/configuration_documents.h"
+#include "cli/did_you_mean.h"
 #include "cli/errors.h"
+#include "cli/listen_address.h"
+#include "engines/engines.h"
+#include "models/processor_list.h"
+#include "models/repository.h"
 
 namespace forebay::cli {
 
 void add_configuration_flags(CLI::App& command, ConfigurationFlags& flags) {
   command.add_option("--config", flags.file, "Read this file (.yaml, .toml, .json) instead of ./forebay.*")->type_name("FILE");
-  command.add_option("--set", flags.assignments, "Set any setting, as in --set http.port=9000")
-      ->type_name("PATH=VALUE")
-      ->expected(1)
-      ->take_all();
+  repeatable(command.add_option("--set", flags.assignments, "Set any setting, as in --set http.port=9000; repeatable"))
+      ->type_name("PATH=VALUE");
 }
 
 Result<ConfigurationSources> sources_with(const ConfigurationFlags& flags, std::vector<Entry> more) {
@@ -36,10 +43,42 @@ Result<LoadedConfiguration> load_with(const ConfigurationFlags& flags, std::vect
 }
 
 namespace {
+Result<> check_backend(const std::string& chain) {
+  if (chain == "auto") return {};
+  std::vector<std::string> known;
+  for (const auto& engine : engines::make_engines())
+    for (const auto& device : engine->devices())
+      if (device.usable) known.push_back(device.backend);
+  for (const auto part : std::views::split(chain, ','))
+    if (std::ranges::contains(known, std::string_view(part))) return {};
+  return fail(kSettingOutOfRange, fmt::format("models.backend: no engine here has '{}'{}", harmless(chain), did_you_mean(chain, known)));
+}
+
+// What otherwise shows only when the settings are used: files, processors, backends and the address to listen on.
+Result<> check_use(const Configuration& configuration) {
+  for (const auto& model : configuration.models_served) TRY(models::source_of({model.name, model.path}), "models_served");
+  if (!configuration.models_folder.empty())
+    TRY(models::list_repository(configuration.models_folder, configuration.models.models_max), "models_folder");
+  for (const auto& adapter : configuration.models.adapters) {
+    const auto setting = models::parse_adapter_setting(adapter);
+    std::error_code error;
+    if (setting && !std::filesystem::exists(setting->path, error))
+      return fail(kFileNotFound, fmt::format("models.adapters: no such file: '{}'", harmless(setting->path)));
+  }
+  TRY(models::processors_of(configuration.models.cpu_affinity), "models.cpu_affinity");
+  TRY(check_backend(configuration.models.backend));
+  TRY(resolved_address(configuration.http.host), "http.host");
+  return {};
+}
+
 Result<> check(Console& console, const ConfigurationFlags& flags, const std::string& file) {
   ConfigurationFlags with_file = flags;
   if (!file.empty()) with_file.file = file;
   TRY_ASSIGN(const auto loaded, load_with(with_file));
+  if (auto usable = check_use(loaded.values); !usable) {
+    // A setting that cannot be used here, whatever kind of error it is elsewhere.
+    return fail(Error(kSettingNotUsable, usable.error().message()).with_hint(std::string(usable.error().hint())));
+  }
   for (const auto& read : loaded.files) console.out << "read " << read.string() << '\n';
   console.out << "the configuration is valid\n";
   return {};
@@ -58,7 +97,7 @@ void add_config_command(CLI::App& program, Invocation& invocation) {
   auto* show = config->add_subcommand("show", "Print every setting as YAML, secrets masked");
   add_configuration_flags(*show, show_flags->sources);
   show->add_flag("--origin", show_flags->origin, "Say where each value comes from");
-  show->footer("Example:\n  forebay config show --origin");
+  show->footer("Examples:\n  forebay config show --origin");
   show->callback([&invocation, show_flags] {
     invocation.action = [&invocation, show_flags]() -> Result<> {
       TRY_ASSIGN(const auto loaded, load_with(show_flags->sources));
@@ -72,10 +111,11 @@ void add_config_command(CLI::App& program, Invocation& invocation) {
     std::string file;
   };
   auto check_flags = std::make_shared<CheckFlags>();
-  auto* check_command = config->add_subcommand("check", "Check the configuration, or one file in place of ./forebay.*");
+  auto* check_command =
+      config->add_subcommand("check", "Check the configuration, or one file in place of ./forebay.*, and whether it can be used here");
   add_configuration_flags(*check_command, check_flags->sources);
   check_command->add_option("FILE", check_flags->file, "The file to check");
-  check_command->footer("Example:\n  forebay config check forebay.yaml");
+  check_command->footer("Examples:\n  forebay config check\n  forebay config check --set http.port=9000");
   check_command->callback([&invocation, check_flags] {
     invocation.action = [&invocation, check_flags] { return check(invocation.console, check_flags->sources, check_flags->file); };
   });

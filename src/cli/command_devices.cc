@@ -31,16 +31,17 @@ std::string as_table(const std::vector<engines::Device>& devices) {
 }  // namespace
 
 void add_devices_command(CLI::App& program, Invocation& invocation) {
-  auto json = std::make_shared<bool>(false);
+  auto form = std::make_shared<ListForm>();
   auto* command = program.add_subcommand("devices", "List what each engine can compute on");
-  command->add_flag("--json", *json, "As JSON");
-  command->footer("A name in the BACKEND column is what --backend takes.");
-  command->callback([&invocation, json] {
-    invocation.action = [&invocation, json]() -> Result<> {
+  add_list_form(*command, *form);
+  command->footer("A name in the BACKEND column is what --backend takes.\n\nExamples:\n  forebay devices\n  forebay devices --json");
+  command->callback([&invocation, form] {
+    invocation.action = [&invocation, form]() -> Result<> {
+      TRY_ASSIGN(const bool json, wants_json(*form));
       std::vector<engines::Device> devices;
       for (const auto& engine : engines::make_engines())
         for (auto& device : engine->devices()) devices.push_back(std::move(device));
-      invocation.console.out << (*json ? as_json(devices) : as_table(devices));
+      invocation.console.out << (json ? as_json(devices) : as_table(devices));
       return {};
     };
   });

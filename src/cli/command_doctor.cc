@@ -1,12 +1,7 @@
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <ostream>
@@ -19,6 +14,7 @@
 #include "cli/errors.h"
 #include "cli/example_models.h"
 #include "cli/json_text.h"
+#include "cli/listen_address.h"
 #include "engines/engines.h"
 #include "engines/findings.h"
 #include "models/repository.h"
@@ -74,28 +70,19 @@ std::vector<Check> check_libraries() {
   return checks;
 }
 
-// Zero when it is free, else the error number.
-int bind_error(const std::string& host, std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  if (::inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1) address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (socket < 0) return errno;
-  const int yes = 1;
-  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  const int failed = ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
-  ::close(socket);
-  return failed;
-}
-
 Check check_port(const Configuration& configuration) {
   const auto& http = configuration.http;
   const std::string name = fmt::format("port {}", http.port);
-  const int failed = bind_error(http.host, http.port);
-  if (failed == 0) return {name, Health::kGood, "free on " + http.host, ""};
-  return {name, Health::kNote, fmt::format("cannot be taken on {}: {}", http.host, std::generic_category().message(failed)),
-          "choose another with --port, or stop the program that has it"};
+  const auto address = resolved_address(http.host);
+  if (!address) return {name, Health::kBad, address.error().message(), std::string(address.error().hint())};
+  const int failed = bind_error(*address, http.port);
+  if (failed != 0)
+    return {name, Health::kNote, fmt::format("cannot be taken on {}: {}", http.host, std::generic_category().message(failed)),
+            "choose another with --port, or stop the program that has it"};
+  if (configuration.accounts.api_keys.empty() && !is_loopback(*address))
+    return {name, Health::kNote, fmt::format("free on {}, which others can reach, and no API key is set", http.host),
+            "set accounts.api_keys, or listen on 127.0.0.1"};
+  return {name, Health::kGood, "free on " + http.host, ""};
 }
 
 Check check_folder() {
@@ -109,7 +96,12 @@ Check check_folder() {
 }
 
 Check check_models(const Configuration& configuration) {
+  for (const auto& model : configuration.models_served)
+    if (const auto source = models::source_of({model.name, model.path}); !source)
+      return {"models", Health::kBad, source.error().message(), std::string(source.error().hint())};
   std::filesystem::path folder = configuration.models_folder;
+  if (folder.empty() && !configuration.models_served.empty())
+    return {"models", Health::kGood, fmt::format("{} named", configuration.models_served.size()), ""};
   if (folder.empty()) {
     auto examples = example_models_folder(own_executable());
     if (!examples) return {"models", Health::kNote, examples.error().message(), "name models on the command line of serve"};
@@ -117,7 +109,10 @@ Check check_models(const Configuration& configuration) {
   }
   const auto listing = models::list_repository(folder, configuration.models.models_max);
   if (!listing) return {"models", Health::kBad, listing.error().message(), std::string(listing.error().hint())};
-  return {"models", Health::kGood, fmt::format("{} in {}", listing->sources.size(), folder.string()), ""};
+  const std::string found = fmt::format("{} in {}", listing->sources.size(), folder.string());
+  for (const auto& file : listing->ignored)
+    if (file.looks_like_model) return {"models", Health::kNote, found, fmt::format("{} is not served: {}", file.path, file.reason)};
+  return {"models", Health::kGood, found, ""};
 }
 
 Check check_locale() {
@@ -153,7 +148,8 @@ std::string as_text(const std::vector<Check>& checks) {
   return aligned(rows);
 }
 
-Result<> examine(Console& console, const ConfigurationFlags& flags, bool json) {
+Result<> examine(Console& console, const ConfigurationFlags& flags, const ListForm& form) {
+  TRY_ASSIGN(const bool json, wants_json(form));
   const auto loaded = load_with(flags);
   const Configuration configuration = loaded ? loaded->values : Configuration();
   std::vector<Check> checks = {check_configuration(loaded), check_machine()};
@@ -170,14 +166,14 @@ Result<> examine(Console& console, const ConfigurationFlags& flags, bool json) {
 void add_doctor_command(CLI::App& program, Invocation& invocation) {
   struct DoctorFlags {
     ConfigurationFlags configuration;
-    bool json = false;
+    ListForm form;
   };
   auto flags = std::make_shared<DoctorFlags>();
   auto* command = program.add_subcommand("doctor", "Check this machine and the configuration");
-  command->add_flag("--json", flags->json, "As JSON");
+  add_list_form(*command, flags->form);
   add_configuration_flags(*command, flags->configuration);
   command->callback([&invocation, flags] {
-    invocation.action = [&invocation, flags] { return examine(invocation.console, flags->configuration, flags->json); };
+    invocation.action = [&invocation, flags] { return examine(invocation.console, flags->configuration, flags->form); };
   });
 }
 

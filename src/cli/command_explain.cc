@@ -15,7 +15,7 @@ struct ExplainFlags {
   std::string code;
   bool list = false;
   bool markdown = false;
-  bool json = false;
+  ListForm form;
 };
 
 std::string listing(bool json) {
@@ -33,13 +33,14 @@ std::string listing(bool json) {
 }
 
 Result<> explain(Console& console, const ExplainFlags& flags) {
+  TRY_ASSIGN(const bool json, wants_json(flags.form));
   if (flags.markdown) return console.out << catalogue_markdown(), Result<>();
-  if (flags.list) return console.out << listing(flags.json), Result<>();
+  if (flags.list) return console.out << listing(json), Result<>();
   if (flags.code.empty()) return fail(kUsage, "explain takes a code, as in 'forebay explain FB1042', or --list");
   const ErrorCode* code = find_error(flags.code);
   if (code == nullptr)
     return fail(kUnknownCode, fmt::format("no error is called '{}'{}", harmless(flags.code), did_you_mean(flags.code, error_words())));
-  console.out << (flags.json ? explanation_json(*code) + "\n" : explanation_of(*code));
+  console.out << (json ? explanation_json(*code) + "\n" : explanation_of(*code));
   return {};
 }
 }  // namespace
@@ -50,7 +51,7 @@ void add_explain_command(CLI::App& program, Invocation& invocation) {
   command->add_option("CODE", flags->code, "FB1042, or its name");
   command->add_flag("--list", flags->list, "Every code");
   command->add_flag("--markdown", flags->markdown, "Print docs/errors.md");
-  command->add_flag("--json", flags->json, "As JSON");
+  add_list_form(*command, flags->form);
   command->footer("Examples:\n  forebay explain FB1042\n  forebay explain gguf_tensor_out_of_bounds\n  forebay explain --list");
   command->callback([&invocation, flags] { invocation.action = [&invocation, flags] { return explain(invocation.console, *flags); }; });
 }

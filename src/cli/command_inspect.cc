@@ -18,7 +18,7 @@ namespace {
 struct InspectFlags {
   std::string file;
   bool no_probe = false;
-  std::string output = "table";
+  ListForm form;
 };
 
 // "[batch, 1, 8, 8]": names where the file has them.
@@ -103,9 +103,9 @@ std::string tensors_table(const formats::ModelDescription& model) {
   return rows.empty() ? "" : "\n" + aligned(rows);
 }
 
-Result<> show_pipeline(Console& console, const InspectFlags& flags) {
-  TRY_ASSIGN(const auto view, view_pipeline(flags.file), "inspecting " + flags.file);
-  if (flags.output == "json") return console.out << pipeline_json(view) << '\n', Result<>();
+Result<> show_pipeline(Console& console, const std::string& file, bool json) {
+  TRY_ASSIGN(const auto view, view_pipeline(file), "inspecting " + file);
+  if (json) return console.out << pipeline_json(view) << '\n', Result<>();
   const auto& model = view.built.description;
   console.out << aligned(overview(model)) << tensors_table(model) << '\n' << aligned(part_rows(view)) << '\n' << aligned(step_rows(view));
   return {};
@@ -125,12 +125,11 @@ Result<> try_to_load(const std::string& file, formats::ModelDescription& model) 
 }
 
 Result<> inspect(Console& console, const InspectFlags& flags) {
-  if (flags.output != "table" && flags.output != "json")
-    return fail(kUsage, fmt::format("--output is table or json, not '{}'", harmless(flags.output)));
-  if (models::is_pipeline(flags.file)) return show_pipeline(console, flags);
+  TRY_ASSIGN(const bool json, wants_json(flags.form));
+  if (models::is_pipeline(flags.file)) return show_pipeline(console, flags.file, json);
   TRY_ASSIGN(auto model, formats::read_model(flags.file), "inspecting " + flags.file);
   if (!flags.no_probe) TRY(try_to_load(flags.file, model), "inspecting " + flags.file);
-  if (flags.output == "json") return console.out << formats::to_json(model) << '\n', Result<>();
+  if (json) return console.out << formats::to_json(model) << '\n', Result<>();
   console.out << aligned(overview(model)) << tensors_table(model);
   for (const auto& warning : model.warnings) console.out << "\nwarning: " << harmless(warning.message) << " (" << warning.code << ")\n";
   return {};
@@ -141,9 +140,9 @@ void add_inspect_command(CLI::App& program, Invocation& invocation) {
   auto flags = std::make_shared<InspectFlags>();
   auto* command = program.add_subcommand("inspect", "Show what a model file says about itself");
   command->add_option("FILE", flags->file, "A model file, a folder with one in it, or a NAME.pipeline.json beside its models")->required();
-  command->add_option("-o,--output", flags->output, "table (default) or json")->type_name("FORM");
+  add_list_form(*command, flags->form);
   command->add_flag("--no-probe", flags->no_probe, "Do not try in a child process whether the file loads");
-  command->footer("Examples:\n  forebay inspect digits.onnx\n  forebay inspect chat.gguf --output json");
+  command->footer("Examples (in examples/models):\n  forebay inspect digits.onnx\n  forebay inspect chat.gguf --json");
   command->callback([&invocation, flags] { invocation.action = [&invocation, flags] { return inspect(invocation.console, *flags); }; });
 }
 

@@ -1,8 +1,10 @@
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <ostream>
+#include <span>
 
 #include "base/log.h"
 #include "base/mapped_file.h"
@@ -10,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/errors.h"
 #include "cli/example_models.h"
+#include "cli/listen_address.h"
 #include "cli/serve.h"
 #include "cli/serve_greeting.h"
 #include "models/split_models.h"
@@ -95,7 +98,7 @@ Result<std::vector<Entry>> entries_of(const ServeFlags& flags) {
   auto keys = flags.api_keys;
   if (!flags.api_key_file.empty()) {
     TRY_ASSIGN(const auto more, keys_in(flags.api_key_file));
-    // A key file without a key would leave the server open, which nobody means.
+    // A key file without a key would leave the server open.
     if (more.empty()) return fail(kUsage, "the file given by --api-key-file has no key");
     keys.insert(keys.end(), more.begin(), more.end());
   }
@@ -104,22 +107,43 @@ Result<std::vector<Entry>> entries_of(const ServeFlags& flags) {
   return entries;
 }
 
-Result<std::vector<models::ModelSource>> sources_of(const Configuration& configuration) {
-  std::vector<models::ModelSource> sources;
-  for (const auto& model : configuration.models_served) {
-    const std::string name = model.name.empty() ? models::name_of_file(model.path) : model.name;
-    TRY_ASSIGN(auto source, models::source_of(name + "=" + model.path));
-    sources.push_back(std::move(source));
+// Says what a folder has beside the models that are served.
+void report_ignored(const std::vector<models::IgnoredFile>& ignored) {
+  std::vector<std::string> others;
+  for (const auto& file : ignored) {
+    if (file.looks_like_model)
+      log::warning("not served", {{"file", harmless(file.path)}, {"reason", harmless(file.reason)}});
+    else
+      others.push_back(harmless(file.path));
   }
-  models::keep_first_parts(sources);
+  constexpr std::size_t kShownMax = 20;
+  if (others.empty()) return;
+  const auto shown = std::span(others).first(std::min(others.size(), kShownMax));
+  log::info("no model files", {{"count", std::to_string(others.size())},
+                               {"files", fmt::format("{}{}", fmt::join(shown, ", "), others.size() > kShownMax ? ", …" : "")}});
+}
+
+struct Sources {
+  std::vector<models::ModelSource> models;
+  std::size_t skipped = 0;  // what looks like a model and is not served
+};
+
+Result<Sources> sources_of(const Configuration& configuration) {
+  Sources sources;
+  for (const auto& model : configuration.models_served) {
+    TRY_ASSIGN(auto source, models::source_of({model.name, model.path}));
+    sources.models.push_back(std::move(source));
+  }
+  models::keep_first_parts(sources.models);
   std::filesystem::path folder = configuration.models_folder;
-  if (sources.empty() && folder.empty()) {
+  if (sources.models.empty() && folder.empty()) {
     TRY_ASSIGN(folder, example_models_folder(own_executable()));
   }
   if (!folder.empty()) {
     TRY_ASSIGN(auto listing, models::list_repository(folder, configuration.models.models_max));
-    for (const auto& ignored : listing.ignored) log::debug("not a model", {{"file", ignored}});
-    for (auto& source : listing.sources) sources.push_back(std::move(source));
+    report_ignored(listing.ignored);
+    sources.skipped = static_cast<std::size_t>(std::ranges::count_if(listing.ignored, &models::IgnoredFile::looks_like_model));
+    for (auto& source : listing.sources) sources.models.push_back(std::move(source));
   }
   return sources;
 }
@@ -131,6 +155,7 @@ ServeOptions options_of(const Configuration& configuration, std::vector<models::
           .memory_budget_bytes = configuration.memory.budget_bytes,
           .memory_pressure = configuration.memory.pressure,
           .drain_timeout = configuration.shutdown.drain_timeout,
+          .stop_timeout = configuration.shutdown.stop_timeout,
           .background_threads = configuration.threads.background,
           .request_threads = configuration.threads.request,
           .sources = std::move(sources)};
@@ -139,13 +164,16 @@ ServeOptions options_of(const Configuration& configuration, std::vector<models::
 // Says once, when the port answers and every load has ended, what to try.
 class Greeting {
  public:
-  Greeting(Console& console, const ServeOptions& options, bool wanted) : console_(console), options_(options), wanted_(wanted) {}
+  Greeting(Console& console, const ServeOptions& options, std::size_t skipped, bool wanted)
+      : console_(console), options_(options), skipped_(skipped), wanted_(wanted) {}
   void listening(std::uint16_t port) {
     log::info("listening on " + url_of(options_.http.host, port));
     step([&](State& state) { state.port = port; });
   }
   void settled(bool all_ready) {
-    if (all_ready)
+    if (all_ready && skipped_ > 0)
+      log::warning("every model that is served is ready; some files are not served", {{"not_served", std::to_string(skipped_)}});
+    else if (all_ready)
       log::info("every model is ready");
     else
       log::error("some models could not be loaded; GET /v1/models says why");
@@ -168,11 +196,14 @@ class Greeting {
       state->greeted = true;
       port = state->port;
     }
-    console_.out << things_to_try(options_.sources, url_of(options_.http.host, port), !options_.accounts.api_keys.empty()) << std::flush;
+    const bool needs_key = !options_.accounts.api_keys.empty();
+    if (!needs_key && !is_loopback(options_.http.host)) console_.out << "\nWARNING: " << open_server_warning(options_.http.host) << '\n';
+    console_.out << things_to_try(options_.sources, url_of(options_.http.host, port), needs_key) << std::flush;
   }
 
   Console& console_;
   const ServeOptions& options_;
+  const std::size_t skipped_;
   const bool wanted_;
   Synchronized<State> state_;
 };
@@ -182,11 +213,18 @@ Result<> run_serve(Console& console, const ServeFlags& flags) {
   TRY_ASSIGN(const auto loaded, load_with(flags.configuration, std::move(entries)));
   log::configure(loaded.values.log);
   for (const auto& file : loaded.files) log::debug("configuration read", {{"file", file.string()}});
+  if (!loaded.ignored_variables.empty())
+    log::info("environment variables that are no settings",
+              {{"ignored", harmless(fmt::format("{}", fmt::join(loaded.ignored_variables, ", ")))}});
   TRY_ASSIGN(auto sources, sources_of(loaded.values));
-  const ServeOptions options = options_of(loaded.values, std::move(sources));
-  Greeting greeting(console, options, loaded.values.log.format == log::Format::kConsole);
-  return serve(options, {.listening = [&](std::uint16_t port) { greeting.listening(port); },
-                         .settled = [&](bool all_ready) { greeting.settled(all_ready); }});
+  ServeOptions options = options_of(loaded.values, std::move(sources.models));
+  TRY_ASSIGN(options.http.host, resolved_address(options.http.host));
+  if (options.accounts.api_keys.empty() && !is_loopback(options.http.host)) log::warning(open_server_warning(options.http.host));
+  Greeting greeting(console, options, sources.skipped, loaded.values.log.format == log::Format::kConsole);
+  TRY(serve(options, {.listening = [&](std::uint16_t port) { greeting.listening(port); },
+                      .settled = [&](bool all_ready) { greeting.settled(all_ready); }}));
+  log::info("stopped");
+  return {};
 }
 }  // namespace
 
@@ -194,31 +232,28 @@ void add_serve_command(CLI::App& program, Invocation& invocation) {
   auto flags = std::make_shared<ServeFlags>();
   auto* command = program.add_subcommand("serve", "Serve models over HTTP");
   command->add_option("FILE", flags->files, "Model files; without any model the example models are served");
-  command->add_option("--model", flags->named_models, "A model file under a name of its own; repeatable")
-      ->type_name("[NAME=]FILE")
-      ->expected(1)
-      ->take_all();
+  repeatable(command->add_option("--model", flags->named_models, "A model file under a name of its own; repeatable"))
+      ->type_name("[NAME=]FILE");
   command->add_option("--models", flags->models_folder, "Every model in a folder: NAME.gguf, NAME/model.onnx, NAME/VERSION/model.onnx")
       ->type_name("DIR");
   for (std::size_t i = 0; i < kSettingFlags.size(); ++i)
     command->add_option(kSettingFlags[i].flag, flags->settings[i], kSettingFlags[i].help)->type_name(kSettingFlags[i].type);
-  command
-      ->add_option("--api-key", flags->api_keys,
-                   "A key that clients must bring; repeatable. Others on this machine can see flags: prefer a file")
-      ->type_name("KEY")
-      ->expected(1)
-      ->take_all();
+  repeatable(command->add_option("--api-key", flags->api_keys,
+                                 "A key that clients must bring; repeatable. Others on this machine can see flags: prefer a file"))
+      ->type_name("KEY");
   command->add_option("--api-key-file", flags->api_key_file, "Keys, one a line")->type_name("FILE");
-  command->add_option("--cors", flags->cors_origins, "An origin whose pages may call this server, or *; repeatable")
-      ->type_name("ORIGIN")
-      ->expected(1)
-      ->take_all();
+  repeatable(command->add_option("--cors", flags->cors_origins, "An origin whose pages may call this server, or *; repeatable"))
+      ->type_name("ORIGIN");
   add_configuration_flags(*command, flags->configuration);
   command->footer(
-      "Examples:\n  forebay serve                              the example models\n  forebay serve chat.gguf digits.onnx\n"
-      "  forebay serve --model assistant=chat.gguf --port 9000\n  forebay serve --models /srv/models --host 0.0.0.0 --api-key-file "
-      "keys.txt\n\n"
-      "SIGTERM and Ctrl-C let running requests end; a second one does not wait. Every setting is in docs/configuration.md.");
+      "Examples (in examples/models):\n"
+      "  forebay serve                                       # the example models\n"
+      "  forebay serve chat.gguf digits.onnx\n"
+      "  forebay serve --model assistant=chat.gguf --port 9000\n"
+      "  forebay serve --models . --host 0.0.0.0 --api-key 0123456789abcdef\n"
+      "\n"
+      "SIGTERM, Ctrl-C and a closed terminal let running requests end; a second signal does\n"
+      "not wait. Every setting is in docs/configuration.md.");
   command->callback([&invocation, flags] { invocation.action = [&invocation, flags] { return run_serve(invocation.console, *flags); }; });
 }
 

@@ -9,14 +9,15 @@
 namespace forebay::cli {
 
 void add_version_command(CLI::App& program, Invocation& invocation) {
-  auto json = std::make_shared<bool>(false);
+  auto form = std::make_shared<ListForm>();
   auto* command = program.add_subcommand("version", "Print the version");
-  command->add_flag("--json", *json, "As JSON");
-  command->callback([&invocation, json] {
-    invocation.action = [&invocation, json]() -> Result<> {
-      invocation.console.out << (*json ? fmt::format("{{\"name\": \"forebay\", \"version\": \"{}\", \"compiler\": \"{}\"}}\n",
-                                                     program_version(), __VERSION__)
-                                       : fmt::format("forebay {}\n", program_version()));
+  add_list_form(*command, *form);
+  command->callback([&invocation, form] {
+    invocation.action = [&invocation, form]() -> Result<> {
+      TRY_ASSIGN(const bool json, wants_json(*form));
+      invocation.console.out << (json ? fmt::format("{{\"name\": \"forebay\", \"version\": \"{}\", \"compiler\": \"{}\"}}\n",
+                                                    program_version(), __VERSION__)
+                                      : fmt::format("forebay {}\n", program_version()));
       return {};
     };
   });

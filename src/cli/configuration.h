@@ -22,6 +22,7 @@ struct MemoryOptions {
 
 struct ShutdownOptions {
   std::chrono::milliseconds drain_timeout{30'000};
+  std::chrono::milliseconds stop_timeout{10'000};
 };
 
 struct ThreadOptions {

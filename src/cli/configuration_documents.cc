@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "cli/environment.h"
 #include "cli/json_text.h"
 #include "cli/setting_rules.h"
 #include "cli/setting_slots.h"
@@ -139,9 +140,15 @@ std::string configuration_markdown() {
       "`.json`.\n"
       "`forebay config show --origin` says what is set and where; `forebay config check FILE` checks a file; `forebay config schema` is "
       "its JSON Schema.\n\n"
-      "Durations are written `250ms`, `30s`, `5m`, `2h`, `1d`; sizes `1500`, `64KiB`, `8MiB`, `2GiB` or `10MB`. In the environment a list "
-      "is split at\n"
-      "commas. Any setting is also a flag: `--set http.port=9000`.\n";
+      "Durations are written `250ms`, `30s`, `5m`, `2h`, `1d`; sizes `1500`, `64KiB`, `8MiB`, `2GiB` or `10MB`. A relative path starts at "
+      "the "
+      "folder of the\n"
+      "file that names it, elsewhere at the working directory. Any setting is also a flag: `--set http.port=9000`.\n\n"
+      "In the environment a list is split at commas, and an empty variable counts as not set (an empty key is refused). The variables that "
+      "Kubernetes makes\n"
+      "for a neighbouring Service (`FOREBAY_HTTP_PORT=tcp://…`, `FOREBAY_X_SERVICE_HOST`) are ignored. Another `FOREBAY_` name that is no "
+      "setting is refused\n"
+      "when it is nearly one, else ignored; the log names what was ignored.\n";
   std::string section;
   for (const auto& slot : slots_of(defaults)) {
     const auto dot = slot.path.rfind('.');

@@ -11,22 +11,27 @@
 
 #include "base/mapped_file.h"
 #include "cli/did_you_mean.h"
+#include "cli/environment.h"
 #include "cli/errors.h"
 #include "cli/setting_rules.h"
 #include "cli/setting_slots.h"
 #include "cli/setting_value.h"
+#include "models/repository.h"
 
 namespace forebay::cli {
 
 namespace {
 constexpr std::array<std::string_view, 4> kExtensions = {".yaml", ".yml", ".toml", ".json"};
-constexpr std::array<std::string_view, 6> kNotSettings = {
-    "FOREBAY_CACHE", "FOREBAY_JOBS", "FOREBAY_PRIVATE_ROOT", "FOREBAY_BINARY", "FOREBAY_REFERENCE_MODELS", "FOREBAY_PORT"};
 
 // A relative path means the folder of the file that names it.
 std::string based_on(const std::filesystem::path& folder, std::string path) {
   if (folder.empty() || path.empty() || path.starts_with('/')) return path;
   return (folder / path).lexically_normal().string();
+}
+
+std::string adapter_based_on(const std::filesystem::path& folder, const std::string& text) {
+  const auto setting = models::parse_adapter_setting(text);
+  return setting ? fmt::format("{}/{}={}", setting->model, setting->adapter, based_on(folder, setting->path)) : text;
 }
 
 class Loading {
@@ -56,27 +61,21 @@ class Loading {
       file(found.front());
   }
   void environment(const std::vector<std::pair<std::string, std::string>>& variables) {
-    std::map<std::string, std::string> paths;
-    std::vector<std::string> known;
-    for (const auto& name : names_) known.push_back(paths.emplace(environment_name(name), name).first->first);
-    Layer layer;
-    for (const auto& [name, value] : variables) {
-      if (!name.starts_with("FOREBAY_")) continue;
-      if (const auto path = paths.find(name); path != paths.end()) {
-        layer.entries.push_back({path->second, value, EntryKind::kPlain, "environment " + name});
-      } else if (std::ranges::find(kNotSettings, name) == kNotSettings.end() && !name.starts_with("FOREBAY_PORT_") &&
-                 !name.starts_with("FOREBAY_SERVICE_")) {
-        mistakes_.emplace_back(kUnknownSetting, fmt::format("environment {}: no setting has this name{}", name, did_you_mean(name, known)));
-      }
-    }
-    apply(layer);
+    auto read = read_environment(variables, slots_);
+    for (auto& mistake : read.mistakes) mistakes_.push_back(std::move(mistake));
+    loaded_.ignored_variables = std::move(read.ignored);
+    apply({"", std::move(read.entries)});
   }
   void apply(const Layer& layer) {
+    reported_.clear();
     for (const auto& entry : layer.entries) {
       const NamedSlot* slot = slot_for(entry);
       if (slot == nullptr) continue;
+      const bool is_item = entry.path.size() > slot->path.size();
+      if (is_item && reported_.contains(slot->path)) continue;  // a list where there may be none is one mistake
       if (auto done = set_value(*slot, entry); !done) {
         mistakes_.push_back(std::move(done).error());
+        if (entry.kind == EntryKind::kList) reported_.insert(slot->path);
       } else {
         loaded_.origins[slot->path] = entry.origin;
         touched_.insert(slot->path);
@@ -108,14 +107,23 @@ class Loading {
     if (section && entry.kind == EntryKind::kNull) return nullptr;
     if (section)
       mistakes_.emplace_back(kSettingWrongType, fmt::format("{}: {} is a section with settings below it, not a value", entry.origin, path));
-    else if (entry.path == path || entry.path.ends_with("[0]"))
+    else if (reported_.emplace(path).second)
       mistakes_.emplace_back(kUnknownSetting, fmt::format("{}: unknown setting '{}'{}", entry.origin, path, did_you_mean(path, names_)));
     return nullptr;
   }
+  // Of every setting that names files and that the layer has set.
   void resolve_paths(const std::filesystem::path& folder) {
-    if (touched_.contains("models_folder")) loaded_.values.models_folder = based_on(folder, loaded_.values.models_folder);
-    if (touched_.contains("models_served"))
-      for (auto& model : loaded_.values.models_served) model.path = based_on(folder, model.path);
+    for (const auto& slot : slots_) {
+      const auto* rule = rule_of(slot.path);
+      if (!touched_.contains(slot.path) || rule == nullptr) continue;
+      if (auto* const* models = std::get_if<std::vector<ModelEntry>*>(&slot.slot))
+        for (auto& model : **models) model.path = based_on(folder, model.path);
+      else if (auto* const* items = std::get_if<std::vector<std::string>*>(&slot.slot);
+               items != nullptr && rule->text == TextRule::kAdapter)
+        for (auto& item : **items) item = adapter_based_on(folder, item);
+      else if (auto* const* text = std::get_if<std::string*>(&slot.slot); text != nullptr && rule->text == TextRule::kPath)
+        **text = based_on(folder, **text);
+    }
     touched_.clear();
   }
   std::string origin_of(const std::string& path) const {
@@ -126,7 +134,8 @@ class Loading {
   LoadedConfiguration loaded_;
   std::vector<NamedSlot> slots_;
   std::vector<std::string> names_;
-  std::set<std::string> touched_;  // by the layer that is being applied
+  std::set<std::string> reported_;  // paths of mistakes in the layer that is being applied: a list has many entries
+  std::set<std::string> touched_;   // by the layer that is being applied
   Mistakes mistakes_;
 };
 }  // namespace
@@ -174,12 +183,6 @@ ConfigurationSources usual_sources() {
       sources.environment.emplace_back(text.substr(0, sign), text.substr(sign + 1));
   }
   return sources;
-}
-
-std::string environment_name(std::string_view path) {
-  std::string name = "FOREBAY_";
-  for (const char c : path) name += c == '.' ? '_' : (c >= 'a' && c <= 'z') ? static_cast<char>(c - 'a' + 'A') : c;
-  return name;
 }
 
 }  // namespace forebay::cli

@@ -1,7 +1,6 @@
 // Reads the configuration: defaults < system file < user file < project file (or --config) < FOREBAY_* < flags.
 //
-// Environment: the setting's path in capitals with '_' for '.', so http.port is FOREBAY_HTTP_PORT; a list is split at commas. A FOREBAY_*
-// name that is no setting is an error, except those of ./dev and of the tests, and the ones Kubernetes makes for a service named "forebay".
+// The environment is read by environment.h.
 // Threads: no state.
 #pragma once
 
@@ -31,6 +30,7 @@ struct LoadedConfiguration {
   Configuration values;
   std::map<std::string, std::string> origins;  // path -> where its value comes from; absent: the default
   std::vector<std::filesystem::path> files;    // that were read, lowest first
+  std::vector<std::string> ignored_variables;  // FOREBAY_* names that are no settings
 };
 
 // Every mistake, in the order of the layers: an unreadable or malformed file (its other values are not looked at), unknown and repeated
@@ -43,6 +43,5 @@ Error combined(const Mistakes& mistakes);
 
 // The usual places: /etc/forebay, $XDG_CONFIG_HOME/forebay or ~/.config/forebay, the working directory, and this process's environment.
 ConfigurationSources usual_sources();
-std::string environment_name(std::string_view path);
 
 }  // namespace forebay::cli

@@ -10,10 +10,12 @@
 #include <fstream>
 
 #include "cli/configuration_documents.h"
+#include "cli/environment.h"
 #include "cli/errors.h"
 #include "cli/setting_rules.h"
 #include "cli/setting_slots.h"
 #include "cli/setting_value.h"
+#include "engines/numa.h"
 
 namespace forebay::cli {
 namespace {
@@ -242,6 +244,10 @@ TEST(Configuration, RefusesWhatItCannotMean) {
       {"a.yaml", "http:\n  host: a b\n", kSettingOutOfRange, "a.yaml:2"},
       {"a.yaml", "http:\n  cors_origins: [example.com]\n", kSettingOutOfRange, "a.yaml:2"},
       {"a.yaml", "models:\n  warm: yes\n", kSettingWrongType, "a.yaml:2"},
+      {"a.yaml", "models:\n  generation:\n    strategy: foo\n", kSettingOutOfRange, "a.yaml:3"},
+      {"a.yaml", "models:\n  generation:\n    cells: foo\n", kSettingOutOfRange, "a.yaml:3"},
+      {"a.yaml", "models:\n  numa: foo\n", kSettingOutOfRange, "a.yaml:2"},
+      {"a.yaml", "models:\n  adapters: [lora.gguf]\n", kSettingOutOfRange, "a.yaml:2"},
       {"a.yaml", "log:\n  level: loud\n", kSettingWrongType, "a.yaml:2"},
       {"a.yaml", "models:\n  tensors:\n    admission:\n      high_watermark: .nan\n", kSettingWrongType, "a.yaml:4"},
       {"a.yaml", "models:\n  tensors:\n    admission:\n      low_watermark: 1.5\n", kSettingOutOfRange, "a.yaml:4"},
@@ -313,13 +319,40 @@ TEST(Configuration, NeverRepeatsASecret) {
   EXPECT_THAT(configuration_yaml(loaded, {.origins = true}), ::testing::Not(HasSubstr("0123456789")));
 }
 
-TEST(Configuration, IgnoresWhatKubernetesSetsForAServiceNamedForebay) {
-  ConfigurationSources sources;
-  sources.environment = {{"FOREBAY_SERVICE_HOST", "10.0.0.1"},
-                         {"FOREBAY_PORT", "tcp://10.0.0.1:80"},
-                         {"FOREBAY_PORT_80_TCP_PROTO", "tcp"},
-                         {"FOREBAY_SERVICE_PORT", "80"}};
-  EXPECT_TRUE(load_configuration(sources));
+TEST(Configuration, RefusesItemsThatCannotBe) {
+  const auto mistakes_of = [](std::string path) {
+    ConfigurationSources sources;
+    sources.flags = {{std::move(path), "x", EntryKind::kPlain, "--set"}};
+    auto loaded = load_configuration(sources);
+    return loaded ? Mistakes() : std::move(loaded).error();
+  };
+  for (const char* path :
+       {"models_served[", "models_served[]", "models_served[x]", "models_served[-1]", "models_served[0", "models_served[0]x",
+        "models_served[0].", "models_served[1].path", "models_served[4000000000].path", "models_served[99999999999999999999].path",
+        "models_served[18446744073709551615].path", "http.port[0]", "nope[5]", "http.cors_origins[1]", "accounts.api_keys[x]"}) {
+    EXPECT_EQ(mistakes_of(path).size(), 1U) << path;
+  }
+  EXPECT_TRUE(mistakes_of("models_served[0]").empty());
+  EXPECT_TRUE(mistakes_of("models_served[0].path").empty());
+}
+
+TEST(Configuration, PathsStartAtTheFileThatNamesThem) {
+  const Folder folder;
+  const auto values =
+      must_load(with_file(folder.write("a.yaml",
+                                       "models_folder: more\nmodels_served: [a.onnx, \"b=../b.onnx\"]\nmodels:\n  cache:\n    path: kept\n"
+                                       "  generation:\n    cache:\n      disk_path: ./states\n  adapters: [\"org/m/style=lora.gguf\", "
+                                       "\"m/other=/abs.gguf\"]\n")))
+          .values;
+  const std::string base = folder.path().string();
+  EXPECT_EQ(values.models.cache.path, base + "/kept");
+  EXPECT_EQ(values.models.generation.cache.disk_path, base + "/states");
+  EXPECT_THAT(values.models.adapters, ::testing::ElementsAre("org/m/style=" + base + "/lora.gguf", "m/other=/abs.gguf"));
+  EXPECT_EQ(values.models_served[1], (ModelEntry{"b", (folder.path().parent_path() / "b.onnx").string()}));
+}
+
+TEST(Configuration, KnowsTheWordsThatTheEnginesTake) {
+  EXPECT_TRUE(std::ranges::equal(rule_of("models.numa")->choices, engines::numa_strategies()));
 }
 
 TEST(Configuration, HoldsTheLimitsOfAFile) {

@@ -1,6 +1,7 @@
 #include "cli/console.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,6 +31,11 @@ std::string scaled(std::uint64_t number, double step, const std::array<std::stri
                                                : 0,
                                  units[unit]);
 }
+// A pipe or a socket whose other end is closed has an error to report at once.
+bool reader_of_output_is_gone() {
+  pollfd output{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
 }  // namespace
 
 Console process_console() {
@@ -41,7 +47,8 @@ Console process_console() {
           .out_is_terminal = ::isatty(STDOUT_FILENO) == 1,
           .err_is_terminal = err_is_terminal,
           .in_is_terminal = ::isatty(STDIN_FILENO) == 1,
-          .colour = err_is_terminal && (no_color == nullptr || *no_color == '\0')};
+          .colour = err_is_terminal && (no_color == nullptr || *no_color == '\0'),
+          .out_reader_gone = reader_of_output_is_gone};
 }
 
 void print_error(Console& console, const Error& error) {

@@ -2,6 +2,7 @@
 // Threads: confined to the main thread, except print_error. Owner: main.
 #pragma once
 
+#include <functional>
 #include <iosfwd>
 #include <string>
 #include <string_view>
@@ -18,8 +19,9 @@ struct Console {
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   bool in_is_terminal = false;
-  bool colour = false;       // of standard error; never with NO_COLOR
-  bool json_errors = false;  // one JSON object a line instead of text
+  bool colour = false;                         // of standard error; never with NO_COLOR
+  bool json_errors = false;                    // one JSON object a line instead of text
+  std::function<bool()> out_reader_gone = {};  // whether nothing reads `out` any more; absent: it is no pipe
 };
 
 // The process's own streams.

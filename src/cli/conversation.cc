@@ -1,6 +1,7 @@
 #include "cli/conversation.h"
 
-#include <fmt/chrono.h>
+#include "cli/errors.h"
+#include "models/prompts.h"
 
 namespace forebay::cli {
 
@@ -16,14 +17,10 @@ engines::SamplingOptions sampling_of(const RunOptions& options) {
   sampling.seed = options.seed;
   return sampling;
 }
-
-bool has_own_template(const models::ServedModel& model) {
-  return model.chat_template && model.description.text && !model.description.text->chat_templates.empty();
-}
 }  // namespace
 
 Conversation::Conversation(models::ServedModel& model, const Clock& clock, const RunOptions& options)
-    : model_(model), clock_(clock), options_(options), uses_template_(!options.raw && has_own_template(model)) {
+    : model_(model), clock_(clock), options_(options), uses_template_(!options.raw) {
   reset();
 }
 
@@ -32,17 +29,17 @@ void Conversation::reset() {
   if (!options_.system.empty()) messages_.push_back({.role = "system", .content = options_.system});
 }
 
+bool Conversation::uses_default_template() const {
+  const auto& text = model_.description.text;
+  return uses_template_ && model_.chat_template && (!text || !text->chat_templates.contains("default"));
+}
+
 Result<std::vector<text::Token>> Conversation::prompt_tokens() const {
   if (!uses_template_) return model_.tokenizer->encode(messages_.back().content, {.add_special = true, .parse_special = false});
-  text::TemplateInput input;
-  input.messages = messages_;
-  input.bos_token = model_.tokenizer->bos_text();
-  input.eos_token = model_.tokenizer->eos_text();
-  input.date_string = fmt::format("{:%Y-%m-%d}", std::chrono::floor<std::chrono::days>(clock_.wall()));
-  TRY_ASSIGN(const std::string prompt, model_.chat_template->render(input));
-  // Templates that write the first token themselves must not get it twice.
-  const bool has_start = !input.bos_token.empty() && prompt.starts_with(input.bos_token);
-  return model_.tokenizer->encode(prompt, {.add_special = !has_start, .parse_special = true});
+  if (!model_.chat_template)
+    return fail(model_.chat_template_error.value_or(Error(kOptionOutOfPlace, "the model has no chat template: --raw completes the text")));
+  TRY_ASSIGN(const auto chat, models::chat_text(model_, {.messages = messages_}, clock_.wall()));
+  return model_.tokenizer->encode(chat.text, chat.options);
 }
 
 Result<Answer> Conversation::receive(scheduling::TokenChannel& channel, const std::function<void(std::string_view)>& show) const {

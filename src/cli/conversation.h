@@ -26,7 +26,7 @@ struct Answer {
 
 class Conversation {
  public:
-  // A model without a chat template of its own, or --raw, completes each text as it is and remembers nothing.
+  // With --raw each text is completed as it is, and nothing is remembered. A model without a chat template of its own is given ChatML.
   Conversation(models::ServedModel& model, const Clock& clock, const RunOptions& options);
 
   // `show` gets the text as it becomes certain. The errors of the template, the tokenizer and the runner; a cancelled answer is an answer,
@@ -35,6 +35,8 @@ class Conversation {
   // Forgets everything but the system message.
   void reset();
   bool uses_template() const { return uses_template_; }
+  // Whether the template is ChatML because the file has none.
+  bool uses_default_template() const;
 
  private:
   Result<std::vector<text::Token>> prompt_tokens() const;
@@ -47,7 +49,7 @@ class Conversation {
   std::vector<text::Message> messages_;
 };
 
-// A conversation at a terminal, until /exit or the end of input: /reset forgets, Ctrl-C stops the answer that is being written.
+// A conversation at a terminal, until /bye or the end of input: /help shows the commands, Ctrl-C stops the answer that is being written.
 Result<> converse(Console& console, Conversation& conversation);
 
 }  // namespace forebay::cli

@@ -1,22 +1,23 @@
 #include <fmt/format.h>
-#include <readline/history.h>
-#include <readline/readline.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
-#include <memory>
-#include <optional>
+#include <cstdint>
 #include <ostream>
 #include <thread>
+#include <vector>
 
 #include "base/executor.h"
 #include "base/synchronized.h"
 #include "cli/conversation.h"
+#include "cli/did_you_mean.h"
+#include "cli/line_editor.h"
 
 namespace forebay::cli {
 
@@ -74,36 +75,73 @@ class Interrupts {
   std::thread listener_;
 };
 
-std::optional<std::string> read_line(const char* prompt) {
-  const std::unique_ptr<char, decltype(&std::free)> line(::readline(prompt), &std::free);
-  if (!line) return std::nullopt;
-  if (*line != '\0') ::add_history(line.get());
-  return std::string(line.get());
+constexpr const char* kHelp =
+    "/help            this text\n"
+    "/reset, /clear   forgets the conversation\n"
+    "/bye, /exit      leaves; so does Ctrl-D\n"
+    "Ctrl-C stops an answer. Arrow keys bring back and change earlier lines.\n"
+    "A text that begins with '/' is written with two: //etc is a folder.\n";
+
+enum class Command : std::uint8_t { kHelp, kReset, kLeave };
+struct NamedCommand {
+  const char* name;
+  Command command;
+};
+constexpr std::array kCommands = {NamedCommand{"/help", Command::kHelp},   NamedCommand{"/?", Command::kHelp},
+                                  NamedCommand{"/reset", Command::kReset}, NamedCommand{"/clear", Command::kReset},
+                                  NamedCommand{"/exit", Command::kLeave},  NamedCommand{"/quit", Command::kLeave},
+                                  NamedCommand{"/bye", Command::kLeave}};
+
+// Obeys a line that begins with '/'. False ends the conversation.
+bool obey(Console& console, Conversation& conversation, const std::string& line) {
+  const std::string word = line.substr(0, line.find(' '));
+  const auto* found = std::ranges::find_if(kCommands, [&](const NamedCommand& one) { return word == one.name; });
+  if (found == kCommands.end()) {
+    std::vector<std::string> names;
+    for (const auto& one : kCommands) names.emplace_back(one.name);
+    console.err << fmt::format("there is no command '{}'{}; /help shows them, and //… sends a text that begins with '/'\n", harmless(word),
+                               did_you_mean(word, names));
+    return true;
+  }
+  switch (found->command) {
+    case Command::kHelp:
+      console.err << kHelp;
+      return true;
+    case Command::kReset:
+      conversation.reset();
+      console.err << "forgotten\n";
+      return true;
+    case Command::kLeave:
+      return false;
+  }
+  return true;
+}
+
+void answer(Console& console, Conversation& conversation, Interrupts& interrupts, const std::string& text) {
+  const CancelToken cancel;
+  interrupts.watch(cancel);
+  const auto answered = conversation.ask(text, cancel, [&](std::string_view part) { console.out << part << std::flush; });
+  console.out << std::endl;
+  if (!answered)
+    print_error(console, answered.error());
+  else if (answered->finish_reason == scheduling::FinishReason::kLength)
+    console.err << "(stopped at the length limit; --max-tokens raises it)\n";
 }
 }  // namespace
 
 Result<> converse(Console& console, Conversation& conversation) {
-  console.err << (conversation.uses_template() ? "A conversation" : "This model has no chat template: each line is completed as it is")
-              << ". /reset forgets it, Ctrl-C stops an answer, /exit or Ctrl-D leaves.\n";
-  ::rl_readline_name = "forebay";
-  ::rl_catch_signals = 0;
+  if (conversation.uses_default_template())
+    console.err << "The file has no chat template, so ChatML is used; --raw completes each line as it is.\n";
+  console.err << (conversation.uses_template() ? "A conversation" : "Each line is completed as it is")
+              << ". /help shows the commands, Ctrl-C stops an answer, /bye or Ctrl-D leaves.\n";
+  LineEditor editor(usual_history_file());
   Interrupts interrupts;
-  while (const auto line = read_line("> ")) {
-    if (*line == "/exit" || *line == "/quit") break;
-    if (line->empty()) continue;
-    if (*line == "/reset") {
-      conversation.reset();
-      console.err << "forgotten\n";
-      continue;
-    }
-    const CancelToken cancel;
-    interrupts.watch(cancel);
-    const auto answer = conversation.ask(*line, cancel, [&](std::string_view text) { console.out << text << std::flush; });
-    console.out << std::endl;
-    if (!answer)
-      print_error(console, answer.error());
-    else if (answer->finish_reason == scheduling::FinishReason::kLength)
-      console.err << "(stopped at the length limit; --max-tokens raises it)\n";
+  while (const auto line = editor.read("> ")) {
+    const auto first = line->find_first_not_of(" \t");
+    if (first == std::string::npos) continue;
+    const bool is_command = line->starts_with('/') && !line->starts_with("//");
+    if (is_command && !obey(console, conversation, *line)) break;
+    if (!is_command) answer(console, conversation, interrupts, line->substr(line->starts_with("//") ? 1 : 0));
   }
   return {};
 }

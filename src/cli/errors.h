@@ -33,6 +33,14 @@ inline constexpr ErrorCode kConfigurationFormat{8008, "configuration_format", Er
 inline constexpr ErrorCode kConfigurationInvalid{8009, "configuration_invalid", ErrorKind::kInvalidArgument,
                                                  "The configuration has several mistakes.", "correct every line that the message names"};
 
+inline constexpr ErrorCode kSettingNotUsable{
+    8011, "setting_not_usable", ErrorKind::kInvalidArgument,
+    "A setting is well-formed, but cannot be used on this machine: a file that is not there, a processor or "
+    "a backend that it does not have.",
+    "correct the setting that the message names"};
+inline constexpr ErrorCode kHostUnknown{8010, "host_unknown", ErrorKind::kInvalidArgument, "The host to listen on has no address here.",
+                                        "set http.host to an IP address of this machine: 127.0.0.1, 0.0.0.0, ::"};
+
 // The command line: exit status 2.
 inline constexpr ErrorCode kUsage{8020, "usage", ErrorKind::kInvalidArgument, "The command line is not understood.",
                                   "'forebay help' shows the commands, 'forebay COMMAND --help' one of them"};
@@ -67,6 +75,10 @@ inline constexpr ErrorCode kDoctorFailed{8049, "doctor_failed", ErrorKind::kUnav
 inline constexpr ErrorCode kBatchIncomplete{8050, "batch_incomplete", ErrorKind::kUnprocessable, "Some inputs of a batch failed.",
                                             "the answers of the others are there; the lines of those that failed say why"};
 
+inline constexpr ErrorCode kShutdownForced{8051, "shutdown_forced", ErrorKind::kDeadlineExceeded,
+                                           "The server was told to stop, and a model or a thread did not end in time.",
+                                           "shutdown.drain_timeout and shutdown.stop_timeout say how long that may take"};
+
 inline constexpr const ErrorCode* kCliErrors[] = {&kConfigurationSyntax,
                                                   &kUnknownSetting,
                                                   &kDuplicateSetting,
@@ -77,6 +89,8 @@ inline constexpr const ErrorCode* kCliErrors[] = {&kConfigurationSyntax,
                                                   &kConfigurationAmbiguous,
                                                   &kConfigurationFormat,
                                                   &kConfigurationInvalid,
+                                                  &kHostUnknown,
+                                                  &kSettingNotUsable,
                                                   &kUsage,
                                                   &kUnknownCode,
                                                   &kNoExampleModels,
@@ -88,6 +102,7 @@ inline constexpr const ErrorCode* kCliErrors[] = {&kConfigurationSyntax,
                                                   &kOutputNotWritable,
                                                   &kOptionOutOfPlace,
                                                   &kDoctorFailed,
-                                                  &kBatchIncomplete};
+                                                  &kBatchIncomplete,
+                                                  &kShutdownForced};
 
 }  // namespace forebay::cli

@@ -8,7 +8,7 @@
 #include "models/model_probe.h"
 
 int main(int argc, char** argv) {
-  // A reader of our output that goes away is an error to report, not a reason to die silently.
+  // A pipe to a child that has ended must not end this process; a reader of our output that has gone away is seen in run_program.
   ::signal(SIGPIPE, SIG_IGN);
   forebay::survive_lost_pages();
   const std::span<char* const> arguments(argv + 1, argv + std::max(argc, 1));

@@ -19,15 +19,21 @@ namespace {
 constexpr std::size_t kArgumentsMax = 10'000;
 
 constexpr const char* kFooter =
-    "Examples:\n"
-    "  forebay serve chat.gguf digits.onnx      answers on http://127.0.0.1:8080\n"
-    "  forebay run chat.gguf                    a conversation\n"
-    "  forebay run digits.onnx seven.png        one answer\n"
-    "  forebay inspect model.onnx               what is in the file\n"
+    "Examples (in examples/models):\n"
+    "  forebay serve chat.gguf digits.onnx      # answers on http://127.0.0.1:8080\n"
+    "  forebay run chat.gguf                    # a conversation\n"
+    "  forebay run digits.onnx seven.png        # one answer\n"
+    "  forebay inspect digits.onnx              # what is in the file\n"
     "\n"
-    "Exit status: 0 done, 2 command line not understood, 64 wrong input, 65 file or input damaged or not usable, 66 not found,\n"
-    "69 not possible here, 70 a bug, 75 try again, 77 not permitted, 78 configuration, 130 interrupted.\n"
+    "Exit status:\n"
+    "  0    done                                70   a bug, or out of memory\n"
+    "  2    command line not understood         75   not now: busy, or not in time; try again\n"
+    "  64   wrong input                         77   not permitted, or not writable\n"
+    "  65   input or model not usable           78   configuration\n"
+    "  66   not found                           130  interrupted (128 and the signal's number)\n"
+    "  69   not possible here                   141  the reader of the output went away\n"
     "'forebay explain CODE' explains an error.";
+constexpr int kReaderGoneStatus = 141;  // what a shell reports for a program that SIGPIPE ends
 
 std::vector<std::string> names_of_commands(const CLI::App& app) {
   std::vector<std::string> names;
@@ -114,6 +120,7 @@ int understand_and_run(std::vector<std::string> arguments, Console& console) {
   program.add_flag("--json-errors", console.json_errors, "Print errors as JSON");
   program.footer(kFooter);
   program.get_formatter()->column_width(34);
+  program.get_formatter()->enable_footer_formatting(false);  // it joins lines, and examples are to be copied
   add_commands(program, invocation);
 
   read_help(arguments);
@@ -130,6 +137,7 @@ int understand_and_run(std::vector<std::string> arguments, Console& console) {
     const auto* shown = &program;
     while (!shown->get_subcommands().empty()) shown = shown->get_subcommands().front();
     console.out << shown->help();
+    console.out.flush();
     return 0;
   } catch (const CLI::ParseError& error) {
     print_error(console, usage_error(program, arguments, error));
@@ -137,6 +145,8 @@ int understand_and_run(std::vector<std::string> arguments, Console& console) {
   }
   const auto done = invocation.action();
   console.out.flush();
+  // `forebay config show | head` is done when head is.
+  if (!console.out && console.out_reader_gone && console.out_reader_gone()) return kReaderGoneStatus;
   if (done && !console.out) {
     print_error(console, Error(kOutputNotWritable, "standard output could not be written"));
     return exit_status_of(kOutputNotWritable);
@@ -146,6 +156,17 @@ int understand_and_run(std::vector<std::string> arguments, Console& console) {
   return exit_status_of(done.error().code());
 }
 }  // namespace
+
+void add_list_form(CLI::App& command, ListForm& form) {
+  command.add_option("--output", form.name, "table (default) or json")->type_name("FORM");
+  command.add_flag("--json", form.json, "The same as --output json");
+}
+
+Result<bool> wants_json(const ListForm& form) {
+  if (form.name != "table" && form.name != "json")
+    return fail(kUsage, fmt::format("--output is table or json, not '{}'", harmless(form.name)));
+  return form.json || form.name == "json";
+}
 
 int run_program(std::vector<std::string> arguments, Console& console) {
   Error failure(kInternalError, "out of memory");

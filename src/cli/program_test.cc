@@ -193,8 +193,23 @@ TEST(ServeGreeting, ShowsWhatTheServedModelsCanDo) {
   const models::ModelSource sources[] = {{.name = "numbers", .path = FOREBAY_EXAMPLE_MODELS "/digits.onnx"},
                                          {.name = "wine", .path = FOREBAY_EXAMPLE_MODELS "/wine.onnx"}};
   const std::string text = things_to_try(sources, "http://127.0.0.1:1", false);
-  EXPECT_THAT(text, HasSubstr("\"model\": \"wine\", \"input\": [0,0,0,0,0,0,0,0,0,0,0,0,0]"));
+  EXPECT_THAT(text, HasSubstr("\"model\": \"wine\", \"input\": [[0,0,0,0,0,0,0,0,0,0,0,0,0]]"));
   EXPECT_THAT(text, Not(HasSubstr("chat")));
+}
+
+TEST(ServeGreeting, GivesEveryFreeDimensionOneElement) {
+  const models::ModelSource sources[] = {{.name = "it's \"mine\"", .path = FOREBAY_EXAMPLE_MODELS "/basket.onnx"}};
+  EXPECT_THAT(things_to_try(sources, "http://127.0.0.1:1", true), HasSubstr(R"(-d '{"model": "it'\''s \"mine\"", "input": [[0]]}')"));
+}
+
+TEST(Program, TakesOneValueForAnOption) {
+  const auto ran = run({"config", "check", "--set", "log.level=debug", "nowhere.yaml"});
+  EXPECT_EQ(ran.status, 66) << ran.err << "the file must not become a second assignment";
+}
+
+TEST(Program, KeepsTheLinesOfExamples) {
+  for (const auto* command : {"serve", "run", "inspect"})
+    EXPECT_THAT(run({"help", command}).out, ::testing::ContainsRegex("\n  forebay [a-z]+ [^\n]*\n  forebay ")) << command;
 }
 
 TEST(ExampleModels, AreFoundBesideTheBuildAndBesideTheInstalledProgram) {

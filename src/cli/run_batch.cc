@@ -14,9 +14,7 @@
 #include "cli/errors.h"
 #include "cli/json_text.h"
 #include "cli/run_inputs.h"
-#include "cli/run_outputs.h"
 #include "cli/run_tasks.h"
-#include "cli/run_vision.h"
 
 namespace forebay::cli {
 
@@ -36,8 +34,8 @@ class Batch {
 
   void add(std::size_t line, const std::string& text) {
     if (waiting_.size() == kAtOnce) write_first();
-    waiting_.push_back({.line = line, .picture = {}, .answer = {}});
-    waiting_.back().answer = start(text, waiting_.back().picture);
+    waiting_.push_back({.line = line, .read = {}, .answer = {}});
+    waiting_.back().answer = start(text, waiting_.back().read);
   }
   Result<> finish() {
     while (!waiting_.empty()) write_first();
@@ -50,17 +48,16 @@ class Batch {
   using Answer = std::future<Result<scheduling::TensorAnswer>>;
   struct Waiting {
     std::size_t line = 0;
-    std::optional<SeenPicture> picture;
+    ReadInputs read;
     Result<Answer> answer;
   };
 
-  Result<Answer> start(const std::string& text, std::optional<SeenPicture>& picture) {
+  Result<Answer> start(const std::string& text, ReadInputs& read) {
     if (text == "-") return fail(kInputNotUnderstood, "standard input is no input of a batch");
-    TRY_ASSIGN(auto read, read_inputs(model_.description, {text}, {}, console_.in));
-    picture = std::move(read.picture);
+    TRY_ASSIGN(read, read_inputs(model_.description, {.positional = {text}, .stride = options_.stride}, console_.in));
     scheduling::TensorRequest request;
     request.ticket.request_id = "run";
-    request.inputs = std::move(read.tensors);
+    request.inputs = read.tensors;
     request.outputs = options_.outputs;
     const auto promise = std::make_shared<std::promise<Result<scheduling::TensorAnswer>>>();
     auto answer = promise->get_future();
@@ -72,9 +69,7 @@ class Batch {
   Result<std::string> rendered(Waiting& one) const {
     if (!one.answer) return fail(one.answer.error());
     TRY_ASSIGN(const auto answer, one.answer->get());
-    const bool sees = one.picture && options_.outputs.empty() && model_.description.vision->task != tensors::VisionTask::kTensors;
-    return sees ? render_vision(*one.picture, answer.outputs, model_.description, OutputForm::kJson)
-                : render_outputs(answer.outputs, model_.description, OutputForm::kJson);
+    return render_answer(one.read, answer.outputs, model_.description, options_, OutputForm::kJson);
   }
 
   void write_first() {
@@ -98,7 +93,8 @@ class Batch {
 
 Result<> check(const models::ServedModel& model, const RunOptions& options) {
   if (!model.tensors) return fail(kOptionOutOfPlace, "--batch is for tensor models");
-  if (!options.inputs.empty() || !options.named_inputs.empty()) return fail(kUsage, "--batch has all inputs: leave the others out");
+  if (!options.inputs.empty() || !options.named_inputs.empty() || options.series)
+    return fail(kUsage, "--batch has all inputs: leave the others out");
   if (options.form != OutputForm::kText && options.form != OutputForm::kJson)
     return fail(kOptionOutOfPlace, "--batch writes a line of JSON for each input");
   return {};
@@ -115,7 +111,7 @@ Result<> run_batch(Console& console, models::ServedModel& model, const RunOption
   } else {
     TRY_ASSIGN(text, read_text_file(options.batch_file, limits.file_bytes_max), "reading the batch");
   }
-  std::ostringstream kept;  // a file appears whole
+  std::ostringstream kept;  // buffered, so that the file is written atomically
   Batch batch(console, model, options, options.out_file.empty() ? console.out : kept);
   std::size_t number = 0;
   for (const auto part : std::views::split(text, '\n')) {

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <cmath>
 #include <future>
 
 #include "base/errors.h"
@@ -8,6 +7,8 @@
 #include "cli/errors.h"
 #include "cli/run_outputs.h"
 #include "cli/run_tasks.h"
+#include "models/prompts.h"
+#include "text/errors.h"
 
 namespace forebay::cli {
 
@@ -40,23 +41,33 @@ Result<std::vector<std::string>> texts_of(Console& console, const RunOptions& op
   return texts;
 }
 
-void normalize(std::vector<float>& vector) {
-  double sum = 0;
-  for (const float value : vector) sum += static_cast<double>(value) * value;
-  if (sum == 0) return;
-  const double scale = 1 / std::sqrt(sum);
-  for (float& value : vector) value = static_cast<float>(value * scale);
+Result<> check_options(const models::ServedModel& model, const RunOptions& options) {
+  if (!options.system.empty() || options.raw)
+    return fail(kOptionOutOfPlace, "this model embeds: --system and --raw are for language models");
+  if (!options.named_inputs.empty() || !options.outputs.empty() || options.series || options.stride)
+    return fail(kOptionOutOfPlace, "this model embeds: --input, --outputs and --series are for tensor models");
+  if (model.description.task == formats::Task::kReranking)
+    return fail(Error(kOptionOutOfPlace, "this model ranks or classifies texts, which 'run' does not do")
+                    .with_hint("serve it: forebay serve FILE, then POST /v1/rerank or /classify"));
+  return {};
+}
+
+Result<std::vector<text::Token>> tokens_of(const models::ServedModel& model, const std::string& text, const std::string& prompt) {
+  TRY_ASSIGN(auto tokens, model.tokenizer->encode(prompt + text, {}));
+  if (tokens.size() <= model.sequence_tokens_max) return tokens;
+  return fail(text::kTextTooLong, fmt::format("the text has {} tokens, and the model takes {}", tokens.size(), model.sequence_tokens_max));
 }
 }  // namespace
 
 Result<> run_embedding(Console& console, models::ServedModel& model, const RunOptions& options) {
-  if (!options.system.empty() || options.raw)
-    return fail(kOptionOutOfPlace, "this model embeds: --system and --raw are for language models");
+  TRY(check_options(model, options));
+  const auto prompt = models::embedding_prompt(model, options.prompt_name);
+  if (!prompt) return fail(kOptionOutOfPlace, fmt::format("the model has no prompt '{}'", harmless(*options.prompt_name)));
   TRY_ASSIGN(const auto texts, texts_of(console, options));
   scheduling::EmbeddingRequest request;
   request.ticket.request_id = "run";
   for (const auto& text : texts) {
-    TRY_ASSIGN(auto tokens, model.tokenizer->encode(text, {}));
+    TRY_ASSIGN(auto tokens, tokens_of(model, text, *prompt));
     request.texts.push_back(std::move(tokens));
   }
   std::promise<Result<scheduling::EmbeddingAnswer>> promise;
@@ -69,7 +80,7 @@ Result<> run_embedding(Console& console, models::ServedModel& model, const RunOp
   const std::size_t width = answer.vectors[0].size();
   std::vector<float> values;
   for (auto& vector : answer.vectors) {
-    if (options.normalize) normalize(vector);
+    if (options.normalize) models::to_unit_length(vector);
     values.insert(values.end(), vector.begin(), vector.end());
   }
   const auto tensor =

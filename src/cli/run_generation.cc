@@ -18,6 +18,9 @@ constexpr std::size_t kPromptBytesMax = std::size_t{16} << 20;
 Result<> check_options(const RunOptions& options) {
   if (!options.named_inputs.empty() || !options.outputs.empty())
     return fail(kOptionOutOfPlace, "this is a language model: --input and --outputs are for tensor models");
+  if (options.prompt_name) return fail(kOptionOutOfPlace, "this is a language model: --prompt-name is for embedding models");
+  if (options.series || options.stride)
+    return fail(kOptionOutOfPlace, "this is a language model: --series and --stride are for tensor models");
   if (options.form != OutputForm::kText && options.form != OutputForm::kJson)
     return fail(kOutputFormat, "a language model answers as text or json");
   if (options.raw && !options.system.empty())
@@ -52,11 +55,14 @@ Result<> run_generation(Console& console, models::ServedModel& model, const Cloc
   TRY_ASSIGN(const auto prompt, prompt_of(console, options));
   Conversation conversation(model, clock, options);
   if (!prompt) return converse(console, conversation);
+  if (conversation.uses_default_template())
+    console.err << "note: the file has no chat template, so ChatML is used; --raw completes the text as it is\n";
   const bool streams = options.form == OutputForm::kText && options.out_file.empty();
+  const CancelToken cancel;
   const auto show = [&](std::string_view text) {
-    if (streams) console.out << text << std::flush;
+    if (streams && !(console.out << text << std::flush)) cancel.cancel(CancelReason::kClientGone);
   };
-  TRY_ASSIGN(const Answer answer, conversation.ask(*prompt, CancelToken(), show));
+  TRY_ASSIGN(const Answer answer, conversation.ask(*prompt, cancel, show));
   if (streams) return console.out << std::endl, Result<>();
   return write_answer(console, options.out_file, options.form == OutputForm::kJson ? as_json(answer) : answer.text + "\n",
                       AnswerKind::kText);

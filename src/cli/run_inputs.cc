@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <istream>
 #include <iterator>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "tensors/array_json.h"
 #include "tensors/csv.h"
 #include "tensors/npy.h"
+#include "tensors/series.h"
 
 namespace forebay::cli {
 
@@ -104,14 +106,25 @@ Result<Tensor> from_words(const Value& value, const TensorSpec& spec, const Inpu
   return tensors::tensor_from_json(list, spec.dtype, spec.shape, tensors::NanPolicy::kRefuse, array_limits(limits));
 }
 
+Result<Tensor> table_of(const Value& value, const TensorSpec& spec, const InputLimits& limits) {
+  TRY_ASSIGN(auto table,
+             tensors::read_csv(value.bytes, spec.dtype, {.known_names = std::span(&spec.name, 1), .cells_max = limits.elements_max}));
+  if (table.values.size() == 0) return fail(kInputNotUnderstood, fmt::format("'{}' is a table without rows", value.name));
+  return std::move(table.values);
+}
+
 Result<Tensor> from_csv(const Value& value, const TensorSpec& spec, const InputLimits& limits) {
-  TRY_ASSIGN(const auto table, tensors::read_csv(value.bytes, spec.dtype, {.cells_max = limits.elements_max}));
-  return spec.has_shape ? fitted(table.values, spec.shape) : table.values;
+  TRY_ASSIGN(const auto table, table_of(value, spec, limits));
+  return spec.has_shape ? fitted(table, spec.shape) : table;
+}
+
+Result<Tensor> array_of(const Value& value, const TensorSpec& spec, const InputLimits& limits) {
+  TRY_ASSIGN(const auto tensor, tensors::read_npy(std::as_bytes(std::span(value.bytes)), {.elements_max = limits.elements_max}));
+  return tensor.converted_to(spec.dtype);
 }
 
 Result<Tensor> from_npy(const Value& value, const TensorSpec& spec, const InputLimits& limits) {
-  TRY_ASSIGN(const auto tensor, tensors::read_npy(std::as_bytes(std::span(value.bytes)), {.elements_max = limits.elements_max}));
-  TRY_ASSIGN(const auto converted, tensor.converted_to(spec.dtype));
+  TRY_ASSIGN(const auto converted, array_of(value, spec, limits));
   return spec.has_shape ? fitted(converted, spec.shape) : converted;
 }
 
@@ -133,16 +146,28 @@ Result<Tensor> tensor_of(const Value& value, const formats::ModelDescription& mo
   return fail(kInputNotUnderstood, value.name);
 }
 
+// One value for each step, or one row for each.
+bool has_rows_of_steps(const tensors::Shape& shape, const tensors::Shape& wanted) {
+  if (shape.size() == 1) return wanted.size() == 1;
+  return shape.size() == 2 && (wanted.size() == 1 ? shape[1] == 1 : wanted[1] < 0 || wanted[1] == shape[1]);
+}
+
 class Inputs {
  public:
-  Inputs(const formats::ModelDescription& model, std::istream& standard_input, const InputLimits& limits)
-      : model_(model), standard_input_(standard_input), limits_(limits) {}
+  Inputs(const formats::ModelDescription& model, std::istream& standard_input, const InputLimits& limits,
+         std::optional<std::int64_t> stride)
+      : model_(model), standard_input_(standard_input), limits_(limits), stride_(stride) {}
 
   Result<> add_named(const std::string& argument) {
     const auto sign = argument.find('=');
     if (sign == std::string::npos || sign == 0) return fail(kUsage, fmt::format("--input takes NAME=VALUE, not '{}'", harmless(argument)));
     TRY_ASSIGN(const auto value, value_of(argument.substr(sign + 1), standard_input_, limits_));
     return add(argument.substr(0, sign), value);
+  }
+  Result<> add_series(const std::string& argument) {
+    if (!model_.series) return fail(kOptionOutOfPlace, "--series is for models whose sidecar declares a series");
+    TRY_ASSIGN(const auto value, value_of(argument, standard_input_, limits_));
+    return add_series(value);
   }
   Result<> add_positional(const std::string& argument) {
     // NAME=VALUE where NAME is an input; everything else with a '=' in it is a value.
@@ -180,9 +205,63 @@ class Inputs {
     }
     if (find_tensor(read_.tensors, name) != nullptr)
       return fail(kInputUnknown, fmt::format("the input '{}' is given twice", harmless(name)));
+    if (model_.series && model_.series->input == name && is_table(value)) {
+      TRY_ASSIGN(const auto rows, rows_of(value), "the input " + name);
+      if (has_rows_of_steps(rows.shape(), tensors::series_shape(*model_.series, spec->shape))) return add_cut(rows, *spec);
+    }
     TRY_ASSIGN(auto tensor, tensor_of(value, model_, *spec, limits_, read_.picture), "the input " + name);
     read_.tensors.push_back({name, std::move(tensor)});
     return {};
+  }
+  Result<> add_series(const Value& value) {
+    const auto* spec = spec_named(model_.series->input);
+    if (spec == nullptr) return fail(kInputUnknown, fmt::format("the model has no input '{}'", harmless(model_.series->input)));
+    if (find_tensor(read_.tensors, spec->name) != nullptr)
+      return fail(kInputUnknown, fmt::format("the input '{}' is given as a series and as it is", harmless(spec->name)));
+    if (is_table(value)) {
+      TRY_ASSIGN(auto rows, rows_of(value), "the series");
+      const bool is_one_line = spec->shape.size() == 2 && rows.shape().size() == 2 && rows.shape()[0] == 1;
+      if (!is_one_line) return add_cut(rows, *spec);
+      TRY_ASSIGN(const auto steps, rows.reshaped({static_cast<std::int64_t>(rows.size())}));
+      return add_cut(steps, *spec);
+    }
+    const TensorSpec wanted{.name = "series", .shape = tensors::series_shape(*model_.series, spec->shape)};
+    TRY_ASSIGN(const auto series, tensor_of(value, model_, wanted, limits_, read_.picture), "the series");
+    return add_cut(series, *spec);
+  }
+  static bool is_table(const Value& value) { return value.kind == ValueKind::kCsv || value.kind == ValueKind::kNpy; }
+  Result<Tensor> rows_of(const Value& value) const {
+    const TensorSpec numbers{.name = "series"};
+    return value.kind == ValueKind::kCsv ? table_of(value, numbers, limits_) : array_of(value, numbers, limits_);
+  }
+  Result<> add_cut(const Tensor& series, const TensorSpec& spec) {
+    auto recipe = *model_.series;
+    recipe.stride = stride_.value_or(recipe.stride);
+    TRY_ASSIGN(auto cut, tensors::cut_series(series, recipe, spec.shape, spec.dtype), "the series");
+    read_.tensors.push_back({spec.name, std::move(cut.tensor)});
+    read_.starts = std::move(cut.starts);
+    return {};
+  }
+  // What may stand beside the inputs in the body of a predict request. True when the member was one of these.
+  Result<bool> add_recipe_member(const std::string& name, const std::string& text) {
+    if (spec_named(name) != nullptr) return false;
+    if (name == "model" || name == "version") return true;
+    if (name == "raw" && model_.ranking) {
+      if (text != "true" && text != "false") return fail(kInputNotUnderstood, "'raw' must be true or false");
+      read_.raw = text == "true";
+      return true;
+    }
+    const bool is_stride = name == "stride" && model_.series;
+    if (!is_stride && !(name == "top_k" && model_.ranking)) return false;
+    std::uint32_t number = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || number == 0)
+      return fail(kInputNotUnderstood, fmt::format("'{}' must be a whole number of 1 or more", name));
+    if (is_stride)
+      stride_ = number;
+    else
+      read_.top_k = number;
+    return true;
   }
   Result<> add_object(const Value& value) {
     TRY_ASSIGN(auto members, json_members(value.bytes));
@@ -190,17 +269,25 @@ class Inputs {
         trimmed(members[0].second).starts_with('{')) {
       TRY_ASSIGN(members, json_members(std::string(members[0].second)));
     }
+    std::optional<std::string> series;
     for (auto& [name, text] : members) {
-      if (name == "model" && spec_named(name) == nullptr) continue;  // The body of a predict request may say it.
+      TRY_ASSIGN(const bool done, add_recipe_member(name, text));
+      if (done) continue;
+      if (name == "series" && model_.series && spec_named(name) == nullptr) {
+        series = std::move(text);
+        continue;
+      }
       const bool only = name == "input" && spec_named(name) == nullptr && model_.inputs.size() == 1;
       TRY(add(only ? model_.inputs[0].name : name, {ValueKind::kJson, std::move(text), value.name}));
     }
+    if (series) return add_series({ValueKind::kJson, *std::move(series), value.name});  // its stride may stand behind it
     return {};
   }
 
   const formats::ModelDescription& model_;
   std::istream& standard_input_;
   const InputLimits& limits_;
+  std::optional<std::int64_t> stride_;
   ReadInputs read_;
 };
 // The dimensions that are neither free nor 1.
@@ -254,11 +341,14 @@ Result<Tensor> fitted(const Tensor& tensor, const tensors::Shape& wanted) {
                                        tensors::to_string(wanted)));
 }
 
-Result<ReadInputs> read_inputs(const formats::ModelDescription& model, const std::vector<std::string>& positional,
-                               const std::vector<std::string>& named, std::istream& standard_input, const InputLimits& limits) {
-  Inputs inputs(model, standard_input, limits);
-  for (const auto& argument : named) TRY(inputs.add_named(argument));
-  for (const auto& argument : positional) TRY(inputs.add_positional(argument));
+Result<ReadInputs> read_inputs(const formats::ModelDescription& model, const GivenInputs& given, std::istream& standard_input,
+                               const InputLimits& limits) {
+  if (given.stride && !model.series) return fail(kOptionOutOfPlace, "--stride is for models whose sidecar declares a series");
+  if (given.stride && *given.stride < 1) return fail(kUsage, "--stride is 1 or more");
+  Inputs inputs(model, standard_input, limits, given.stride);
+  if (given.series) TRY(inputs.add_series(*given.series));
+  for (const auto& argument : given.named) TRY(inputs.add_named(argument));
+  for (const auto& argument : given.positional) TRY(inputs.add_positional(argument));
   return inputs.finish();
 }
 

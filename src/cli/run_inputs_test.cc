@@ -30,7 +30,7 @@ formats::ModelDescription wine() { return model_with({{.name = "features", .shap
 Result<tensors::NamedTensors> read(const formats::ModelDescription& model, const std::vector<std::string>& positional,
                                    const std::vector<std::string>& named = {}, const std::string& standard_input = "") {
   std::istringstream stream(standard_input);
-  TRY_ASSIGN(auto given, read_inputs(model, positional, named, stream));
+  TRY_ASSIGN(auto given, read_inputs(model, {.positional = positional, .named = named}, stream));
   return std::move(given.tensors);
 }
 
@@ -160,6 +160,65 @@ TEST(RunOutputs, RefusesATableOfOutputsWithDifferentRows) {
 
 TEST(RunOutputs, ShortensWhatIsLongAsText) {
   EXPECT_THAT(*render_outputs({{"long", Tensor::zeros(DType::kFloat32, {1000})}}, {}, OutputForm::kText), HasSubstr("… 936 more]"));
+}
+
+formats::ModelDescription forecast() {
+  auto model = model_with({{.name = "load", .shape = {-1, 2}}});
+  model.series = tensors::SeriesRecipe{.input = "load", .window = 2, .stride = 2, .mean = {1}, .deviation = {2}};
+  return model;
+}
+
+Result<ReadInputs> read_all_of(const formats::ModelDescription& model, const GivenInputs& given, const std::string& standard_input = "") {
+  std::istringstream stream(standard_input);
+  return read_inputs(model, given, stream);
+}
+
+TEST(RunInputs, CutsASeriesAsTheSidecarSays) {
+  const std::vector<std::pair<GivenInputs, std::string>> ways = {{{.series = "1,3,5,7"}, ""},
+                                                                 {{.series = "[1,3,5,7]"}, ""},
+                                                                 {{.series = "-"}, "1\n3\n5\n7\n"},
+                                                                 {{.positional = {"-"}}, "value\n1\n3\n5\n7\n"},
+                                                                 {{.positional = {R"({"series": [1,3,5,7]})"}}, ""}};
+  for (const auto& [given, standard_input] : ways) {
+    const auto read = read_all_of(forecast(), given, standard_input);
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_THAT(floats(read->tensors.front().tensor), ElementsAre(0, 1, 2, 3));
+    EXPECT_THAT(read->starts, ElementsAre(0, 2));
+  }
+  EXPECT_THAT(read_all_of(forecast(), {.series = "1,3,5,7", .stride = 1})->starts, ElementsAre(0, 1, 2));
+  EXPECT_THAT(read_all_of(forecast(), {.positional = {R"({"stride": 1, "series": [1,3,5,7]})"}})->starts, ElementsAre(0, 1, 2));
+}
+
+TEST(RunInputs, LeavesWhatIsAlreadyInTheShapeOfTheInput) {
+  for (const char* text : {"[[1,3],[5,7]]", "{\"input\": [[1,3],[5,7]]}"}) {
+    const auto read = read_all_of(forecast(), {.positional = {text}});
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_THAT(floats(read->tensors.front().tensor), ElementsAre(1, 3, 5, 7));
+    EXPECT_TRUE(read->starts.empty());
+  }
+}
+
+TEST(RunInputs, RefusesASeriesThatCannotBeMeant) {
+  EXPECT_EQ(read_all_of(wine(), {.series = "1,2"}).error().code(), kOptionOutOfPlace);
+  EXPECT_EQ(read_all_of(wine(), {.positional = {"1,2,3"}, .stride = 1}).error().code(), kOptionOutOfPlace);
+  EXPECT_EQ(read_all_of(forecast(), {.series = "1,2,3", .stride = 0}).error().code(), kUsage);
+  EXPECT_EQ(read_all_of(forecast(), {.positional = {"1,2"}, .series = "1,2,3"}).error().code(), kInputUnknown);
+}
+
+TEST(RunInputs, ReadsWhatABodyOfPredictSaysAboutARanking) {
+  auto model = model_with({{.name = "items", .dtype = DType::kInt64, .shape = {-1, -1}}});
+  model.ranking = tensors::RankingRecipe{.output = "scores"};
+  const auto read = read_all_of(model, {.positional = {R"({"model": "m", "input": [[1,2]], "top_k": 4, "raw": true})"}});
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->top_k, 4U);
+  EXPECT_TRUE(read->raw);
+  for (const char* wrong : {R"({"input": [[1]], "top_k": 0})", R"({"input": [[1]], "top_k": 1.5})", R"({"input": [[1]], "raw": 1})"})
+    EXPECT_EQ(read_all_of(model, {.positional = {wrong}}).error().code(), kInputNotUnderstood) << wrong;
+}
+
+TEST(RunInputs, RefusesATableThatLosesARow) {
+  EXPECT_THAT(read(wine(), {"-"}, {}, "1,x,3\n4,5,6\n").error().message(), HasSubstr("line 1, column 2"));
+  EXPECT_THAT(read(wine(), {"-"}, {}, "a,b,c\n\n").error().message(), HasSubstr("a header and no row"));
 }
 
 }  // namespace

@@ -17,6 +17,8 @@ struct RunOptions {
   std::vector<std::string> named_inputs;  // "NAME=VALUE"
   std::string batch_file;                 // of one input a line, or "-"; empty: none
   std::vector<std::string> outputs;       // of a tensor model; empty: all
+  std::optional<std::string> series;      // a value that is cut into windows
+  std::optional<std::int64_t> stride;     // from the start of a window to the start of the next; absent: the sidecar's
   OutputForm form = OutputForm::kText;
   std::string out_file;  // empty: standard output
 
@@ -33,6 +35,7 @@ struct RunOptions {
 
   // Embeddings.
   bool normalize = true;
+  std::optional<std::string> prompt_name;  // absent: the model's default prompt
 };
 
 }  // namespace forebay::cli

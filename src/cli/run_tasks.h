@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "cli/console.h"
+#include "cli/run_inputs.h"
 #include "cli/run_options.h"
 #include "models/served_model.h"
 
@@ -15,6 +16,10 @@ Result<> run_tensors(Console& console, models::ServedModel& model, const RunOpti
 // One answer for a prompt; a conversation when there is none and standard input is a terminal.
 Result<> run_generation(Console& console, models::ServedModel& model, const Clock& clock, const RunOptions& options);
 Result<> run_embedding(Console& console, models::ServedModel& model, const RunOptions& options);
+
+// The answer to these inputs: what a picture shows, windows and items by the sidecar's recipe, or the outputs.
+Result<std::string> render_answer(const ReadInputs& read, const tensors::NamedTensors& outputs, const formats::ModelDescription& model,
+                                  const RunOptions& options, OutputForm form);
 
 // Standard input to its end, at most `bytes_max`. kFileTooLarge.
 Result<std::string> read_all(Console& console, std::size_t bytes_max);

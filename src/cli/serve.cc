@@ -14,6 +14,9 @@
 #include "base/executor.h"
 #include "base/log.h"
 #include "base/machine.h"
+#include "cli/error_catalogue.h"
+#include "cli/errors.h"
+#include "cli/last_resort.h"
 #include "cli/memory_watch.h"
 #include "cli/model_cache_folder.h"
 #include "cli/version.h"
@@ -30,10 +33,17 @@ namespace forebay::cli {
 namespace {
 constexpr int kStopWatching = SIGUSR2;  // our own word to the watching thread
 
+// A closed terminal sends SIGHUP; what was started with nohup ignores it and goes on.
+bool ignores(int number) {
+  struct sigaction action{};
+  return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 sigset_t watched_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGTERM, SIGINT, kStopWatching}) sigaddset(&signals, number);
+  if (!ignores(SIGHUP)) sigaddset(&signals, SIGHUP);
   return signals;
 }
 
@@ -41,10 +51,10 @@ sigset_t watched_signals() {
 // The first drains and stops, the second stops without waiting, the third ends the process.
 class SignalWatcher {
  public:
-  SignalWatcher(http::Server& server, std::chrono::milliseconds drain_timeout)
-      : watcher_([&server, drain_timeout] {
+  SignalWatcher(http::Server& server, const ServeOptions& options, LastResort& last_resort)
+      : watcher_([&server, &options, &last_resort] {
           name_this_thread("signals");
-          watch(server, drain_timeout);
+          watch(server, options, last_resort);
         }) {}
   ~SignalWatcher() { pthread_kill(watcher_.native_handle(), kStopWatching); }
 
@@ -57,13 +67,15 @@ class SignalWatcher {
     return number;
   }
 
-  static void watch(http::Server& server, std::chrono::milliseconds drain_timeout) {
+  static void watch(http::Server& server, const ServeOptions& options, LastResort& last_resort) {
     std::jthread drainer;
+    const auto drain_timeout = options.drain_timeout;
     for (int times = 1;; ++times) {
       const int number = next_signal();
       if (number == kStopWatching) return;
       if (times == 1) {
         log::info("draining", {{"signal", std::to_string(number)}, {"timeout_ms", std::to_string(drain_timeout.count())}});
+        last_resort.arm(drain_timeout + options.stop_timeout);
         drainer = std::jthread([&server, drain_timeout] {
           name_this_thread("drain");
           server.drain(drain_timeout);
@@ -71,6 +83,7 @@ class SignalWatcher {
         });
       } else if (times == 2) {
         log::warning("stopping without waiting for the rest");
+        last_resort.arm(options.stop_timeout);
         server.stop();
       } else {
         ::_exit(128 + number);
@@ -80,6 +93,11 @@ class SignalWatcher {
 
   std::jthread watcher_;
 };
+
+[[noreturn]] void end_without_the_rest() {
+  log::error("a model or a thread did not end in time; the process ends without it", {{"code", kShutdownForced.id()}});
+  ::_exit(exit_status_of(kShutdownForced));
+}
 
 // Bodies and tensors of megabytes come and go. Left to itself the heap learns from the first of them to keep what later ones leave behind,
 // up to 32 MiB at a time in each thread's part: so large blocks are mapped, and given back, one by one.
@@ -98,6 +116,7 @@ Result<> serve(const ServeOptions& options, const ServeEvents& events) {
   ::signal(SIGPIPE, SIG_IGN);
   give_large_blocks_back();
 
+  LastResort last_resort(end_without_the_rest);
   const SystemClock clock;
   ByteBudget budget(budget_bytes(options.memory_budget_bytes));
   PressureGauge pressure;
@@ -139,11 +158,10 @@ Result<> serve(const ServeOptions& options, const ServeEvents& events) {
                                                               .version = std::string(program_version())}));
   TRY(catalog.add(options.sources));
   const MemoryWatch memory_watch(options.memory_pressure, {}, budget, pressure, serving_metrics);
-  const SignalWatcher watcher(*server, options.drain_timeout);
+  const SignalWatcher watcher(*server, options, last_resort);
   TRY(server->run([&](std::uint16_t port) {
     if (events.listening) events.listening(port);
   }));
-  log::info("stopped");
   return {};
 }
 

@@ -24,6 +24,7 @@ struct ServeOptions {
   std::uint64_t memory_budget_bytes = 0;  // 0: 80 % of what the machine allows
   PressureOptions memory_pressure;
   std::chrono::milliseconds drain_timeout{30'000};
+  std::chrono::milliseconds stop_timeout{10'000};
   std::uint32_t background_threads = 2;  // loads
   std::uint32_t request_threads = 2;     // templates, tokenizing, decoding images
   std::vector<models::ModelSource> sources;
@@ -35,7 +36,9 @@ struct ServeEvents {
   std::function<void(bool all_ready)> settled;        // every load has ended
 };
 
-// SIGTERM and SIGINT drain and end it with success; a second one cancels what is left, a third one ends the process at once.
+// SIGTERM, SIGINT and SIGHUP (unless it is ignored, as under nohup) drain and end it with success; a second one cancels what is left, a
+// third one ends the process at once. When taking down does not end within the timeouts, the process ends with the status of
+// kShutdownForced.
 Result<> serve(const ServeOptions& options, const ServeEvents& events);
 
 }  // namespace forebay::cli

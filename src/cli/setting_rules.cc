@@ -1,10 +1,12 @@
 #include "cli/setting_rules.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <iterator>
 
-#include "engines/numa.h"
+#include "models/repository.h"
 
 namespace forebay::cli {
 
@@ -16,6 +18,11 @@ constexpr double kPib = 1024 * 1024 * kGib;
 constexpr double kSecond = 1'000;  // in milliseconds
 constexpr double kHour = 3'600 * kSecond;
 constexpr double kDay = 24 * kHour;
+
+constexpr std::array<std::string_view, 4> kNumaStrategies = {"off", "distribute", "isolate", "numactl"};
+constexpr std::array<std::string_view, 3> kProbes = {models::kProbeUnknown, models::kProbeAlways, models::kProbeNever};
+constexpr std::array<std::string_view, 4> kStrategies = {"round_robin", "least_loaded", "memory_aware", "prefix_affinity"};
+constexpr std::array<std::string_view, 3> kCells = {"auto", "unified", "separate"};
 
 constexpr std::array kRules = {
     SettingRule{"http.host", "Address to listen on; 0.0.0.0 answers the whole network.", 1, 255, TextRule::kHost},
@@ -62,7 +69,7 @@ constexpr std::array kRules = {
     SettingRule{"models.cpu_affinity", "Processors that models compute on: numbers and ranges such as 0-3. Empty is every usable one.", 0,
                 1'024, TextRule::kProcessors},
     SettingRule{"models.numa", "How libllama spreads its threads over memory nodes: off, distribute, isolate or numactl.", 1, 16,
-                TextRule::kNuma},
+                TextRule::kChoice, kNumaStrategies},
     SettingRule{"models.cache.enabled", "Whether optimized graphs and what tuning found out are kept for the next start."},
     SettingRule{"models.cache.path", "Folder for that; only its owner may write it. Empty is forebay/models below the user's cache folder.",
                 0, 4'096, TextRule::kPath},
@@ -71,14 +78,15 @@ constexpr std::array kRules = {
     SettingRule{"models.probe.when",
                 "Which model files are tried in a child process before they are loaded: unknown (those that have not passed before, which the "
                 "model cache keeps), always or never.",
-                1, 16, TextRule::kProbe},
+                1, 16, TextRule::kChoice, kProbes},
     SettingRule{"models.probe.trusted", "Names of models whose files are never tried; \"*\" is all.", 0, 10'000},
     SettingRule{"models.probe.time_max", "How long such a child may compute, beside a second for every 50 MiB of the file.", 100, kHour},
     SettingRule{"models.probe.memory_bytes_max", "Memory of such a child beside twice the weights.", 64 * kMib, kPib},
     SettingRule{"models.warm", "Whether a model answers one made-up request before it counts as ready."},
     SettingRule{"models.share_caches",
                 "Models whose caches all API keys share, \"*\" is all; of the others a key finds only what it left itself.", 0, 10'000},
-    SettingRule{"models.adapters", "Low-rank adapters (LoRA) that requests may name: \"MODEL/ADAPTER=FILE\".", 0, 1'000, TextRule::kPath},
+    SettingRule{"models.adapters", "Low-rank adapters (LoRA) that requests may name: \"MODEL/ADAPTER=FILE\".", 0, 1'000,
+                TextRule::kAdapter},
     SettingRule{"models.*.admission.queue_requests_max", "Requests that may wait; refused at once beyond.", 1, 1'000'000},
     SettingRule{"models.*.admission.high_watermark", "Share of the queue at which refusing starts.", 0.01, 1},
     SettingRule{"models.*.admission.low_watermark", "Share of the queue at which accepting starts again.", 0, 1},
@@ -105,15 +113,15 @@ constexpr std::array kRules = {
                 kDay},
     SettingRule{"models.generation.workers_max", "Workers that may be asked for while serving.", 1, 256},
     SettingRule{"models.generation.strategy", "Which worker gets a request: round_robin, least_loaded, memory_aware, prefix_affinity.", 1,
-                32},
+                32, TextRule::kChoice, kStrategies},
     SettingRule{"models.generation.drain_timeout", "After this a worker that is being removed hands its texts to others.", 0, kDay},
     SettingRule{"models.generation.workers", "Engine threads that generate, each with its own cells.", 1, 256},
     SettingRule{"models.generation.sequences_max", "Texts that one worker generates at the same time.", 1, 256},
     SettingRule{"models.generation.context_tokens", "KV cells of one worker; 0 takes what the file says.", 0, 16'777'216},
     SettingRule{"models.generation.step_tokens_max", "Tokens of one step over all texts.", 1, 65'536},
     SettingRule{"models.generation.inter_token_max",
-                "How long a step may take while somebody reads an answer; shorter is smoother, longer reads prompts faster. 0 is any time.",
-                0, kDay},
+                "How long a step may take while an answer is streamed; shorter is smoother, longer reads prompts faster. 0 is any time.", 0,
+                kDay},
     SettingRule{"models.generation.prompt_chunk_tokens_min", "Prompt tokens that every step takes all the same.", 1, 65'536},
     SettingRule{"models.generation.cache.idle_cells_max",
                 "KV cells of a pool that finished texts keep, beside the last to finish; every step attends over them.", 0, 1'048'576},
@@ -129,7 +137,7 @@ constexpr std::array kRules = {
                 "unified: one pool of KV cells for all texts, which needs the least memory; separate: a part for each, which decodes "
                 "faster; auto: by "
                 "what fits.",
-                1, 16},
+                1, 16, TextRule::kChoice, kCells},
     SettingRule{"models.generation.threads", "Threads of one worker; 0 is cores divided by workers.", 0, 1'024},
     SettingRule{"models.tensors.workers", "Engine threads that run tensor models; 0 is one a core.", 0, 1'024},
     SettingRule{"models.tensors.batch_rows_max", "Rows of one run; what waits becomes one batch up to here.", 1, 65'536},
@@ -175,7 +183,10 @@ constexpr std::array kRules = {
     SettingRule{"threads.request", "Threads that render templates, tokenize and decode images.", 1, 256},
     SettingRule{"log.level", "Least important lines that are written."},
     SettingRule{"log.format", "How lines are written: for people or for programs."},
-    SettingRule{"shutdown.drain_timeout", "How long requests in flight may take to end after SIGTERM.", 0, kHour},
+    SettingRule{"shutdown.drain_timeout", "How long requests in flight may take to end after SIGTERM, SIGINT or SIGHUP.", 0, kHour},
+    SettingRule{"shutdown.stop_timeout",
+                "How long models and threads may take to end after that; beyond, the process ends without them, with exit status 75.",
+                kSecond / 10, kHour},
 };
 
 // Both dotted; a '*' in the pattern matches one name.
@@ -208,12 +219,15 @@ std::vector<std::string_view> rule_paths() {
   return paths;
 }
 
-std::string text_problem(TextRule rule, std::string_view text) {
-  switch (rule) {
+std::string text_problem(const SettingRule& rule, std::string_view text) {
+  switch (rule.text) {
     case TextRule::kAny:
       break;
     case TextRule::kPath:
       if (text.find('\0') != std::string_view::npos) return "must not contain a zero byte";
+      break;
+    case TextRule::kAdapter:
+      if (!models::parse_adapter_setting(text) || text.find('\0') != std::string_view::npos) return "must be MODEL/ADAPTER=FILE";
       break;
     case TextRule::kHost:
       if (text.empty() ||
@@ -243,12 +257,8 @@ std::string text_problem(TextRule rule, std::string_view text) {
       if (text.empty() || !std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || c == '-'; }))
         return "must be the number of a processor, or a range such as 0-3";
       break;
-    case TextRule::kProbe:
-      if (text != models::kProbeUnknown && text != models::kProbeAlways && text != models::kProbeNever)
-        return "must be unknown, always or never";
-      break;
-    case TextRule::kNuma:
-      if (!std::ranges::contains(engines::numa_strategies(), text)) return "must be off, distribute, isolate or numactl";
+    case TextRule::kChoice:
+      if (!std::ranges::contains(rule.choices, text)) return fmt::format("must be one of {}", fmt::join(rule.choices, ", "));
       break;
   }
   return {};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +12,7 @@
 
 namespace forebay::cli {
 
-enum class TextRule : std::uint8_t { kAny, kPath, kHost, kBackend, kOrigin, kHostName, kSecret, kProcessors, kNuma, kProbe };
+enum class TextRule : std::uint8_t { kAny, kPath, kAdapter, kHost, kBackend, kOrigin, kHostName, kSecret, kProcessors, kChoice };
 
 struct SettingRule {
   std::string_view path;         // '*' stands for one name
@@ -19,6 +20,7 @@ struct SettingRule {
   double least = 0;              // in the unit of the C++ type: bytes, milliseconds, …
   double most = 0;
   TextRule text = TextRule::kAny;
+  std::span<const std::string_view> choices = {};  // of kChoice
 };
 
 // The row of a path, or null. Lists have the rule of their items; `least` and `most` then bound their number.
@@ -26,7 +28,7 @@ const SettingRule* rule_of(std::string_view path);
 std::vector<std::string_view> rule_paths();
 
 // Why the text is not acceptable, in words that follow the setting's name and never repeat a secret; empty when it is.
-std::string text_problem(TextRule rule, std::string_view text);
+std::string text_problem(const SettingRule& rule, std::string_view text);
 
 // Two settings that contradict each other.
 struct Conflict {

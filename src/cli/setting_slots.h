@@ -1,4 +1,4 @@
-// Every leaf of a Configuration by its dotted path, found by reflection: whoever adds an option to a room gets the setting for nothing.
+// Every leaf of a Configuration by its dotted path, found by reflection: an option added to a room is a setting at once.
 // Threads: confined to the caller; slots point into the Configuration.
 #pragma once
 

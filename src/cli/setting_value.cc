@@ -11,6 +11,7 @@
 #include "cli/errors.h"
 #include "cli/json_text.h"
 #include "cli/setting_rules.h"
+#include "models/repository.h"
 
 namespace forebay::cli {
 
@@ -59,7 +60,7 @@ struct Whole {
   std::uint64_t exact = 0;  // when done
 };
 
-// Digits with one of the suffixes; no suffix is a factor of `bare` (0: a suffix is needed, except for zero).
+// Parses an unsigned integer with a unit suffix. A number without a suffix is multiplied by `bare`; if `bare` is 0, only "0" may have none.
 Whole parse_whole(std::string_view text, std::span<const Unit> units, std::uint64_t bare) {
   const bool negative = text.starts_with('-');
   if (negative) text.remove_prefix(1);
@@ -104,14 +105,28 @@ struct ItemPlace {
   std::size_t index = 0;
   std::string_view member;
 };
-std::optional<ItemPlace> item_place(std::string_view slot_path, std::string_view entry_path) {
-  if (entry_path.size() <= slot_path.size()) return std::nullopt;
-  auto rest = entry_path.substr(slot_path.size());
+// Nothing when the path is the slot's own. kUnknownSetting for anything but "[digits]" and "[digits].member".
+Result<std::optional<ItemPlace>> item_place(const NamedSlot& slot, const Entry& entry) {
+  auto rest = std::string_view(entry.path).substr(slot.path.size());
+  if (rest.empty()) return std::nullopt;
   ItemPlace place;
-  const auto parsed = std::from_chars(rest.data() + 1, rest.data() + rest.size(), place.index);
-  rest.remove_prefix(static_cast<std::size_t>(parsed.ptr - rest.data()) + 1);
-  if (rest.starts_with('.')) place.member = rest.substr(1);
+  const auto* end = rest.data() + rest.size();
+  const auto parsed = std::from_chars(std::min(rest.data() + 1, end), end, place.index);
+  const auto after = std::string_view(parsed.ptr, end);
+  const bool is_place =
+      rest.starts_with('[') && parsed.ec == std::errc{} && (after == "]" || (after.starts_with("].") && after.size() > 2));
+  if (!is_place) {
+    return fail(kUnknownSetting, fmt::format("{}: unknown setting {}; an item of a list is {}[0], {}[1], …", entry.origin,
+                                             json_string(entry.path), slot.path, slot.path));
+  }
+  if (after.size() > 2) place.member = after.substr(2);
   return place;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return out;
 }
 
 class Assignment {
@@ -119,8 +134,9 @@ class Assignment {
   Assignment(const NamedSlot& slot, const Entry& entry) : slot_(slot), entry_(entry), rule_(rule_for(slot.path)) {}
 
   Result<> operator()(bool* target) const {
-    if (entry_.kind != EntryKind::kPlain || (entry_.text != "true" && entry_.text != "false")) return wrong_type(entry_, "true or false");
-    *target = entry_.text == "true";
+    const std::string word = lower(entry_.text);
+    if (entry_.kind != EntryKind::kPlain || (word != "true" && word != "false")) return wrong_type(entry_, "true or false");
+    *target = word == "true";
     return {};
   }
 
@@ -164,6 +180,8 @@ class Assignment {
 
   Result<> operator()(std::string* target) const {
     TRY_ASSIGN(auto value, text());
+    // An address of IPv6 may be written as in a URL.
+    if (rule_.text == TextRule::kHost && value.starts_with('[') && value.ends_with(']')) value = value.substr(1, value.size() - 2);
     if (static_cast<double>(value.size()) > rule_.most)
       return out_of_range(slot_, {.path = entry_.path, .text = "longer", .origin = entry_.origin});
     *target = std::move(value);
@@ -174,10 +192,12 @@ class Assignment {
 
   Result<> operator()(std::vector<std::string>* target) const {
     if (entry_.kind == EntryKind::kList) return target->clear(), Result<>();
-    if (const auto place = item_place(slot_.path, entry_.path)) {
+    TRY_ASSIGN(const auto place, item_place(slot_, entry_));
+    if (place) {
       if (!place->member.empty()) return wrong_type(entry_, "a text");
       TRY_ASSIGN(auto item, text());
-      target->push_back(std::move(item));
+      TRY(make_room(*target, place->index));
+      (*target)[place->index] = std::move(item);
     } else {
       target->clear();
       for (auto& item : split_at_commas(entry_.text)) {
@@ -190,14 +210,14 @@ class Assignment {
 
   Result<> operator()(std::vector<ModelEntry>* target) const {
     if (entry_.kind == EntryKind::kList) return target->clear(), Result<>();
-    const auto place = item_place(slot_.path, entry_.path);
+    TRY_ASSIGN(const auto place, item_place(slot_, entry_));
     if (!place) {
       target->clear();
       for (const auto& item : split_at_commas(entry_.text)) target->push_back(model_entry(item));
       return check_length(target->size());
     }
     TRY_ASSIGN(auto value, text());
-    while (target->size() <= place->index) target->emplace_back();
+    TRY(make_room(*target, place->index));
     auto& item = (*target)[place->index];
     if (place->member.empty())
       item = model_entry(value);
@@ -212,12 +232,21 @@ class Assignment {
 
  private:
   static ModelEntry model_entry(std::string_view text) {
-    const auto sign = text.find('=');
-    if (sign == std::string_view::npos || text.find('/') < sign) return {"", std::string(text)};
-    return {std::string(text.substr(0, sign)), std::string(text.substr(sign + 1))};
+    auto file = models::parse_named_file(text);
+    return {std::move(file.name), std::move(file.path)};
+  }
+  // Items are set one after the other, so that a list has no gaps.
+  template <class T>
+  Result<> make_room(std::vector<T>& items, std::size_t index) const {
+    TRY(check_length(std::max(items.size(), index + 1)));
+    if (index > items.size())
+      return fail(kSettingOutOfRange,
+                  fmt::format("{}: {} leaves a gap: the list has {} item(s)", entry_.origin, entry_.path, items.size()));
+    if (index == items.size()) items.emplace_back();
+    return {};
   }
   Result<> check_text(const std::string& value) const {
-    const std::string problem = text_problem(rule_.text, value);
+    const std::string problem = text_problem(rule_, value);
     if (problem.empty()) return {};
     if (rule_.text == TextRule::kSecret) return fail(kSettingOutOfRange, fmt::format("{}: {} {}", entry_.origin, entry_.path, problem));
     return fail(kSettingOutOfRange, fmt::format("{}: {} is {}, but {}", entry_.origin, entry_.path, shown(entry_), problem));
@@ -233,8 +262,9 @@ class Assignment {
   }
   template <std::size_t kCount, class T>
   Result<> choose(const std::array<std::string_view, kCount>& names, T* target) const {
+    const std::string word = lower(entry_.text);
     for (std::size_t i = 0; i < kCount; ++i) {
-      if (names[i] != entry_.text) continue;
+      if (names[i] != word) continue;
       *target = static_cast<T>(i);
       return {};
     }
@@ -300,6 +330,9 @@ Result<> set_value(const NamedSlot& slot, const Entry& entry) {
   if (!is_list && entry.kind == EntryKind::kList) {
     return fail(kSettingWrongType, fmt::format("{}: {} must be {}, not a list", entry.origin, entry.path, type_of(slot)));
   }
+  if (!is_list && entry.path != slot.path) {
+    return fail(kUnknownSetting, fmt::format("{}: unknown setting {}; {} is no list", entry.origin, json_string(entry.path), slot.path));
+  }
   if (entry.kind == EntryKind::kNull) return wrong_type(entry, type_of(slot));
   return std::visit(Assignment(slot, entry), slot.slot);
 }
@@ -309,7 +342,8 @@ std::string render_value(const NamedSlot& slot) { return std::visit(Rendering{sl
 std::span<const std::string_view> choices_of(const NamedSlot& slot) {
   if (std::holds_alternative<log::Level*>(slot.slot)) return kLevels;
   if (std::holds_alternative<log::Format*>(slot.slot)) return kFormats;
-  return {};
+  const auto* rule = rule_of(slot.path);
+  return rule == nullptr ? std::span<const std::string_view>() : rule->choices;
 }
 
 std::string type_of(const NamedSlot& slot) {
@@ -322,7 +356,10 @@ std::string type_of(const NamedSlot& slot) {
     std::string operator()(const double*) const { return "number"; }
     std::string operator()(const std::chrono::microseconds*) const { return "duration"; }
     std::string operator()(const std::chrono::milliseconds*) const { return "duration"; }
-    std::string operator()(const std::string*) const { return "text"; }
+    std::string operator()(const std::string*) const {
+      const auto* rule = rule_of(path);
+      return rule == nullptr || rule->choices.empty() ? "text" : fmt::format("{}", fmt::join(rule->choices, ", "));
+    }
     std::string operator()(const log::Level*) const { return fmt::format("{}", fmt::join(kLevels, ", ")); }
     std::string operator()(const log::Format*) const { return fmt::format("{}", fmt::join(kFormats, ", ")); }
     std::string operator()(const std::vector<std::string>*) const { return "list of texts"; }
@@ -333,7 +370,7 @@ std::string type_of(const NamedSlot& slot) {
 
 std::string range_of(const NamedSlot& slot) {
   const SettingRule rule = rule_for(slot.path);
-  if (rule.least == rule.most) return {};
+  if (rule.least == rule.most || !rule.choices.empty()) return {};
   const auto least = static_cast<std::uint64_t>(rule.least);
   const auto most = static_cast<std::uint64_t>(rule.most);
   if (std::holds_alternative<std::chrono::milliseconds*>(slot.slot))

@@ -30,9 +30,8 @@ std::optional<std::size_t> end_of_escape(std::string_view text, std::size_t back
   return end;
 }
 
-// Where characters beyond ASCII may stand, strings and comments, is known here, because the parser's table of white space has no answer for
-// most of them elsewhere, and tells the compiler that it is not asked. Up to the first mistake the two agree on what a string is.
-// The line of the first one elsewhere, or right behind a backslash or the white space that one swallows.
+// Returns the line of the first character beyond ASCII that stands outside strings and comments, or right after a backslash or the white
+// space that it swallows. toml++ has undefined behaviour for most of them. Up to the first mistake both agree on what a string is.
 std::optional<std::size_t> misplaced_character(std::string_view text) {
   std::size_t line = 1;
   std::string_view until;  // of the string or comment this is in

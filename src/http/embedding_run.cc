@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <limits>
 
 #include "base/base64.h"
 #include "http/errors.h"
 #include "http/generation.h"
 #include "http/openai/answers.h"
+#include "models/prompts.h"
 #include "models/served_model.h"
 #include "scheduling/errors.h"
 #include "scheduling/runners.h"
@@ -151,13 +151,7 @@ float cosine(const std::vector<float>& one, const std::vector<float>& other) {
   return static_cast<float>(product);
 }
 
-void normalize(std::vector<float>& vector) {
-  double sum = 0;
-  for (const float value : vector) sum += static_cast<double>(value) * value;
-  if (sum <= 0) return;
-  const double scale = 1 / std::sqrt(sum);
-  for (float& value : vector) value = static_cast<float>(value * scale);
-}
+void normalize(std::vector<float>& vector) { models::to_unit_length(vector); }
 
 Result<Texts> read_texts(const JsonValue& field, std::size_t texts_max) {
   Texts texts;
@@ -234,16 +228,9 @@ Error renamed(Error error, const std::string& field, std::size_t texts) {
 
 Result<std::string> prompt_of(const models::ServedModel& model, const std::optional<std::string>& name,
                               const std::vector<std::string>& names) {
-  const auto& text = model.description.text;
-  const auto prompts = text ? text->prompts : std::map<std::string, std::string>();
-  std::string wanted = name.value_or(text ? text->default_prompt : "");
-  if (!name) {
-    const auto known = std::ranges::find_if(names, [&](const std::string& candidate) { return prompts.contains(candidate); });
-    if (known != names.end()) wanted = *known;
-  }
-  if (wanted.empty()) return std::string();
-  if (const auto found = prompts.find(wanted); found != prompts.end()) return found->second;
-  return fail(Error(kFieldRange, fmt::format("the model has no prompt '{}'", wanted.substr(0, 100))).with_field("prompt_name"));
+  if (auto prompt = models::embedding_prompt(model, name, names)) return *std::move(prompt);
+  return fail(
+      Error(kFieldRange, fmt::format("the model has no prompt '{}'", name.value_or("").substr(0, 100))).with_field("prompt_name"));
 }
 
 void embed(const ExchangePtr& exchange, EmbeddingOrder order, std::function<std::string(const Embedded&)> to_json) {

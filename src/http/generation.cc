@@ -1,12 +1,12 @@
 #include "http/generation.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/errors.h"
 #include "http/errors.h"
+#include "models/prompts.h"
 #include "models/served_model.h"
 #include "scheduling/errors.h"
 #include "scheduling/runners.h"
@@ -201,13 +201,8 @@ Result<std::vector<Token>> chat_prompt(const models::ServedModel& model, text::T
   if (!model.chat_template) return fail(no_template(model));
   const PromptRules rules{.overflow = settings.overflow, .cancel = &exchange.cancel()};
   TRY(check_messages(model, input.messages, rules));
-  input.bos_token = model.tokenizer->bos_text();
-  input.eos_token = model.tokenizer->eos_text();
-  input.date_string = fmt::format("{:%Y-%m-%d}", std::chrono::floor<std::chrono::days>(exchange.parts().context.clock->wall()));
-  TRY_ASSIGN(const std::string prompt, model.chat_template->render(input));
-  // Templates that write the first token themselves must not get it twice.
-  const bool has_start = !input.bos_token.empty() && prompt.starts_with(input.bos_token);
-  auto tokens = encoded(model, prompt, {.add_special = !has_start, .parse_special = true}, rules);
+  TRY_ASSIGN(const auto chat, models::chat_text(model, std::move(input), exchange.parts().context.clock->wall()));
+  auto tokens = encoded(model, chat.text, chat.options, rules);
   if (!tokens && tokens.error().field() == "prompt") return fail(std::move(tokens).error().with_field("messages"));
   return tokens;
 }

@@ -169,6 +169,7 @@ void Catalog::State::look_at_files(Table& all) {
 }
 
 void Catalog::State::load(const ModelSource& source) {
+  if (stopping) return;
   set(source, [](Entry& entry) { entry.state = ModelState::kLoading; });
   auto loaded = load_model(source, options,
                            {.engines = context.engines,
@@ -181,6 +182,10 @@ void Catalog::State::load(const ModelSource& source) {
                             .progress = [this](float) { return !stopping.load(); },
                             .cancel = stop,
                             .find_model = [this](const std::string& name) { return find_model(name); }});
+  if (!loaded && stopping) {
+    log::debug("loading was given up", {{"model", source.name}, {"version", source.version}});
+    return;
+  }
   if (!loaded) {
     log::error("model could not be loaded",
                {{"model", source.name}, {"version", source.version}, {"error", loaded.error().to_log_string()}});
@@ -237,8 +242,8 @@ Result<> Catalog::State::post_load(const ModelSource& source) {
   // The task owns the pass: the destructor waits for it.
   auto posted = context.background->post([this, source, pass = std::move(pass)]() mutable {
     load(source);
-    start_pipelines();
-    if (settled() && context.settled) context.settled();
+    if (!stopping) start_pipelines();
+    if (!stopping && settled() && context.settled) context.settled();
     pass = {};
   });
   if (!posted) {

@@ -18,6 +18,7 @@
 #include "models/pipeline_builder.h"
 #include "models/pipeline_file.h"
 #include "models/processor_list.h"
+#include "models/repository.h"
 #include "scheduling/embedding_cache.h"
 #include "scheduling/pipeline_runner.h"
 #include "scheduling/session_layout.h"
@@ -82,12 +83,9 @@ Result<> open_runner(ServedModel& model, const ModelsOptions& options, const sch
 Result<std::vector<scheduling::AdapterSource>> adapters_of(const ModelsOptions& options, std::string_view model) {
   std::vector<scheduling::AdapterSource> adapters;
   for (const std::string& entry : options.adapters) {
-    const auto equals = entry.find('=');
-    const auto slash = equals == std::string::npos ? equals : entry.rfind('/', equals);  // a model's name may have more of them
-    if (slash == std::string::npos || equals == std::string::npos || equals == slash + 1 || equals + 1 == entry.size())
-      return fail(kAdapterSettingInvalid, fmt::format("'{}' is not MODEL/ADAPTER=FILE", entry));
-    if (entry.substr(0, slash) == model)
-      adapters.push_back({.name = entry.substr(slash + 1, equals - slash - 1), .path = entry.substr(equals + 1)});
+    auto setting = parse_adapter_setting(entry);
+    if (!setting) return fail(kAdapterSettingInvalid, fmt::format("'{}' is not MODEL/ADAPTER=FILE", entry));
+    if (setting->model == model) adapters.push_back({.name = std::move(setting->adapter), .path = std::move(setting->path)});
   }
   return adapters;
 }

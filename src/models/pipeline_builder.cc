@@ -10,7 +10,6 @@
 
 #include "base/nearest.h"
 #include "models/errors.h"
-#include "models/repository.h"
 
 namespace forebay::models {
 
@@ -29,6 +28,13 @@ struct Value {
 
 std::unexpected<Error> wrong(const std::string& field, std::string problem) {
   return fail(Error(kPipelineInvalid, fmt::format("{}: {}", field, problem)).with_field(field));
+}
+
+// 1 to 128 of letters, digits, '_' and '-', a letter or digit first: a value is named "STEP.OUTPUT".
+bool is_value_name(std::string_view name) {
+  const auto is_alphanumeric = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return !name.empty() && name.size() <= 128 && is_alphanumeric(name.front()) &&
+         std::ranges::all_of(name, [&](char c) { return is_alphanumeric(c) || c == '_' || c == '-'; });
 }
 
 std::string text_of(const TensorSpec& spec) { return fmt::format("{} {}", name_of(spec.dtype), tensors::to_string(spec.shape)); }

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 
 #include "base/errors.h"
 #include "models/errors.h"
 #include "models/pipeline_file.h"
 #include "models/split_models.h"
+#include "tensors/utf8.h"
 
 namespace forebay::models {
 
@@ -46,99 +48,140 @@ bool is_version(std::string_view name) {
 
 class Lister {
  public:
-  explicit Lister(std::size_t models_max) : models_max_(models_max) {}
+  Lister(fs::path top, std::size_t models_max) : top_(std::move(top)), models_max_(models_max) {}
 
   Result<> add_flat_file(const fs::path& path) {
-    if (!has_model_extension(path) && !is_pipeline(path)) return ignore(path, "not a model file");
+    if (!has_model_extension(path) && !is_pipeline(path)) return ignore(path, "not a model file", false);
     return add(name_of_file(path), "1", path);
   }
 
   // NAME/model.ext, or NAME/VERSION/model.ext for every version folder.
   Result<> add_folder(const fs::path& folder) {
-    TRY_ASSIGN(const auto entries, entries_of(folder));
+    const auto entries = entries_of(folder);
+    if (!entries) return ignore(folder, entries.error().message(), true);
     std::vector<fs::path> files;
-    for (const auto& entry : entries) {
+    bool has_versions = false;
+    for (const auto& entry : *entries) {
       std::error_code error;
       if (fs::is_directory(entry, error) && is_version(entry.filename().string())) {
-        TRY_ASSIGN(const auto inside, entries_of(entry));
-        TRY(add_only_file(folder.filename().string(), entry.filename().string(), entry, inside));
+        has_versions = true;
+        TRY(add_version(folder.filename().string(), entry));
       } else if (has_model_extension(entry)) {
         files.push_back(entry);
       }
     }
-    if (files.empty()) return {};
-    return add_only_file(folder.filename().string(), "1", folder, files);
+    if (!files.empty()) return add_only_file(folder.filename().string(), "1", folder, files);
+    return has_versions ? Result<>() : ignore(folder, "no model file in it", false);
   }
 
   RepositoryListing take() && { return std::move(listing_); }
 
  private:
+  Result<> add_version(const std::string& name, const fs::path& folder) {
+    const auto inside = entries_of(folder);
+    if (!inside) return ignore(folder, inside.error().message(), true);
+    return add_only_file(name, folder.filename().string(), folder, *inside);
+  }
+
   Result<> add_only_file(const std::string& name, const std::string& version, const fs::path& folder,
                          const std::vector<fs::path>& entries) {
     std::vector<fs::path> files;
     std::ranges::copy_if(entries, std::back_inserter(files), has_model_extension);
-    if (files.empty()) return ignore(folder, "no model file in it");
+    if (files.empty()) return ignore(folder, "no model file in it", true);
     const auto preferred = std::ranges::find_if(files, [](const fs::path& file) { return file.stem() == "model"; });
-    if (files.size() > 1 && preferred == files.end()) return ignore(folder, "several model files and none is named model");
+    if (files.size() > 1 && preferred == files.end()) {
+      const auto why = fmt::format("{} model files and none is named model: name the one to serve by --model NAME=FILE", files.size());
+      return ignore(folder, why, true);
+    }
     return add(name, version, preferred != files.end() ? *preferred : files.front());
   }
 
   Result<> add(std::string name, std::string version, const fs::path& path) {
-    if (!is_model_name(name)) return ignore(path, "its name cannot be a model name");
+    std::error_code error;
+    const auto status = fs::status(path, error);
+    if (error || !fs::exists(status)) return ignore(path, error ? error.message() : "a link to nothing", true);
+    if (!fs::is_regular_file(status)) return ignore(path, "not a regular file", true);
+    if (!is_model_name(name)) return ignore(path, "its name cannot be a model name: serve it by --model NAME=FILE", true);
     if (listing_.sources.size() >= models_max_) return fail(kTooManyModels, fmt::format("more than {} models", models_max_));
     listing_.sources.push_back({std::move(name), std::move(version), path});
     return {};
   }
 
-  Result<> ignore(const fs::path& path, std::string_view why) {
+  Result<> ignore(const fs::path& path, std::string reason, bool looks_like_model) {
     constexpr std::size_t kIgnoredMax = 1'000;
-    if (listing_.ignored.size() < kIgnoredMax) listing_.ignored.push_back(fmt::format("{}: {}", path.filename().string(), why));
+    if (listing_.ignored.size() < kIgnoredMax)
+      listing_.ignored.push_back({path.lexically_relative(top_).string(), std::move(reason), looks_like_model});
     return {};
   }
 
+  const fs::path top_;
   const std::size_t models_max_;
   RepositoryListing listing_;
 };
+
+// Below U+00A0 all control characters; above it what breaks or turns lines: U+2028, U+2029, and the marks of direction.
+bool breaks_a_line(char32_t character) {
+  return character < 0x20 || (character >= 0x7F && character < 0xA0) || (character >= 0x200E && character <= 0x200F) ||
+         (character >= 0x2028 && character <= 0x202E) || (character >= 0x2066 && character <= 0x2069) || character == 0xFEFF;
+}
+
+// "resnet" of resnet/1/model.onnx and of resnet/onnx/model.onnx.
+std::string name_of_folder_above(const fs::path& file) {
+  std::error_code error;
+  fs::path folder = fs::absolute(file, error).lexically_normal().parent_path();
+  while (folder.has_relative_path() && (is_version(folder.filename().string()) || folder.filename() == "onnx"))
+    folder = folder.parent_path();
+  return folder.filename().string();
+}
 }  // namespace
 
 std::string name_of_file(const fs::path& path) {
   const std::string name = path.filename().string();
-  return is_pipeline(path) ? name.substr(0, name.size() - kPipelineSuffix.size()) : stem_of(path);
+  if (is_pipeline(path)) return name.substr(0, name.size() - kPipelineSuffix.size());
+  const std::string stem = stem_of(path);
+  if (stem != "model") return stem;
+  const std::string above = name_of_folder_above(path);
+  return above.empty() ? stem : above;
 }
 
 bool is_model_name(std::string_view name) {
-  const auto is_alphanumeric = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  if (name.empty() || name.size() > 128) return false;
-  bool begins = true;  // a part of the name
-  for (const char c : name) {
-    if (begins ? !is_alphanumeric(c) : !is_alphanumeric(c) && std::string_view("._-:/").find(c) == std::string_view::npos) return false;
-    begins = c == '/';
+  if (name.empty() || name.size() > 255 || name.front() == ' ' || name.back() == ' ') return false;
+  for (const auto part : std::views::split(name, '/')) {
+    const std::string_view text(part.begin(), part.end());
+    if (text.empty() || text == "." || text == "..") return false;
   }
-  return !begins;
+  const auto characters = tensors::to_utf32(name);
+  return characters && std::ranges::none_of(*characters, breaks_a_line);
 }
 
-Result<ModelSource> source_of(std::string_view argument) {
-  // A path may hold "=": it is a name only if what stands before it could be one and no such file exists.
-  ModelSource source;
-  const auto equals = argument.find('=');
+NamedFile parse_named_file(std::string_view text) {
+  const auto equals = text.find('=');
+  const bool is_path = text.starts_with('/') || text.starts_with("./") || text.starts_with("../");
+  if (is_path || equals == std::string_view::npos) return {"", std::string(text)};
+  return {std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
+}
+
+std::optional<AdapterSetting> parse_adapter_setting(std::string_view text) {
+  const auto equals = text.find('=');
+  const auto slash = text.substr(0, equals).rfind('/');
+  if (equals == std::string_view::npos || slash == std::string_view::npos || slash == 0 || equals == slash + 1 || equals + 1 == text.size())
+    return std::nullopt;
+  return AdapterSetting{.model = std::string(text.substr(0, slash)),
+                        .adapter = std::string(text.substr(slash + 1, equals - slash - 1)),
+                        .path = std::string(text.substr(equals + 1))};
+}
+
+Result<ModelSource> source_of(const NamedFile& file) {
   std::error_code error;
-  if (equals != std::string_view::npos && !fs::exists(fs::path(argument), error)) {
-    source.name = argument.substr(0, equals);
-    source.path = argument.substr(equals + 1);
-  } else {
-    source.path = argument;
-    source.name = name_of_file(source.path);
-    if (source.name == "model" && source.path.has_parent_path())
-      source.name = fs::absolute(source.path, error).parent_path().filename().string();
-  }
+  const ModelSource source{.name = file.name.empty() ? name_of_file(file.path) : file.name, .version = "1", .path = file.path};
+  if (!fs::exists(source.path, error)) return fail(kFileNotFound, fmt::format("no such file: '{}'", file.path));
   if (!is_model_name(source.name)) return fail(kBadModelName, fmt::format("'{}' cannot be a model name", source.name));
-  if (!fs::exists(source.path, error)) return fail(kFileNotFound, fmt::format("no such file: '{}'", source.path.string()));
   return source;
 }
 
 Result<RepositoryListing> list_repository(const fs::path& folder, std::size_t models_max) {
   TRY_ASSIGN(const auto entries, entries_of(folder));
-  Lister lister(models_max);
+  Lister lister(folder, models_max);
   for (const auto& entry : entries) {
     std::error_code error;
     if (fs::is_directory(entry, error)) {
@@ -148,7 +191,11 @@ Result<RepositoryListing> list_repository(const fs::path& folder, std::size_t mo
     }
   }
   auto listing = std::move(lister).take();
-  if (listing.sources.empty()) return fail(kRepositoryEmpty, fmt::format("'{}' has no model file", folder.string()));
+  if (listing.sources.empty()) {
+    const auto meant = std::ranges::find_if(listing.ignored, &IgnoredFile::looks_like_model);
+    const std::string why = meant == listing.ignored.end() ? "" : fmt::format("; {}: {}", meant->path, meant->reason);
+    return fail(kRepositoryEmpty, fmt::format("'{}' has no model file that can be served{}", folder.string(), why));
+  }
   return listing;
 }
 

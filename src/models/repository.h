@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,20 +18,42 @@ struct ModelSource {
   std::filesystem::path path;  // a file
 };
 
-struct RepositoryListing {
-  std::vector<ModelSource> sources;
-  std::vector<std::string> ignored;  // "README.md: not a model file", for the log
+// A file or folder that the listing left out.
+struct IgnoredFile {
+  std::string path;  // below the listed folder
+  std::string reason;
+  bool looks_like_model = false;  // its owner probably meant it to be served
 };
 
-// "FILE" or "NAME=FILE"; the default name is the file's stem. kBadModelName, kFileNotFound.
-Result<ModelSource> source_of(std::string_view argument);
-// A folder with NAME.ext, NAME.pipeline.json, NAME/model.ext and NAME/VERSION/model.ext side by side. Hidden files, partial copies (.part,
-// .tmp, .crdownload) and files without a known extension are ignored. kRepositoryEmpty, kTooManyModels, kFileNotFound.
+struct RepositoryListing {
+  std::vector<ModelSource> sources;
+  std::vector<IgnoredFile> ignored;  // at most 1,000
+};
+
+// "FILE" or "NAME=FILE". The name ends at the first '='. A text that starts with '/', "./" or "../" is a file, whatever else is in it.
+struct NamedFile {
+  std::string name;  // empty: none is given
+  std::string path;
+};
+NamedFile parse_named_file(std::string_view text);
+// "MODEL/ADAPTER=FILE", an entry of models.adapters. The model's name ends at the last '/' before the '='.
+struct AdapterSetting {
+  std::string model;
+  std::string adapter;
+  std::string path;
+};
+std::optional<AdapterSetting> parse_adapter_setting(std::string_view text);
+// The source of a file; an empty name is the file's own. kBadModelName, kFileNotFound.
+Result<ModelSource> source_of(const NamedFile& file);
+// A folder with NAME.ext, NAME.pipeline.json, NAME/model.ext and NAME/VERSION/model.ext side by side. Hidden files are left out. All else
+// that is not served is in `ignored`: files without a known extension, partial copies (.part, .tmp, .crdownload), names that no model can
+// have, folders that cannot be read, folders with several model files. kRepositoryEmpty, kTooManyModels, kFileNotFound, kFileNotReadable.
 Result<RepositoryListing> list_repository(const std::filesystem::path& folder, std::size_t models_max);
-// The name of a file without another: "digits" of digits.onnx and of digits.pipeline.json.
+// The name of a file without another: "digits" of digits.onnx and of digits.pipeline.json; "resnet" of resnet/model.onnx,
+// resnet/1/model.onnx and resnet/onnx/model.onnx.
 std::string name_of_file(const std::filesystem::path& path);
-// 1 to 128 characters: parts of [A-Za-z0-9._:-], each starting with a letter or digit, with '/' between them, as in "org/name:tag".
-// Never a path that leads out of a folder.
+// 1 to 255 bytes of UTF-8 without control characters, line separators, and blanks at the ends; never a path
+// that leads out of a folder: no part between slashes is empty, "." or "..".
 bool is_model_name(std::string_view name);
 
 }  // namespace forebay::models

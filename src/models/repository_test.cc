@@ -1,8 +1,11 @@
 #include "models/repository.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 
 #include "base/errors.h"
@@ -31,6 +34,14 @@ class Repository : public testing::Test {
     return lines;
   }
 
+  // "path: reason", with "! " in front of what looks like a model.
+  std::vector<std::string> ignored() {
+    std::vector<std::string> lines;
+    for (const auto& file : list_repository(folder_, 100).value().ignored)
+      lines.push_back((file.looks_like_model ? "! " : "") + file.path + ": " + file.reason);
+    return lines;
+  }
+
   fs::path folder_;
 };
 
@@ -51,9 +62,45 @@ TEST_F(Repository, LeavesOutWhatIsNoModelAndSaysWhy) {
   write("two/a.onnx");
   write("two/b.onnx");
   EXPECT_EQ(listed(), (std::vector<std::string>{"good/1=good.onnx"}));
-  const auto ignored = list_repository(folder_, 100).value().ignored;
-  EXPECT_EQ(ignored, (std::vector<std::string>{"README.md: not a model file", "copying.onnx.part: not a model file",
-                                               "two: several model files and none is named model"}));
+  EXPECT_EQ(ignored(), (std::vector<std::string>{"README.md: not a model file", "copying.onnx.part: not a model file",
+                                                 "! two: 2 model files and none is named model: name the one to serve by --model "
+                                                 "NAME=FILE"}));
+}
+
+TEST_F(Repository, ListsFilesWithSpacesUmlautsAndColons) {
+  write("a b.onnx");
+  write("m\xc3\xbcll.gguf");
+  write("llama3:8b.gguf");
+  write("-x.onnx");
+  write("big one/model.onnx");
+  EXPECT_EQ(listed(), (std::vector<std::string>{"-x/1=-x.onnx", "a b/1=a b.onnx", "big one/1=big one/model.onnx",
+                                                "llama3:8b/1=llama3:8b.gguf", "m\xc3\xbcll/1=m\xc3\xbcll.gguf"}));
+}
+
+TEST_F(Repository, GoesOnBesideWhatItCannotReadAndSaysSo) {
+  write("good.onnx");
+  write("lost+found/model.onnx");
+  write("versions/1/model.onnx");
+  write("versions/2/notes.txt");
+  write("empty/notes.txt");
+  write("bad\xff.onnx");
+  fs::create_directory(folder_ / "folder.onnx.d");
+  fs::create_symlink("nowhere", folder_ / "dangling.gguf");
+  ASSERT_EQ(::mkfifo((folder_ / "pipe.onnx").c_str(), 0600), 0);
+  fs::permissions(folder_ / "lost+found", fs::perms::none);
+  const bool reads_everything = ::access((folder_ / "lost+found").c_str(), R_OK) == 0;  // as root
+  auto expected = std::vector<std::string>{"good/1=good.onnx"};
+  if (reads_everything) expected.emplace_back("lost+found/1=lost+found/model.onnx");
+  expected.emplace_back("versions/1=versions/1/model.onnx");
+  EXPECT_EQ(listed(), expected);
+  const auto said = ignored();
+  EXPECT_TRUE(std::ranges::contains(said, "! dangling.gguf: a link to nothing"));
+  EXPECT_TRUE(std::ranges::contains(said, "! pipe.onnx: not a regular file"));
+  EXPECT_TRUE(std::ranges::contains(said, "! versions/2: no model file in it"));
+  EXPECT_TRUE(std::ranges::contains(said, "empty: no model file in it"));
+  EXPECT_TRUE(std::ranges::contains(said, "! bad\xff.onnx: its name cannot be a model name: serve it by --model NAME=FILE"));
+  if (!reads_everything) EXPECT_TRUE(std::ranges::any_of(said, [](const auto& line) { return line.starts_with("! lost+found: "); }));
+  fs::permissions(folder_ / "lost+found", fs::perms::owner_all);
 }
 
 TEST_F(Repository, PrefersTheFileNamedModel) {
@@ -72,28 +119,43 @@ TEST_F(Repository, RefusesAnEmptyFolderAMissingOneAndTooManyModels) {
 }
 
 TEST_F(Repository, TakesTheNameFromTheFileOrFromTheArgument) {
-  write("digits.onnx");
-  write("resnet/model.onnx");
-  const auto path = (folder_ / "digits.onnx").string();
-  EXPECT_EQ(source_of(path)->name, "digits");
-  EXPECT_EQ(source_of("numbers=" + path)->name, "numbers");
-  EXPECT_EQ(source_of((folder_ / "resnet/model.onnx").string())->name, "resnet");
+  for (const char* path : {"digits.onnx", "resnet/model.onnx", "resnet/3/model.onnx", "resnet/onnx/model.onnx"}) write(path);
+  const auto path = [&](const char* file) { return (folder_ / file).string(); };
+  EXPECT_EQ(source_of({"", path("digits.onnx")})->name, "digits");
+  EXPECT_EQ(source_of({"org/numbers:1", path("digits.onnx")})->name, "org/numbers:1");
+  for (const char* file : {"resnet/model.onnx", "resnet/3/model.onnx", "resnet/onnx/model.onnx"})
+    EXPECT_EQ(source_of({"", path(file)})->name, "resnet") << file;
 }
 
-TEST_F(Repository, ReadsAPathWithAnEqualsSignAsAPath) {
-  write("a=b.onnx");
-  EXPECT_EQ(source_of((folder_ / "a=b.onnx").string()).error().code(), kBadModelName);
-  EXPECT_EQ(source_of("ab=" + (folder_ / "a=b.onnx").string())->path, folder_ / "a=b.onnx");
+TEST(NamedFile, EndsTheNameAtTheFirstEqualsSign) {
+  const std::vector<std::array<std::string, 3>> cases = {{"a.onnx", "", "a.onnx"},           {"n=a.onnx", "n", "a.onnx"},
+                                                         {"n=a=b.onnx", "n", "a=b.onnx"},    {"org/n:7b=a.gguf", "org/n:7b", "a.gguf"},
+                                                         {"/x/a=b.onnx", "", "/x/a=b.onnx"}, {"./a=b.onnx", "", "./a=b.onnx"},
+                                                         {"../a=b", "", "../a=b"},           {"=a.onnx", "", "a.onnx"}};
+  for (const auto& [text, name, path] : cases) {
+    EXPECT_EQ(parse_named_file(text).name, name) << text;
+    EXPECT_EQ(parse_named_file(text).path, path) << text;
+  }
 }
 
-TEST_F(Repository, RefusesNamesThatAreUnsafeInUrlsLabelsAndFiles) {
-  for (const char* name : {"", ".", "-x", "/a", "a/", "a//b", "a/../b", "a/.b", ":a", "a b", "\xc3\xa4", "a\n"})
+TEST(AdapterSetting, HasAModelAnAdapterAndAFile) {
+  const auto setting = parse_adapter_setting("org/model/style=/a/b=c.gguf");
+  ASSERT_TRUE(setting);
+  EXPECT_EQ(setting->model, "org/model");
+  EXPECT_EQ(setting->adapter, "style");
+  EXPECT_EQ(setting->path, "/a/b=c.gguf");
+  for (const char* wrong : {"", "model=file", "model/=file", "/style=file", "model/style=", "model/style"})
+    EXPECT_FALSE(parse_adapter_setting(wrong)) << wrong;
+}
+
+TEST_F(Repository, TakesPrintableNames) {
+  for (const char* name : {"-x", ".x", "a/b", "a b", "\xc3\xa4", "llama3:8b", "Qwen/Qwen3-0.6B"}) EXPECT_TRUE(is_model_name(name)) << name;
+  for (const char* name : {"", ".", "..", "/a", "a/", "a//b", "a/../b", "a/.", " a", "a ", "a\n", "a\x7f", "\xff", "\xc2\x85", "\xe2\x80\xa8", "a\xe2\x80\xae"})
     EXPECT_FALSE(is_model_name(name)) << name;
-  for (const char* name : {"org/name", "llama3:8b", "org/sub/name.v1:latest"}) EXPECT_TRUE(is_model_name(name)) << name;
-  EXPECT_TRUE(is_model_name(std::string(128, 'a')));
-  EXPECT_FALSE(is_model_name(std::string(129, 'a')));
-  EXPECT_EQ(source_of("-x=" + folder_.string()).error().code(), kBadModelName);
-  EXPECT_EQ(source_of("x=" + (folder_ / "missing.onnx").string()).error().code(), kFileNotFound);
+  EXPECT_TRUE(is_model_name(std::string(255, 'a')));
+  EXPECT_FALSE(is_model_name(std::string(256, 'a')));
+  EXPECT_EQ(source_of({"a\n", folder_.string()}).error().code(), kBadModelName);
+  EXPECT_EQ(source_of({"x", (folder_ / "missing.onnx").string()}).error().code(), kFileNotFound);
 }
 
 }  // namespace

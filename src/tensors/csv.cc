@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -59,11 +60,24 @@ Error field_error(Parsed parsed, std::string_view field, DType dtype) {
   return {kTensorTypeMismatch, fmt::format("{} is not a {}", shown, name_of(dtype))};
 }
 
-bool looks_like_header(const std::vector<std::string>& fields) {
-  return std::ranges::any_of(fields, [](const std::string& field) {
-    const auto text = trimmed(field);
-    return !text.empty() && !is_bool_word(text) && scan_json_number(text).text.size() != text.size() && !parse_loosely(text);
-  });
+bool reads_as_value(std::string_view field) {
+  const auto text = trimmed(field);
+  if (text.empty()) return false;
+  return is_bool_word(text) || scan_json_number(text).text.size() == text.size() || parse_loosely(text).has_value();
+}
+
+bool is_header(const std::vector<std::string>& fields, DType dtype, const CsvOptions& options) {
+  if (options.header != CsvHeader::kAuto) return options.header == CsvHeader::kPresent;
+  const auto is_known = [&](const std::string& field) { return std::ranges::contains(options.known_names, trimmed(field)); };
+  if (std::ranges::all_of(fields, is_known)) return true;
+  if (dtype == DType::kString) return false;
+  const bool has_name = std::ranges::any_of(fields, [](const std::string& field) { return !trimmed(field).empty(); });
+  return has_name && std::ranges::none_of(fields, reads_as_value);
+}
+
+// A cell of the first row that is no number, in a row that has numbers: either a wrong cell, or a header with a number in it.
+Error with_header_hint(Error error) {
+  return std::move(error).with_hint("correct the cell; a first row is taken as a header only if none of its fields is a number");
 }
 
 // Rows of fields as elements of one type.
@@ -152,21 +166,24 @@ Result<CsvTable> read_csv(std::string_view text, DType dtype, const CsvOptions& 
   Cells cells(dtype, options.nan);
   std::size_t columns = 0;
   std::size_t rows = 0;
+  bool has_header = false;
   for (bool first = true;; first = false) {
     TRY_ASSIGN(const bool more, lines.next());
     if (!more) break;
     if (first) {
       columns = lines.fields().size();
-      const bool header = options.header == CsvHeader::kPresent ||
-                          (options.header == CsvHeader::kAuto && dtype != DType::kString && looks_like_header(lines.fields()));
-      if (header) {
+      has_header = is_header(lines.fields(), dtype, options);
+      if (has_header) {
         table.columns = lines.fields();
         continue;
       }
     }
-    TRY(add_row(cells, lines, columns, options.cells_max));
+    auto added = add_row(cells, lines, columns, options.cells_max);
+    if (!added && first && added.error().code() == kTensorTypeMismatch) return fail(with_header_hint(std::move(added).error()));
+    TRY(std::move(added));
     ++rows;
   }
+  if (has_header && rows == 0) return fail(kCsvInvalid, "the table has a header and no row below it");
   TRY_ASSIGN(table.values, cells.take({static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}));
   return table;
 }

@@ -15,11 +15,13 @@
 
 namespace forebay::tensors {
 
-// kAuto: the first row is a header if one of its fields is neither a number nor empty. For strings that cannot be told: no header.
+// kAuto: the first row is a header if none of its fields is a number and one is not empty, or if all of them are `known_names`. In a table
+// of strings only the second rule holds.
 enum class CsvHeader : std::uint8_t { kAuto, kPresent, kAbsent };
 
 struct CsvOptions {
   CsvHeader header = CsvHeader::kAuto;
+  std::span<const std::string> known_names = {};  // of what the columns are for
   char separator = ',';
   NanPolicy nan = NanPolicy::kRefuse;  // kAllow: an empty field, NaN, Infinity and -Infinity (in any case; inf too) are values
   std::size_t cells_max = 64 << 20;
@@ -33,8 +35,8 @@ struct CsvTable {
 };
 
 // Lines end with LF or CRLF, a byte-order mark and empty lines are skipped, spaces around numbers too. true and false are read
-// for bools. Errors name the line: kCsvInvalid (rows of different length, stray quotes, no UTF-8), kTensorTypeMismatch (no
-// number), kTensorValueOutOfRange, kArrayNotFinite, kTensorTooLarge.
+// for bools. Errors name the line: kCsvInvalid (rows of different length, stray quotes, no UTF-8, a header without rows),
+// kTensorTypeMismatch (no number), kTensorValueOutOfRange, kArrayNotFinite, kTensorTooLarge.
 Result<CsvTable> read_csv(std::string_view text, DType dtype, const CsvOptions& options = {});
 
 // The strings of a tensor as numbers of `dtype`, by the same rules; for tables whose columns have different types.

@@ -1,5 +1,5 @@
 // Splits a CSV text into records, one at a time.
-// Threads: confined to one call. Owner: csv; nobody above includes it.
+// Threads: confined to one call. Owner: csv.
 #pragma once
 
 #include <cstddef>

@@ -31,10 +31,29 @@ TEST(Csv, ReadsATableWithAHeader) {
 TEST(Csv, FindsOutWhetherThereIsAHeader) {
   EXPECT_TRUE(read_csv("1,2\n3,4", DType::kFloat32)->columns.empty());
   EXPECT_EQ(read_csv("1,2\n3,4", DType::kFloat32)->values.shape(), (Shape{2, 2}));
-  EXPECT_EQ(read_csv("1,x\n3,4", DType::kFloat32)->columns.size(), 2u);
+  EXPECT_EQ(read_csv("x,\n3,4", DType::kFloat32)->columns.size(), 2u);
   EXPECT_EQ(read_csv("1,2\n3,4", DType::kFloat32, {.header = CsvHeader::kPresent})->values.shape(), (Shape{1, 2}));
   EXPECT_EQ(code_of(read_csv("1,x\n3,4", DType::kFloat32, {.header = CsvHeader::kAbsent})), kTensorTypeMismatch);
   EXPECT_TRUE(read_csv("a\nb", DType::kString)->columns.empty());
+}
+
+TEST(Csv, RefusesAFirstRowOfNumbersAndWordsInsteadOfDroppingIt) {
+  const std::vector<std::pair<std::string, std::string>> tables = {{"1,x\n3,4\n", "line 1, column 2: 'x' is not a float32"},
+                                                                   {"a,2019,2020\n1,2,3\n", "line 1, column 1: 'a' is not a float32"},
+                                                                   {"5.1,3.5,oops\n", "line 1, column 3: 'oops' is not a float32"},
+                                                                   {"nan,x\n", "line 1, column 1: 'nan' is not a finite number"}};
+  for (const auto& [text, message] : tables) {
+    const auto table = read_csv(text, DType::kFloat32);
+    ASSERT_FALSE(table) << text;
+    EXPECT_EQ(table.error().message(), message);
+  }
+  EXPECT_NE(read_csv("1,x\n", DType::kFloat32).error().hint().find("header"), std::string_view::npos);
+}
+
+TEST(Csv, TakesAFirstRowOfKnownNamesAsAHeaderOfStringsToo) {
+  const std::vector<std::string> names = {"text", "1st"};
+  EXPECT_EQ(read_csv("1st, text\na,b\n", DType::kString, {.known_names = names})->values.shape(), (Shape{1, 2}));
+  EXPECT_EQ(read_csv("1st,other\na,b\n", DType::kString, {.known_names = names})->values.shape(), (Shape{2, 2}));
 }
 
 TEST(Csv, SkipsTheByteOrderMarkAndEmptyLines) {
@@ -50,7 +69,8 @@ TEST(Csv, KeepsAByteOrderMarkThatBelongsToAField) {
 
 TEST(Csv, HasNoRowsInAnEmptyText) {
   EXPECT_EQ(read_csv("", DType::kFloat32)->values.shape(), (Shape{0, 0}));
-  EXPECT_EQ(read_csv("a,b\n", DType::kFloat32)->values.shape(), (Shape{0, 2}));
+  EXPECT_EQ(code_of(read_csv("a,b\n", DType::kFloat32)), kCsvInvalid);
+  EXPECT_EQ(code_of(read_csv("1,2\n", DType::kFloat32, {.header = CsvHeader::kPresent})), kCsvInvalid);
 }
 
 TEST(Csv, ReadsQuotedFields) {

@@ -15,7 +15,7 @@ Result<> check(const Tensor& series, const SeriesRecipe& recipe, const Shape& sh
   const std::int64_t steps = series.shape()[0];
   const std::int64_t columns = series.shape().size() == 2 ? series.shape()[1] : 1;
   if (steps < recipe.window) return fail(kTensorShapeMismatch, fmt::format("{} steps; a window has {}", steps, recipe.window));
-  const std::int64_t wanted = has_columns ? shape[recipe.columns_first ? 1 : 2] : 1;
+  const std::int64_t wanted = has_columns ? series_shape(recipe, shape)[1] : 1;
   if (columns == 0 || (wanted >= 0 && columns != wanted))
     return fail(kTensorShapeMismatch, fmt::format("{} columns; the model takes {}", columns, wanted));
   const auto fits = [&](const std::vector<float>& values) { return values.size() <= 1 || std::ssize(values) == columns; };
@@ -30,6 +30,10 @@ float of_column(const std::vector<float>& values, std::size_t column, float othe
 }
 
 }  // namespace
+
+Shape series_shape(const SeriesRecipe& recipe, const Shape& input) {
+  return input.size() == 3 ? Shape{-1, input[recipe.columns_first ? 1 : 2]} : Shape{-1};
+}
 
 Result<SeriesWindows> cut_series(const Tensor& series, const SeriesRecipe& recipe, const Shape& shape, DType dtype) {
   TRY(check(series, recipe, shape));

@@ -26,6 +26,8 @@ struct SeriesWindows {
   Tensor tensor;                     // [windows, …] as the input wants it
   std::vector<std::int64_t> starts;  // the first step of each
 };
+// The shape of the whole series for an input of this shape: [-1], or [-1, columns]; -1 is free.
+Shape series_shape(const SeriesRecipe& recipe, const Shape& input);
 inline constexpr std::size_t kSeriesElementsMax = std::size_t{64} << 20;  // of all windows together
 
 // `series` is [steps] or [steps, columns]; `shape` the input's, which is free in its first dimension. Windows begin at 0, stride, 2 *

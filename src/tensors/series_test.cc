@@ -25,6 +25,12 @@ TEST(CutSeries, GivesEveryCompleteWindow) {
   EXPECT_THAT(cut_series(line({1, 2, 3, 4, 5}), apart, {-1, 2}, DType::kFloat32)->starts, ElementsAre(0, 3));
 }
 
+TEST(SeriesShape, HasTheColumnsOfTheInput) {
+  EXPECT_EQ(series_shape(kPairs, {-1, 2}), (Shape{-1}));
+  EXPECT_EQ(series_shape(kPairs, {-1, 2, 5}), (Shape{-1, 5}));
+  EXPECT_EQ(series_shape({.input = "x", .window = 2, .stride = 1, .columns_first = true}, {-1, 5, 2}), (Shape{-1, 5}));
+}
+
 TEST(CutSeries, ArrangesColumnsAndNormalisesEach) {
   const Tensor two = Tensor::of<float>({3, 2}, {1, 10, 2, 20, 3, 30});
   auto recipe = kPairs;

@@ -1,5 +1,5 @@
-// UTF-8 (RFC 3629) as arrays and files need it: shortest forms, no surrogates, at most U+10FFFF.
-// Threads: immutable. Owner: the room; nobody above includes it.
+// UTF-8 (RFC 3629) as arrays, files and names need it: shortest forms, no surrogates, at most U+10FFFF.
+// Threads: immutable.
 #pragma once
 
 #include <cstddef>

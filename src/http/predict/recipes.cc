@@ -36,9 +36,7 @@ Result<tensors::SeriesWindows> read_series(const JsonObject& object, const JsonV
   auto recipe = *description.series;
   TRY_ASSIGN(recipe.stride, object.integer_or("stride", recipe.stride, 1, kStrideMost));
   TRY_ASSIGN(const auto* spec, input_of(description, recipe.input));
-  const bool has_columns = spec->shape.size() == 3;
-  const formats::TensorSpec wanted{
-      .name = "series", .shape = has_columns ? tensors::Shape{-1, spec->shape[recipe.columns_first ? 1 : 2]} : tensors::Shape{-1}};
+  const formats::TensorSpec wanted{.name = "series", .shape = tensors::series_shape(recipe, spec->shape)};
   TRY_ASSIGN(const auto series, input_from_json(wanted, value));
   auto cut = tensors::cut_series(series, recipe, spec->shape, spec->dtype);
   if (!cut) return fail(std::move(cut).error().with_field("series"));
