@@ -23,7 +23,7 @@ inline constexpr ErrorCode kDuplicateModel{5006, "duplicate_model", ErrorKind::k
                                            "give one of them another name: --model NAME=FILE"};
 inline constexpr ErrorCode kBadModelName{
     5007, "bad_model_name", ErrorKind::kInvalidArgument, "The name is not usable as a model name.",
-    "use 1 to 255 bytes of UTF-8 without control characters and without blanks at the ends: --model NAME=FILE"};
+    "use 1 to 255 bytes of UTF-8 without control characters and blanks at the ends; no part between '/' may be empty, . or .."};
 inline constexpr ErrorCode kRepositoryEmpty{5008, "repository_empty", ErrorKind::kNotFound, "The folder has no model file.",
                                             "put NAME.gguf, NAME.onnx, NAME/model.onnx or NAME/1/model.onnx into it"};
 inline constexpr ErrorCode kTooManyModels{5009, "too_many_models", ErrorKind::kTooLarge, "There are more models than models.models_max.",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 
 #include "base/errors.h"
 #include "models/errors.h"
@@ -145,6 +146,10 @@ std::string name_of_file(const fs::path& path) {
 
 bool is_model_name(std::string_view name) {
   if (name.empty() || name.size() > 255 || name.front() == ' ' || name.back() == ' ') return false;
+  for (const auto part : std::views::split(name, '/')) {
+    const std::string_view text(part.begin(), part.end());
+    if (text.empty() || text == "." || text == "..") return false;
+  }
   const auto characters = tensors::to_utf32(name);
   return characters && std::ranges::none_of(*characters, breaks_a_line);
 }

@@ -52,7 +52,8 @@ Result<RepositoryListing> list_repository(const std::filesystem::path& folder, s
 // The name of a file without another: "digits" of digits.onnx and of digits.pipeline.json; "resnet" of resnet/model.onnx,
 // resnet/1/model.onnx and resnet/onnx/model.onnx.
 std::string name_of_file(const std::filesystem::path& path);
-// 1 to 255 bytes of UTF-8 without control characters, line separators, and blanks at the ends.
+// 1 to 255 bytes of UTF-8 without control characters, line separators, and blanks at the ends; never a path
+// that leads out of a folder: no part between slashes is empty, "." or "..".
 bool is_model_name(std::string_view name);
 
 }  // namespace forebay::models

@@ -149,8 +149,8 @@ TEST(AdapterSetting, HasAModelAnAdapterAndAFile) {
 }
 
 TEST_F(Repository, TakesPrintableNames) {
-  for (const char* name : {".", "-x", "a/b", "a b", "\xc3\xa4", "llama3:8b", "Qwen/Qwen3-0.6B"}) EXPECT_TRUE(is_model_name(name)) << name;
-  for (const char* name : {"", " a", "a ", "a\n", "a\x7f", "\xff", "\xc2\x85", "\xe2\x80\xa8", "a\xe2\x80\xae"})
+  for (const char* name : {"-x", ".x", "a/b", "a b", "\xc3\xa4", "llama3:8b", "Qwen/Qwen3-0.6B"}) EXPECT_TRUE(is_model_name(name)) << name;
+  for (const char* name : {"", ".", "..", "/a", "a/", "a//b", "a/../b", "a/.", " a", "a ", "a\n", "a\x7f", "\xff", "\xc2\x85", "\xe2\x80\xa8", "a\xe2\x80\xae"})
     EXPECT_FALSE(is_model_name(name)) << name;
   EXPECT_TRUE(is_model_name(std::string(255, 'a')));
   EXPECT_FALSE(is_model_name(std::string(256, 'a')));
