@@ -104,6 +104,6 @@ def test_numa_strategies_reach_libllama_and_change_no_answer(serve, strategy):
 
 def test_numa_strategies_that_do_not_exist_or_contradict_are_refused(forebay):
     unknown = forebay("config", "check", "--set", "models.numa=mirror")
-    assert unknown.returncode != 0 and "off, distribute, isolate or numactl" in unknown.stderr
+    assert unknown.returncode != 0 and "off, distribute, isolate, numactl" in unknown.stderr
     both = forebay("config", "check", "--set", "models.numa=isolate", "--set", f"models.cpu_affinity={USABLE[0]}")
     assert both.returncode != 0 and "models.numa must be off beside models.cpu_affinity" in both.stderr
