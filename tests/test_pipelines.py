@@ -10,7 +10,7 @@ import pytest
 from conftest import EXAMPLES, ROOT, eventually, start_server
 
 GUIDE = (ROOT / "docs/guides/build_a_pipeline.md").read_text(encoding="utf-8")
-STEADY = json.loads(re.search(r"```json\n(.*?)```", GUIDE, re.DOTALL).group(1))
+STEADY = json.loads(re.search(r"<<'END'\n(.*?)\nEND\n", GUIDE, re.DOTALL).group(1))
 DIGITS = json.loads((EXAMPLES / "expected.json").read_text())["digits"]["cases"]
 SEVEN = (EXAMPLES / "seven.png").read_bytes()
 
