@@ -118,5 +118,6 @@ class Reader:
 
 
 def documents_with_commands():
-    """The documents for users: what they print must work."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
+    """The documents for users that print commands."""
+    documents = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
+    return [document for document in documents if console_blocks(document.read_text(encoding="utf-8"))]

@@ -61,7 +61,7 @@ def test_commands_are_obeyed_and_never_sent_to_the_model(tmp_path):
     chat = Conversation(tmp_path, EXAMPLES / "chat.gguf", "--temperature", "0", "--max-tokens", "4")
     chat.read_until(r"> $")
     chat.write("/help\n")
-    told = chat.read_until(r"/bye.*> $")
+    told = chat.read_until(r"(?s)/bye.*> $")
     assert "/reset" in told
     for line, expected in (("/halp", "did you mean '/help'"), ("/set temperature 1", "no command '/set'"), ("/clear", "forgotten"), ("/?", "/bye")):
         chat.write(line + "\n")

@@ -68,7 +68,7 @@ class Greeted:
 
 def commands_of(greeting):
     """The commands of a first screen, each as one text for a shell."""
-    body = greeting.split("Things to try:", 1)[1]
+    body = re.split(r"Things to try.*:\n", greeting, maxsplit=1)[1]
     return [command.strip() for command in re.split(r"\n\n", body) if command.strip()]
 
 

@@ -99,7 +99,8 @@ class Lister {
   Result<> add(std::string name, std::string version, const fs::path& path) {
     std::error_code error;
     const auto status = fs::status(path, error);
-    if (error || !fs::exists(status)) return ignore(path, error ? error.message() : "a link to nothing", true);
+    if (status.type() == fs::file_type::not_found) return ignore(path, "a link to nothing", true);
+    if (error) return ignore(path, error.message(), true);
     if (!fs::is_regular_file(status)) return ignore(path, "not a regular file", true);
     if (!is_model_name(name)) return ignore(path, "its name cannot be a model name: serve it by --model NAME=FILE", true);
     if (listing_.sources.size() >= models_max_) return fail(kTooManyModels, fmt::format("more than {} models", models_max_));
