@@ -128,8 +128,8 @@ Result<> check_transposed_convolution(const OnnxNode& node, Inputs inputs) {
     if (!is_known) return operator_misused(node, "has an output_shape, and inputs of unknown sides");
     if (output.size() > spatial && i < output.size() - spatial) continue;
     const auto side = dimension - 2;
-    const auto most = ((*x.shape)[dimension] - 1) * strides[side] + ((*w.shape)[dimension] - 1) * dilations[side] + 1 +
-                      (padding.empty() ? 0 : padding[side]);
+    const auto most = ((*x.shape)[dimension] - 1) * strides[side] + ((*w.shape)[dimension] - 1) * dilations[side] +
+                      std::max(strides[side], dilations[side]);
     if (output[i] < 1 || output[i] > most) return operator_misused(node, "has an output_shape beyond what its picture reaches");
   }
   return {};
