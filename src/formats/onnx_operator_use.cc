@@ -195,6 +195,18 @@ Result<> check_resize(const OnnxNode& node, Inputs inputs) {
   return {};
 }
 
+Result<> check_attention(const OnnxNode& node, Inputs inputs) {
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto& input = input_of(inputs, i);
+    if (input.shape && input.rank() != 3 && input.rank() != 4) return operator_misused(node, "has an input of neither three nor four dimensions");
+  }
+  for (const std::size_t past : {4U, 5U}) {
+    const auto& input = input_of(inputs, past);
+    if (!is_rank(input, 4) || input.rank_is_open) return operator_misused(node, "has a past of another rank than four, or one that a request may choose");
+  }
+  return {};
+}
+
 // The library looks up a row of the caches for each position, wherever that leads.
 Result<> check_rotary(const OnnxNode& node, Inputs inputs) {
   const auto& x = input_of(inputs, 0);
@@ -251,6 +263,7 @@ Result<> check_operator_use(const OnnxNode& node, std::span<const ValueFacts> in
     return check_recurrent(node, inputs, cell->gates);
   if (node.op_type == "LayerNormalization") return check_trailing(node, inputs);
   if (node.op_type == "DFT" || node.op_type == "STFT") return check_fourier(node, inputs);
+  if (node.op_type == "Attention") return check_attention(node, inputs);
   if (node.op_type == "RotaryEmbedding") return check_rotary(node, inputs);
   if (node.op_type == "Resize" || node.op_type == "Upsample") return check_resize(node, inputs);
   if (node.op_type == "GatherND") return check_gather_nd(node, inputs);
