@@ -93,6 +93,9 @@ Result<> check_ranks(const OnnxNode& node, Inputs inputs) {
     if (!fits) return operator_misused(node, fmt::format("has inputs {} and {} of ranks that do not fit", rule.one, rule.other));
     if (one.rank_is_open || other.rank_is_open) return operator_misused(node, "has an input whose rank a request may choose");
   }
+  // The library looks at the rank of the picture only.
+  if (const auto& kernel = input_of(inputs, 1); node.op_type == "Conv" && (kernel.rank_is_open || (kernel.shape && kernel.rank() < 3)))
+    return operator_misused(node, "has a kernel of less than three dimensions, or of a rank that a request may choose");
   if (node.op_type.starts_with("Reduce") && !is_rank(input_of(inputs, 1), 1)) return operator_misused(node, "has axes that are no list");
   return {};
 }

@@ -57,6 +57,8 @@ TEST(OperatorUse, TakesRanksThatFitTogether) {
   const Dimensions picture = {1, 1, 8, 8};
   EXPECT_EQ(use("ConvTranspose", {picture, {1, 1, 3, 3}}), kAccepted);
   EXPECT_EQ(use("ConvTranspose", {picture, {}}), kMisused);
+  EXPECT_EQ(use("Conv", {picture, {1, 1, 3, 3}}), kAccepted);
+  EXPECT_EQ(use("Conv", {picture, {}}), kMisused);
   EXPECT_EQ(use("ConvTranspose", {picture, {1, 1}}), kMisused);
   EXPECT_EQ(use("ConvTranspose", {{1, 1}, {1, 1, 3}}), kMisused);
   EXPECT_EQ(use("ConvInteger", {picture, {1, 1, 3, 3, 3}}), kMisused);
