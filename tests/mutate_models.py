@@ -37,7 +37,7 @@ def try_files(files, seconds=20, mib=1024):
     """One verdict a file, as try_models writes them."""
     run = subprocess.run([str(TOOL), str(seconds), str(mib)], input="".join(f"{file}\n" for file in files), capture_output=True, text=True, check=True,
                          timeout=60 + len(files) * (seconds + 1), errors="replace")
-    return [json.loads(line) for line in run.stdout.splitlines()]
+    return [json.loads(line, strict=False) for line in run.stdout.split("\n") if line]
 
 
 def try_mutations(kind, sources, numbers, seed, keep=None, report=None):

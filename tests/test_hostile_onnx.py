@@ -98,12 +98,12 @@ def test_good_models_go_on_beside_hostile_ones(serve, tmp_path):
         (folder / f"{kind}.onnx").write_bytes(make())
     (folder / "double.onnx").write_bytes(model([node("Add", ["x", "x"], ["y"])], [("x", "float32", ["n"])], [("y", "float32", ["n"])], {}))
     server = serve("--models", folder, ready=False)
-    eventually(lambda: server.post("/predict", {"model": "double", "input": [[1, 2]]}).status_code == 200, seconds=SECONDS_MAX)
+    eventually(lambda: server.post("/predict", {"model": "double", "input": [1, 2]}).status_code == 200, seconds=SECONDS_MAX)
     for kind, (_, code) in KINDS.items():
         eventually(lambda: re.search(f"could not be loaded.*{kind}.*{code}", server.log), seconds=SECONDS_MAX)
         refused = server.post("/predict", {"model": kind, "input": [1]})
         assert refused.status_code >= 400 and refused.json()["error"], (kind, refused.text)
-    assert server.post("/predict", {"model": "double", "input": [[1, 2]]}).status_code == 200
+    assert server.post("/predict", {"model": "double", "input": [1, 2]}).status_code == 200
 
 
 def test_limits_can_be_raised(forebay, tmp_path):
@@ -137,7 +137,7 @@ def test_external_weights_behind_the_links_of_a_hugging_face_cache(forebay, tmp_
     assert "11" in ran.stdout and "22" in ran.stdout, ran.stdout
 
 
-@pytest.mark.parametrize("target", ["/etc/passwd", "../../../../secret", "../../other"])
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../../secret", "../../other"])
 def test_links_that_leave_the_cache_are_refused(forebay, tmp_path, target):
     path = hub(tmp_path)
     (tmp_path / "secret").write_bytes(b"12345678")

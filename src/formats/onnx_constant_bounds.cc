@@ -111,8 +111,7 @@ class BoundsCheck {
   // A body is walked with nothing known of what goes round in it. The branches of a constant condition may become part of the graph.
   Result<> control_flow(const OnnxNode& node, const std::vector<ValueFacts>& inputs, Scope& scope, std::uint32_t depth) {
     if (node.domain.empty() && node.op_type == "Loop") TRY(check_loop(node, inputs));
-    const bool is_branch = node.op_type == "If";
-    std::vector<ValueFacts> outputs(node.outputs.size(), ValueFacts{.at_load = is_branch});
+    const bool may_vanish = node.op_type == "If" && !inputs.empty() && inputs.front().at_load;
     for (const auto& attribute : node.attributes) {
       for (const auto& graph : attribute.graphs) {
         Scope inside(&scope);
@@ -120,7 +119,8 @@ class BoundsCheck {
         TRY(walk(graph, inside, depth));
       }
     }
-    for (std::size_t i = 0; i < outputs.size(); ++i) scope.set(node.outputs[i], outputs[i]);
+    const bool is_open = std::ranges::any_of(inputs, &ValueFacts::rank_is_open);
+    for (const auto name : node.outputs) scope.set(name, {.at_load = may_vanish, .rank_is_open = is_open});
     return {};
   }
 

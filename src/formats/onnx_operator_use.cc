@@ -93,6 +93,9 @@ Result<> check_ranks(const OnnxNode& node, Inputs inputs) {
     if (!fits) return operator_misused(node, fmt::format("has inputs {} and {} of ranks that do not fit", rule.one, rule.other));
     if (one.rank_is_open || other.rank_is_open) return operator_misused(node, "has an input whose rank a request may choose");
   }
+  // The library looks at the rank of the picture only.
+  if (const auto& kernel = input_of(inputs, 1); node.op_type == "Conv" && (kernel.rank_is_open || (kernel.shape && kernel.rank() < 3)))
+    return operator_misused(node, "has a kernel of less than three dimensions, or of a rank that a request may choose");
   if (node.op_type.starts_with("Reduce") && !is_rank(input_of(inputs, 1), 1)) return operator_misused(node, "has axes that are no list");
   return {};
 }
@@ -128,8 +131,8 @@ Result<> check_transposed_convolution(const OnnxNode& node, Inputs inputs) {
     if (!is_known) return operator_misused(node, "has an output_shape, and inputs of unknown sides");
     if (output.size() > spatial && i < output.size() - spatial) continue;
     const auto side = dimension - 2;
-    const auto most = ((*x.shape)[dimension] - 1) * strides[side] + ((*w.shape)[dimension] - 1) * dilations[side] + 1 +
-                      (padding.empty() ? 0 : padding[side]);
+    const auto most = ((*x.shape)[dimension] - 1) * strides[side] + ((*w.shape)[dimension] - 1) * dilations[side] +
+                      std::max(strides[side], dilations[side]);
     if (output[i] < 1 || output[i] > most) return operator_misused(node, "has an output_shape beyond what its picture reaches");
   }
   return {};
@@ -195,6 +198,18 @@ Result<> check_resize(const OnnxNode& node, Inputs inputs) {
   return {};
 }
 
+Result<> check_attention(const OnnxNode& node, Inputs inputs) {
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto& input = input_of(inputs, i);
+    if (input.shape && input.rank() != 3 && input.rank() != 4) return operator_misused(node, "has an input of neither three nor four dimensions");
+  }
+  for (const std::size_t past : {4U, 5U}) {
+    const auto& input = input_of(inputs, past);
+    if (!is_rank(input, 4) || input.rank_is_open) return operator_misused(node, "has a past of another rank than four, or one that a request may choose");
+  }
+  return {};
+}
+
 // The library looks up a row of the caches for each position, wherever that leads.
 Result<> check_rotary(const OnnxNode& node, Inputs inputs) {
   const auto& x = input_of(inputs, 0);
@@ -251,6 +266,7 @@ Result<> check_operator_use(const OnnxNode& node, std::span<const ValueFacts> in
     return check_recurrent(node, inputs, cell->gates);
   if (node.op_type == "LayerNormalization") return check_trailing(node, inputs);
   if (node.op_type == "DFT" || node.op_type == "STFT") return check_fourier(node, inputs);
+  if (node.op_type == "Attention") return check_attention(node, inputs);
   if (node.op_type == "RotaryEmbedding") return check_rotary(node, inputs);
   if (node.op_type == "Resize" || node.op_type == "Upsample") return check_resize(node, inputs);
   if (node.op_type == "GatherND") return check_gather_nd(node, inputs);

@@ -57,12 +57,18 @@ TEST(OperatorUse, TakesRanksThatFitTogether) {
   const Dimensions picture = {1, 1, 8, 8};
   EXPECT_EQ(use("ConvTranspose", {picture, {1, 1, 3, 3}}), kAccepted);
   EXPECT_EQ(use("ConvTranspose", {picture, {}}), kMisused);
+  EXPECT_EQ(use("Conv", {picture, {1, 1, 3, 3}}), kAccepted);
+  EXPECT_EQ(use("Conv", {picture, {}}), kMisused);
   EXPECT_EQ(use("ConvTranspose", {picture, {1, 1}}), kMisused);
   EXPECT_EQ(use("ConvTranspose", {{1, 1}, {1, 1, 3}}), kMisused);
   EXPECT_EQ(use("ConvInteger", {picture, {1, 1, 3, 3, 3}}), kMisused);
   EXPECT_EQ(use("MaxUnpool", {picture, {1}}), kMisused);
   EXPECT_EQ(use("ReduceMax", {picture, {}}), kMisused);
   EXPECT_EQ(use("ReduceMax", {picture, {1}}), kAccepted);
+  const Dimensions text = {1, 4, 8};
+  const Attributes heads = {{"q_num_heads", std::int64_t{2}}, {"kv_num_heads", std::int64_t{2}}};
+  EXPECT_EQ(use("Attention", {text, text, text, {4, 6}, {1, 2, 2, 4}, {1, 2, 2, 4}}, heads), kAccepted);
+  EXPECT_EQ(use("Attention", {text, text, text, {4, 6}, {}, {1, 2, 2, 4}}, heads), kMisused);
   EXPECT_EQ(use("STFT", {{1, 128, 1}, {}, {16}}), kAccepted);
   EXPECT_EQ(use("STFT", {{1, 128, 1}, {}, {}}), kMisused);
   EXPECT_EQ(use("DFT", {{1, 16, 1}}), kAccepted);

@@ -382,6 +382,7 @@ constexpr std::string_view kSameShape[] = {
     "LpNormalization", "Mish", "Neg", "Not", "PRelu", "QuantizeLinear", "RMSNormalization", "RandomNormalLike", "RandomUniformLike", "Reciprocal",
     "Relu", "Round", "ScatterElements", "ScatterND", "Selu", "Shrink", "Sigmoid", "Sign", "SimplifiedLayerNormalization", "Sin", "Sinh", "Softmax",
     "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu", "Trilu"};
+constexpr std::string_view kClassicSameShape[] = {"Binarizer", "Imputer", "Normalizer", "Scaler"};  // of ai.onnx.ml
 constexpr std::string_view kBroadcasts[] = {"Add", "And", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater",
                                             "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Mean", "Min", "Mod", "Mul", "Or", "Pow", "Sub", "Sum",
                                             "Where", "Xor"};
@@ -422,6 +423,7 @@ const Rule* rule_of(const OnnxNode& node) {
 }  // namespace
 
 std::optional<ValueFacts> infer_facts(const OnnxNode& node, std::span<const ValueFacts> inputs) {
+  if (node.domain == "ai.onnx.ml" && std::ranges::contains(kClassicSameShape, node.op_type)) return same_shape(node, inputs);
   if (!node.domain.empty()) return std::nullopt;
   if (const Rule* rule = rule_of(node)) return rule->infer(node, inputs);
   const auto op = node.op_type;

@@ -7,8 +7,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <csignal>
+#include <cstring>
 #include <fstream>
 #include <glaze/json.hpp>
 #include <iostream>
@@ -136,6 +139,7 @@ Verdict try_file(const std::string& path, std::span<const std::unique_ptr<engine
   ::close(pipe[1]);
   auto verdict = watch(child, pipe[0], limits);
   ::close(pipe[0]);
+  std::ranges::replace_if(verdict.detail, [](char c) { return static_cast<unsigned char>(c) < ' '; }, '?');  // of a damaged file
   verdict.path = path;
   return verdict;
 }
