@@ -59,7 +59,8 @@ std::optional<Shape> shape_of(const TensorSpec& spec, const NamedTensors& inputs
 
 Result<std::optional<NamedTensors>> answer_to_empty(const NamedTensors& inputs, std::span<const std::string> outputs,
                                                     const ModelDescription& description) {
-  const auto empty = std::ranges::find_if(inputs, [&](const NamedTensor& input) { return input.tensor.size() == 0 && !is_empty_list(input, description); });
+  const auto empty = std::ranges::find_if(
+      inputs, [&](const NamedTensor& input) { return input.tensor.size() == 0 && !is_empty_list(input, description); });
   if (empty == inputs.end()) return std::nullopt;
   NamedTensors answer;
   for (const std::string& name : outputs) {
