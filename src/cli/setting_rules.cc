@@ -52,8 +52,9 @@ constexpr std::array kRules = {
                 "Names that requests may be for (Host); others get 403. Empty allows addresses, loopback names and the machine's name, and "
                 "with API keys any; \"*\" is any.",
                 0, 100, TextRule::kHostName},
-    SettingRule{"http.tls_certificate", "PEM file of the certificate, followed by those between it and the root; read again when it changes.", 0,
-                4'096, TextRule::kPath},
+    SettingRule{"http.tls_certificate",
+                "PEM file of the certificate, followed by those between it and the root; read again when it changes.", 0, 4'096,
+                TextRule::kPath},
     SettingRule{"http.tls_key", "PEM file of the certificate's key, without a password.", 0, 4'096, TextRule::kPath},
     SettingRule{"accounts.api_keys", "Keys that may use this server; without any it is open. Shown masked.", 0, 1'000, TextRule::kSecret},
     SettingRule{"models.backend", "Where models compute: auto, a name from `forebay devices`, or a chain that is tried in order.", 1, 255,
@@ -63,7 +64,8 @@ constexpr std::array kRules = {
     SettingRule{"models.constant_bytes_max",
                 "Largest tensor that an ONNX node may make from a constant shape; a model with a larger one is not loaded.", kMib, kPib},
     SettingRule{"models.loop_steps_max",
-                "Most steps of an ONNX loop that nothing ends before its constant count; a model with a longer one is not loaded.", 1, 1e15},
+                "Most steps of an ONNX loop that nothing ends before its constant count; a model with a longer one is not loaded.", 1,
+                1e15},
     SettingRule{"models.threads", "Threads of one engine session; 0 is every usable core.", 0, 1'024},
     SettingRule{"models.tune", "Whether loading a model tries out how many threads pay and what batches take, with some runs of it."},
     SettingRule{"models.cpu_affinity", "Processors that models compute on: numbers and ranges such as 0-3. Empty is every usable one.", 0,
@@ -75,10 +77,11 @@ constexpr std::array kRules = {
                 0, 4'096, TextRule::kPath},
     SettingRule{"models.cache.bytes_max", "Bytes of that folder; what was used longest ago goes first.", kMib, kPib},
     SettingRule{"models.cache.model_bytes_max", "Largest model file, with its weights, about which something is kept.", 0, kPib},
-    SettingRule{"models.probe.when",
-                "Which model files are tried in a child process before they are loaded: unknown (those that have not passed before, which the "
-                "model cache keeps), always or never.",
-                1, 16, TextRule::kChoice, kProbes},
+    SettingRule{
+        "models.probe.when",
+        "Which model files are tried in a child process before they are loaded: unknown (those that have not passed before, which the "
+        "model cache keeps), always or never.",
+        1, 16, TextRule::kChoice, kProbes},
     SettingRule{"models.probe.trusted", "Names of models whose files are never tried; \"*\" is all.", 0, 10'000},
     SettingRule{"models.probe.time_max", "How long such a child may compute, beside a second for every 50 MiB of the file.", 100, kHour},
     SettingRule{"models.probe.memory_bytes_max", "Memory of such a child beside twice the weights.", 64 * kMib, kPib},
@@ -246,7 +249,8 @@ std::string text_problem(const SettingRule& rule, std::string_view text) {
         return "must be \"*\" or an origin such as https://example.com, without a path";
       break;
     case TextRule::kHostName:
-      if (text != "*" && (text.empty() || text.size() > 255 || !std::ranges::all_of(text, [](char c) { return word_character(c) || c == ':'; })))
+      if (text != "*" &&
+          (text.empty() || text.size() > 255 || !std::ranges::all_of(text, [](char c) { return word_character(c) || c == ':'; })))
         return "must be \"*\" or a name such as models.example, without scheme and port";
       break;
     case TextRule::kSecret:

@@ -10,9 +10,9 @@
 #include "base/processors.h"
 #include "engines/errors.h"
 #include "engines/neutral_inputs.h"
-#include "formats/read_model.h"
 #include "engines/watched_model.h"
 #include "formats/model_files.h"
+#include "formats/read_model.h"
 #include "models/errors.h"
 #include "models/model_probe.h"
 #include "models/pipeline_builder.h"
@@ -148,6 +148,7 @@ Result<> warm_tensors(ServedModel& model, const Clock& clock) {
 
 Result<> warm_embedding(ServedModel& model) {
   TRY_ASSIGN(auto tokens, model.tokenizer->encode("warm", {}));
+  if (model.sequence_tokens_max > 0 && tokens.size() > model.sequence_tokens_max) tokens.resize(model.sequence_tokens_max);
   auto finished = std::make_shared<std::promise<Result<>>>();
   auto waiting = finished->get_future();
   TRY(model.embedding->submit({.ticket = {.request_id = "warm-up"}, .texts = {std::move(tokens)}}, [finished](auto answer) {
@@ -226,9 +227,10 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
   model->version = source.version;
   auto files = std::make_shared<WatchedFiles>();
   TRY(files->add(source.path), "reading model " + source.name);
-  TRY_ASSIGN(model->description, formats::read_model(source.path, {.file_bytes_max = options.file_bytes_max,
-                                                                 .constant_bytes_max = options.constant_bytes_max,
-                                                                 .loop_steps_max = options.loop_steps_max}),
+  TRY_ASSIGN(model->description,
+             formats::read_model(source.path, {.file_bytes_max = options.file_bytes_max,
+                                               .constant_bytes_max = options.constant_bytes_max,
+                                               .loop_steps_max = options.loop_steps_max}),
              "reading model " + source.name);
   const auto& description = model->description;
   for (const auto& beside : description.external_files) TRY(files->add(source.path.parent_path() / beside), "reading model " + source.name);

@@ -27,6 +27,13 @@ std::optional<std::int64_t> size_named(const std::string& name, const NamedTenso
   return std::nullopt;
 }
 
+// The model itself wants an empty list of integers: axes, or a shape.
+bool is_empty_list(const NamedTensor& input, const ModelDescription& description) {
+  const auto spec = std::ranges::find(description.inputs, input.name, &TensorSpec::name);
+  const bool is_integer = input.tensor.dtype() == tensors::DType::kInt64 || input.tensor.dtype() == tensors::DType::kInt32;
+  return is_integer && spec != description.inputs.end() && spec->shape == Shape{0};
+}
+
 bool has_no_rows(const NamedTensors& inputs) {
   return std::ranges::all_of(inputs,
                              [](const NamedTensor& input) { return !input.tensor.shape().empty() && input.tensor.shape().front() == 0; });
@@ -52,7 +59,8 @@ std::optional<Shape> shape_of(const TensorSpec& spec, const NamedTensors& inputs
 
 Result<std::optional<NamedTensors>> answer_to_empty(const NamedTensors& inputs, std::span<const std::string> outputs,
                                                     const ModelDescription& description) {
-  const auto empty = std::ranges::find_if(inputs, [](const NamedTensor& input) { return input.tensor.size() == 0; });
+  const auto empty = std::ranges::find_if(
+      inputs, [&](const NamedTensor& input) { return input.tensor.size() == 0 && !is_empty_list(input, description); });
   if (empty == inputs.end()) return std::nullopt;
   NamedTensors answer;
   for (const std::string& name : outputs) {

@@ -236,6 +236,26 @@ struct Unpooling {
   const Shape kernel_, strides_, pads_;
 };
 
+struct Repeats {
+  static constexpr std::string_view kName = kCheckRepeats;
+  static constexpr ONNXTensorElementDataType kInputs[] = {kAny, kInt64};
+  static constexpr ONNXTensorElementDataType kOutput = kInt64;
+  static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
+  explicit Repeats(const Ort::ConstKernelInfo&) {}
+  void operator()(Ort::KernelContext& context) const {
+    constexpr std::int64_t kMost = std::int64_t{1} << 40;
+    auto sizes = context.GetInput(0).GetTensorTypeAndShapeInfo().GetShape();
+    const auto repeats = numbers_of<std::int64_t>(context.GetInput(1));
+    sizes.insert(sizes.end(), repeats.begin(), repeats.end());
+    std::int64_t all = 1;
+    for (const std::int64_t size : sizes) {
+      if (size < 0 || (size > 0 && all > kMost / size)) refuse("a repeat is negative, or the result is too large");
+      all *= std::max<std::int64_t>(size, 1);
+    }
+    pass_on(context, context.GetInput(1));
+  }
+};
+
 struct Regions {
   static constexpr std::string_view kName = kCheckRegions;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny, kInt64};
@@ -305,6 +325,7 @@ OrtCustomOpDomain* guard_domain() {
     add_to<Length>(*made);
     add_to<Blocks>(*made);
     add_to<Unpooling>(*made);
+    add_to<Repeats>(*made);
     add_to<Regions>(*made);
     return made;
   }();

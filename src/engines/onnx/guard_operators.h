@@ -19,6 +19,7 @@ inline constexpr std::string_view kCheckTransform = "CheckTransform";  // (tenso
 inline constexpr std::string_view kCheckLength = "CheckLength";        // (length): positive
 inline constexpr std::string_view kCheckBlocks = "CheckBlocks";        // (columns, image shape, block shape): the block shape
 inline constexpr std::string_view kCheckUnpooling = "CheckUnpooling";  // as MaxUnpool, with its attributes: the indices
+inline constexpr std::string_view kCheckRepeats = "CheckRepeats";      // (tensor, repeats of Tile): the repeats, whose product has a size
 inline constexpr std::string_view kCheckRegions = "CheckRegions";      // (tensor, batch indices): the indices, which the tensor has
 
 // For every session of a guarded graph.

@@ -115,6 +115,8 @@ class Planner {
     if (op == "DFT") return transform_of(node);
     if (op == "STFT") return {{.op = kCheckLength, .inputs = {1}, .checked = 1}, {.op = kCheckLength, .inputs = {3}, .checked = 3}};
     if (op == "Col2Im") return {{.op = kCheckBlocks, .inputs = {0, 1, 2}, .checked = 2}};
+    if (op == "Tile" && types_.constant(node.inputs.size() > 1 ? node.inputs[1] : "") == nullptr)
+      return {{.op = kCheckRepeats, .inputs = {0, 1}, .checked = 1}};
     if (op == "RoiAlign") return {{.op = kCheckRegions, .inputs = {0, 2}, .checked = 2}};
     if (op == "MaxUnpool") {
       Check check{.op = kCheckUnpooling, .inputs = {0, 1}, .checked = 1, .takes_attributes = true};
