@@ -198,13 +198,15 @@ def test_names_with_slashes_and_colons(serve):
 
 # --- limits
 
-def test_more_sequences_than_can_ever_wait_are_a_clear_refusal(client):
-    assert len(client.completions.create(model="chat", prompt=["a"] * 256, max_tokens=1).choices) == 256
-    for settings in ({"prompt": ["a"] * 257}, {"prompt": ["a"] * 17, "n": 16}):
+def test_more_sequences_than_can_ever_wait_are_a_clear_refusal(serve):
+    server = serve(EXAMPLES / "chat.gguf", "--set", "models.generation.admission.queue_requests_max=4")
+    client = openai.OpenAI(base_url=server.url + "/v1", api_key="none", max_retries=0)
+    assert len(client.completions.create(model="chat", prompt=["a"] * 4, max_tokens=1).choices) == 4
+    for settings, param in (({"prompt": ["a"] * 5}, "prompt"), ({"prompt": ["a"] * 2, "n": 3}, "prompt"), ({"prompt": "a", "n": 5}, "n")):
         with pytest.raises(openai.BadRequestError) as caught:
             client.completions.create(model="chat", max_tokens=1, **settings)
-        assert (caught.value.code, caught.value.param) == ("too_many_items", "prompt")
-        assert "256" in str(caught.value) and "retry-after" not in caught.value.response.headers
+        assert (caught.value.code, caught.value.param) == ("too_many_items", param)
+        assert "takes 4" in str(caught.value) and "retry-after" not in caught.value.response.headers
 
 
 def peak_bytes(server):

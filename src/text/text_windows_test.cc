@@ -30,7 +30,7 @@ TEST(TextWindows, CutBeforeASpaceBetweenTwoWords) {
 }
 
 TEST(TextWindows, CutAfterAnySpaceWhereWordsStandAlone) {
-  EXPECT_EQ(windows_of("a,  b\nc", WindowCut::kAfterSpace, 2), (Windows{"a, ", " b\n", "c"}));
+  EXPECT_EQ(windows_of("a,  b\nccc", WindowCut::kAfterSpace, 2), (Windows{"a, ", " b\n", "ccc"}));
 }
 
 TEST(TextWindows, EndWithinAWordThatIsTooLongButNeverWithinACharacter) {
