@@ -147,8 +147,7 @@ Result<> warm_tensors(ServedModel& model, const Clock& clock) {
 }
 
 Result<> warm_embedding(ServedModel& model) {
-  TRY_ASSIGN(auto tokens, model.tokenizer->encode("warm", {}));
-  if (model.sequence_tokens_max > 0 && tokens.size() > model.sequence_tokens_max) tokens.resize(model.sequence_tokens_max);
+  TRY_ASSIGN(auto tokens, model.tokenizer->encode("warm", {.truncate_to = model.sequence_tokens_max}));
   auto finished = std::make_shared<std::promise<Result<>>>();
   auto waiting = finished->get_future();
   TRY(model.embedding->submit({.ticket = {.request_id = "warm-up"}, .texts = {std::move(tokens)}}, [finished](auto answer) {
