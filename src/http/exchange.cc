@@ -113,8 +113,8 @@ Reply Exchange::options_reply() const {
 }
 
 Result<> Exchange::grow_body(std::uint64_t bytes) {
-  if (bytes > parts_->options.body_bytes_max)
-    return fail(kBodyTooLarge, fmt::format("the body is larger than the {} bytes that are allowed", parts_->options.body_bytes_max));
+  const std::uint64_t most = std::min(parts_->options.body_bytes_max, parts_->options.bodies_bytes_max);
+  if (bytes > most) return fail(kBodyTooLarge, fmt::format("the body is larger than the {} bytes that are allowed", most));
   return body_.expect(bytes);
 }
 

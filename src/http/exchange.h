@@ -55,8 +55,8 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   Instant began() const { return began_; }
   Instant deadline() const { return deadline_.load(); }
   ServerParts& parts() const { return *parts_; }
-  // Before ticket() is asked for: priority and time-out that the request states. With `partial`, what is finished at the deadline is the
-  // response: it gets a moment to arrive. kMemoryPressure: no time for what is not urgent.
+  // Before ticket() is asked for. With `partial`, what is finished at the deadline is the response: it gets a moment to arrive.
+  // kMemoryPressure: no time for what is not urgent.
   Result<> set_urgency(const Urgency& urgency, bool partial = false);
   // For the scheduler: the request's id, client, priority, deadline and cancel token.
   scheduling::Ticket ticket() const;
@@ -74,9 +74,8 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   void fail_stream(const Error& error);
   bool ended() const { return ended_; }
 
-  // Kept until the exchange has ended: what computes the answer. Completions that a runner holds must not keep its model alive
-  // themselves: the last of them would destroy the runner on the runner's own thread.
-  // `counted`: the model that the request's time counts for.
+  // Keeps `work` alive until the exchange has ended. A completion that a runner holds must not own the model: the last reference would
+  // destroy the runner on its own thread. `counted` is the model whose latency metric this request updates.
   void keep(std::shared_ptr<void> work, telemetry::ModelMetrics* counted = nullptr);
   // On the loop: runs `then` there, once, when nothing was sent for keep_alive_interval.
   void when_silent(std::function<void()> then) { silent_ = std::move(then); }

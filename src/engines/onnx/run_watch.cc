@@ -13,43 +13,49 @@ RunWatch::RunWatch() : thread_([this] { work(); }) {}
 
 RunWatch::~RunWatch() {
   {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
+    auto state = state_.lock();
+    state->closed = true;
+    changed_.notify_one();
   }
-  changed_.notify_one();
   thread_.join();
 }
 
 RunWatch::Entry::Entry(RunWatch& watch, OrtRunOptions* options, Instant until)
     : watch_(watch), key_([&] {
-        const std::lock_guard lock(watch.mutex_);
-        const std::pair key(until, ++watch.serial_);
-        watch.entries_.emplace(key, options);
+        auto state = watch.state_.lock();
+        const std::pair key(until, ++state->serial);
+        state->entries.emplace(key, options);
         // Later times are found when the thread wakes for an earlier one: with one limit for all runs it is woken once in that time.
-        if (until < watch.wakes_at_) watch.changed_.notify_one();
+        if (until < state->wakes_at) {
+          state->stirred = true;
+          watch.changed_.notify_one();
+        }
         return key;
       }()) {}
 
 RunWatch::Entry::~Entry() {
-  const std::lock_guard lock(watch_.mutex_);
-  watch_.entries_.erase(key_);
+  auto state = watch_.state_.lock();
+  state->entries.erase(key_);
 }
 
 void RunWatch::work() {
   name_this_thread("run watch");
   const SystemClock clock;
-  std::unique_lock lock(mutex_);
-  while (!closed_) {
+  auto state = state_.lock();
+  const auto must_look = [](const State& now) { return now.stirred || now.closed; };
+  while (!state->closed) {
+    state->stirred = false;
     const Instant now = clock.now();
-    while (!entries_.empty() && entries_.begin()->first.first <= now) {
-      const Ort::Status ignored(Ort::GetApi().RunOptionsSetTerminate(entries_.begin()->second));
-      entries_.erase(entries_.begin());
+    auto& entries = state->entries;
+    while (!entries.empty() && entries.begin()->first.first <= now) {
+      const Ort::Status ignored(Ort::GetApi().RunOptionsSetTerminate(entries.begin()->second));
+      entries.erase(entries.begin());
     }
-    wakes_at_ = entries_.empty() ? Instant::max() : entries_.begin()->first.first;
-    if (entries_.empty())
-      changed_.wait(lock);
+    state->wakes_at = entries.empty() ? Instant::max() : entries.begin()->first.first;
+    if (entries.empty())
+      state.wait(changed_, must_look);
     else
-      changed_.wait_until(lock, wakes_at_);
+      state.wait_until(changed_, state->wakes_at, must_look);
   }
 }
 

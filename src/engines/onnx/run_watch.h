@@ -5,11 +5,11 @@
 #include <condition_variable>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/synchronized.h"
 #include "engines/onnx/onnx_api.h"
 
 namespace forebay::engines {
@@ -37,14 +37,17 @@ class RunWatch {
   };
 
  private:
+  struct State {
+    std::map<std::pair<Instant, std::uint64_t>, OrtRunOptions*> entries;
+    std::uint64_t serial = 0;
+    Instant wakes_at = Instant::max();  // when the thread looks again by itself
+    bool stirred = false;               // it must look now
+    bool closed = false;
+  };
   void work();
 
-  std::mutex mutex_;
+  Synchronized<State> state_;
   std::condition_variable changed_;
-  std::map<std::pair<Instant, std::uint64_t>, OrtRunOptions*> entries_;
-  std::uint64_t serial_ = 0;
-  Instant wakes_at_ = Instant::max();  // when the thread looks again by itself
-  bool closed_ = false;
   std::thread thread_;
 };
 
