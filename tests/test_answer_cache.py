@@ -31,7 +31,7 @@ def test_sixty_four_identical_requests_in_flight_are_computed_once(serve):
     assert (cache["enabled"], cache["shared"]) == (False, 63)
     assert sum("answer;desc=shared" in answer.headers["Server-Timing"] for answer in answers) == 63
     metrics = server.get("/metrics").text
-    assert 'forebay_shared_answers_total{model="digits"} 63' in metrics
+    assert 'forebay_shared_answers_total{model="digits",version="1"} 63' in metrics
 
 
 def test_each_request_is_computed_when_sharing_is_off(serve):

@@ -46,7 +46,7 @@ def test_a_prompt_is_there_after_a_restart(serve, tmp_path):
     assert cached > 100
     tier = disk(second)
     assert (tier["hits"], tier["refused"]) == (1, 0)
-    assert 'forebay_prefix_cache_tier_hits_total{model="chat",tier="disk"} 1' in second.get("/metrics").text
+    assert 'forebay_prefix_cache_tier_hits_total{model="chat",tier="disk",version="1"} 1' in second.get("/metrics").text
 
 
 def test_damaged_and_foreign_states_are_not_believed(serve, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import socket
 import statistics
 import threading
@@ -11,19 +12,13 @@ import pytest
 import requests
 
 from conftest import EXAMPLES, ROOT, eventually, runner
+from tools import metrics_table
 
 CHAT = EXAMPLES / "chat.gguf"
 DIGITS = EXAMPLES / "digits.onnx"
 ONE_THREAD = ("--set", "models.generation.threads=1")  # the tests share the cores with what they test
 IMAGE = json.loads((EXAMPLES / "expected.json").read_text())["digits"]["cases"][0]["image"]
 LONG = {"model": "chat", "prompt": "In the beginning", "max_tokens": 1800, "ignore_eos": True, "temperature": 0}
-
-
-def families(text):
-    """Name, kind and help of every metric of a scrape."""
-    helps = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE))
-    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
-    return {name: (kinds[name], helps.get(name, "")) for name in kinds}
 
 
 # --- statistics
@@ -53,8 +48,8 @@ def test_workers_breaker_and_dead_letters_are_in_the_statistics(serve):
     assert stats["breaker"] == {"state": "closed", "openings": 0}
     assert (stats["dead_letters"], stats["restarts"], stats["retries"]) == (0, 0, 0)
     text = server.get("/metrics").text
-    assert 'forebay_workers{model="chat",state="healthy"} 2' in text
-    assert 'forebay_breaker_state{model="chat"} 0' in text
+    assert 'forebay_workers{model="chat",state="healthy",version="1"} 2' in text
+    assert 'forebay_breaker_state{model="chat",version="1"} 0' in text
 
 
 def test_the_prefix_cache_is_in_the_statistics(serve):
@@ -71,8 +66,8 @@ def test_the_prefix_cache_is_in_the_statistics(serve):
     assert cache["tokens_saved"] >= 2 * saved - 8
     assert cache["tiers"]["cells"]["hits"] + cache["tiers"]["ram"]["hits"] + cache["joined"] >= 2
     text = server.get("/metrics").text
-    assert 'forebay_prefix_cache_hits_total{model="chat"} 2' in text
-    assert 'forebay_prefix_cache_entries{model="chat",tier="cells"}' in text
+    assert 'forebay_prefix_cache_hits_total{model="chat",version="1"} 2' in text
+    assert 'forebay_prefix_cache_entries{model="chat",tier="cells",version="1"}' in text
 
 
 def test_every_metric_is_documented_and_every_documented_one_exists(serve):
@@ -82,10 +77,25 @@ def test_every_metric_is_documented_and_every_documented_one_exists(serve):
         next(lines)
         assert server.post("/generate", LONG).status_code == 503
     eventually(lambda: server.post("/generate", LONG | {"max_tokens": 1}).status_code == 200)
-    served = families(server.get("/metrics").text)
-    documented = {name: (kind, what) for name, kind, what in
-                  re.findall(r"^\| `(\w+)` \| (\w+) \| .* \| (.*) \|$", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE)}
-    assert served == documented, "python3 tests/tools/metrics_table.py URL > docs/metrics.md"
+    documented = re.findall(r"^\| `\w+` \| .*$", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE)
+    assert metrics_table.table(server.get("/metrics").text) == documented, "python3 tests/tools/metrics_table.py URL > docs/metrics.md"
+
+
+def test_two_versions_of_a_model_do_not_overwrite_each_others_metrics(serve, tmp_path):
+    for version in ("1", "2"):
+        (tmp_path / "digits" / version).mkdir(parents=True)
+        shutil.copy(DIGITS, tmp_path / "digits" / version / "model.onnx")
+    server = serve("--models", tmp_path, "--set", "models.tensors.cache.models=digits")
+    asked = {"1": 3, "2": 5}
+    for version, times in asked.items():
+        for _ in range(times + 1):  # the first one is computed
+            assert server.post("/predict", {"model": "digits", "version": version, "input": IMAGE}).status_code == 200
+    for _ in range(2):  # a scrape must not depend on the one before
+        text = server.get("/metrics").text
+        for version, times in asked.items():
+            assert f'forebay_answer_cache_hits_total{{model="digits",version="{version}"}} {times}' in text
+            assert f'forebay_requests_queued{{model="digits",version="{version}"}} 0' in text
+    assert 'forebay_model_request_seconds_count{model="digits"} 10' in text, "what is only counted is counted together"
 
 
 def test_the_memory_held_for_a_model_covers_what_it_takes(serve):

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <optional>
+#include <utility>
 
-#include "base/clock.h"
 #include "base/errors.h"
 #include "base/result.h"
 #include "base/synchronized.h"
@@ -34,18 +35,10 @@ class BoundedQueue {
   std::optional<T> pop() {
     auto state = state_.lock();
     state.wait(changed_, [](const State& now) { return now.closed || !now.items.empty(); });
-    return take(*state);
-  }
-  // Nothing when no item is there now.
-  std::optional<T> try_pop() {
-    auto state = state_.lock();
-    return take(*state);
-  }
-  // Waits until `until` at most.
-  std::optional<T> pop_until(Instant until) {
-    auto state = state_.lock();
-    state.wait_until(changed_, until, [](const State& now) { return now.closed || !now.items.empty(); });
-    return take(*state);
+    if (state->items.empty()) return std::nullopt;
+    std::optional<T> item(std::move(state->items.front()));
+    state->items.pop_front();
+    return item;
   }
 
   // No more pushes; what is queued can still be popped.
@@ -59,19 +52,12 @@ class BoundedQueue {
   std::size_t size() const {
     return state_.read([](const State& now) { return now.items.size(); });
   }
-  std::size_t entries_max() const { return entries_max_; }
 
  private:
   struct State {
     std::deque<T> items;
     bool closed = false;
   };
-  static std::optional<T> take(State& state) {
-    if (state.items.empty()) return std::nullopt;
-    std::optional<T> item(std::move(state.items.front()));
-    state.items.pop_front();
-    return item;
-  }
 
   const std::size_t entries_max_;
   Synchronized<State> state_;

@@ -21,7 +21,6 @@ TEST(BoundedQueue, RefusesAtItsMaximumAndLeavesTheItemAlone) {
   ASSERT_NE(third, nullptr);
   EXPECT_EQ(*third, 3);
   EXPECT_EQ(queue.size(), 2u);
-  EXPECT_EQ(queue.entries_max(), 2u);
   EXPECT_EQ(**queue.pop(), 1);
   EXPECT_TRUE(queue.push(std::move(third)));
   // NOLINTEND(bugprone-use-after-move)
@@ -35,8 +34,8 @@ TEST(BoundedQueue, OfNoEntriesRefusesEverything) {
 TEST(BoundedQueue, GivesBackInOrder) {
   BoundedQueue<int> queue(10);
   for (const int i : {1, 2, 3}) EXPECT_TRUE(queue.push(int{i}));
-  for (const int i : {1, 2, 3}) EXPECT_EQ(queue.try_pop(), i);
-  EXPECT_EQ(queue.try_pop(), std::nullopt);
+  for (const int i : {1, 2, 3}) EXPECT_EQ(queue.pop(), i);
+  EXPECT_EQ(queue.size(), 0u);
 }
 
 TEST(BoundedQueue, GivesOutTheRestAfterItWasClosed) {
@@ -64,13 +63,6 @@ TEST(BoundedQueue, WakesEveryoneWhoWaitsWhenItCloses) {
     queue.close();
   }
   EXPECT_EQ(woken, 3);
-}
-
-TEST(BoundedQueue, StopsWaitingAtTheTimeGiven) {
-  BoundedQueue<int> queue(1);
-  EXPECT_EQ(queue.pop_until(std::chrono::steady_clock::now()), std::nullopt);
-  EXPECT_TRUE(queue.push(1));
-  EXPECT_EQ(queue.pop_until(std::chrono::steady_clock::now()), 1);
 }
 
 TEST(BoundedQueue, LosesAndDoublesNothingBetweenThreads) {

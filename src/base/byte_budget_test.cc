@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -23,6 +25,53 @@ TEST(ByteBudget, GivesUpToItsLastByteAndNotOneMore) {
   EXPECT_EQ(budget.reserve(1, "cache").error().message(), "cache needs 1 bytes; 0 of 100 are free");
   EXPECT_TRUE(budget.reserve(0, "nothing"));
   EXPECT_EQ(budget.reserve(SIZE_MAX, "all").error().code(), kBudgetExhausted);
+}
+
+TEST(ByteBudget, AReservationGrowsByWhatIsFreeAndShrinksAtOnce) {
+  ByteBudget budget(100);
+  auto held = *budget.reserve(60, "weights");
+  const auto other = *budget.reserve(30, "cells");
+  EXPECT_EQ(held.resize(71, "weights").error().message(), "weights needs 11 bytes; 10 of 100 are free");
+  EXPECT_EQ(held.bytes(), 60u) << "what was held is still held";
+  EXPECT_EQ(budget.bytes_held(), 90u);
+  EXPECT_TRUE(held.resize(70, "weights"));
+  EXPECT_EQ(budget.bytes_held(), 100u);
+  EXPECT_TRUE(held.resize(5, "weights"));
+  EXPECT_EQ(held.bytes(), 5u);
+  EXPECT_EQ(budget.bytes_held(), 35u);
+  held.release();
+  EXPECT_EQ(budget.bytes_held(), 30u);
+}
+
+TEST(ByteBudget, CachesGiveUpInTheirOrderWhatAReservationThatMattersMoreNeeds) {
+  using enum ByteBudget::Shortage;
+  ByteBudget budget(100);
+  auto answers = *budget.reserve(30, "answers");
+  auto states = *budget.reserve(60, "states");
+  const auto gives = [](ByteBudget::Reservation& cache) {
+    return [&cache](std::size_t bytes) { (void)cache.resize(cache.bytes() - std::min(bytes, cache.bytes()), "less"); };
+  };
+  const auto second = budget.on_shortage(2, gives(states));
+  auto first = std::make_unique<ByteBudget::Reclaimable>(budget.on_shortage(1, gives(answers)));
+  EXPECT_FALSE(budget.reserve(20, "a cache's entry")) << "caches do not push each other out";
+  EXPECT_FALSE(budget.reserve(101, "too large", kReclaim));
+  EXPECT_EQ(budget.bytes_held(), 90u) << "nothing is given up for what can never fit";
+  const auto small = budget.reserve(20, "a worker", kReclaim);
+  EXPECT_TRUE(small);
+  EXPECT_EQ(answers.bytes(), 20u);
+  EXPECT_EQ(states.bytes(), 60u);
+  auto model = budget.reserve(25, "a model", kReclaim);
+  EXPECT_TRUE(model);
+  EXPECT_EQ(answers.bytes(), 0u);
+  EXPECT_EQ(states.bytes(), 55u);
+  EXPECT_TRUE(model->resize(35, "a model", kReclaim));
+  EXPECT_EQ(states.bytes(), 45u);
+  first.reset();
+  EXPECT_TRUE(states.resize(30, "states"));
+  EXPECT_TRUE(answers.resize(15, "answers"));
+  EXPECT_TRUE(budget.reserve(20, "another model", kReclaim));
+  EXPECT_EQ(answers.bytes(), 15u) << "one that has been unregistered is not asked";
+  EXPECT_EQ(states.bytes(), 10u);
 }
 
 TEST(ByteBudget, TakesBackWhenAReservationEnds) {

@@ -2,6 +2,7 @@
 // Threads: confined to its engine thread. Owner: scheduling's worker.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -30,7 +31,7 @@ struct TextSessionOptions {
   std::size_t threads = 0;  // 0: as loaded
 };
 
-// What was really opened: libraries round and refuse.
+// Effective settings. The library may have rounded or reduced what was requested.
 struct TextSessionInfo {
   std::uint32_t context_tokens = 0;
   std::uint32_t sequence_tokens_max = 0;
@@ -83,6 +84,9 @@ class TextSession {
   virtual Result<StepOutcome> step(std::span<const StepSlice> slices, const CancelToken& abort) = 0;
   // Of the slice with that index in the last step, vocabulary_size floats, valid until the next step.
   virtual std::span<const float> logits(std::size_t slice) const = 0;
+
+  // How long the last step waited for other sessions before it could compute.
+  virtual std::chrono::nanoseconds waited() const { return {}; }
 
   // No step and no embed() follows for now: threads that wait for the next one end. What was computed stays.
   virtual void rest() {}

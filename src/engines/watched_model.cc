@@ -43,6 +43,7 @@ class WatchedTextSession final : public TextSession {
 
   const TextSessionInfo& info() const override { return session_->info(); }
   std::span<const float> logits(std::size_t slice) const override { return session_->logits(slice); }
+  std::chrono::nanoseconds waited() const override { return session_->waited(); }
   void rest() override { session_->rest(); }
   std::int32_t length(SequenceId sequence) const override { return session_->length(sequence); }
   std::uint32_t cells_used() const override { return session_->cells_used(); }

@@ -147,6 +147,35 @@ TEST_F(CatalogTest, AModelBeyondTheByteBudgetIsRefusedBeforeItIsLoaded) {
   EXPECT_EQ(budget_->bytes_held(), 0U);
 }
 
+TEST_F(CatalogTest, AModelTakesTheMemoryThatAnothersSavedStatesHold) {
+  ModelsOptions options;
+  options.warm = false;
+  options.generation.sequences_max = 1;
+  auto& catalog = open(options);
+  ASSERT_TRUE(catalog.add({source("chat", "1", "chat.gguf")}));
+  const auto chat = catalog.lease("chat");
+  ASSERT_TRUE(chat) << chat.error().to_log_string();
+  // Each text leaves its cells for RAM when another one begins.
+  for (text::Token letter = 'a'; letter < 'k'; ++letter) {
+    auto channel = (*chat)->generation->submit({.prompt = std::vector<text::Token>(200, letter), .tokens_max = 1});
+    ASSERT_TRUE(channel) << channel.error().to_log_string();
+    while (auto event = (*channel)->pop_until(std::chrono::steady_clock::now() + std::chrono::minutes(1))) {
+      if (event->kind != scheduling::TokenEvent::Kind::kToken) break;
+    }
+  }
+  const std::uint64_t saved = (*chat)->stats().prefix_cache.ram.bytes;
+  ASSERT_GT(saved, 2'000U);
+  const engines::MemoryNeed need = (*chat)->loaded->memory_need({});  // the fake's is the same for every model
+  const std::size_t free = budget_->bytes_max() - budget_->bytes_held();
+  const auto others = budget_->reserve(free - (need.weights_bytes + need.session_bytes - 1'000), "others");
+  ASSERT_TRUE(others);
+  ASSERT_TRUE(catalog.add({source("digits")}));
+  EXPECT_TRUE(catalog.lease("digits")) << "1,000 bytes are missing, and the states have them";
+  EXPECT_LT((*chat)->stats().prefix_cache.ram.bytes, saved);
+  EXPECT_EQ((*chat)->memory_bytes(), (*chat)->memory.bytes() + (*chat)->stats().session_bytes);
+  EXPECT_GT((*chat)->stats().session_bytes, 0U);
+}
+
 TEST_F(CatalogTest, ARefusingBackgroundPoolLeavesAFailedModelAndNotAWaitingOne) {
   background_.refuse = true;
   auto& catalog = open();

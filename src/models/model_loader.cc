@@ -31,9 +31,9 @@ using formats::Task;
 constexpr std::size_t kWarmElementsMax = 64 << 20;
 constexpr auto kWarmTimeMax = std::chrono::seconds(10);
 
-telemetry::ModelMetrics& metrics_of(const LoaderContext& context, const std::string& name) {
+telemetry::ModelMetrics& metrics_of(const LoaderContext& context, const ModelSource& source) {
   static telemetry::ModelMetrics uncounted;
-  return context.metrics != nullptr ? context.metrics->for_model(name) : uncounted;
+  return context.metrics != nullptr ? context.metrics->for_version(source.name, source.version) : uncounted;
 }
 
 engines::TextSessionOptions session_options(const engines::LoadedModel& model, const ModelsOptions& options, const ByteBudget* budget) {
@@ -43,10 +43,6 @@ engines::TextSessionOptions session_options(const engines::LoadedModel& model, c
 
 bool shares_caches(const ModelsOptions& options, const std::string& model) {
   return std::ranges::any_of(options.share_caches, [&](const std::string& name) { return name == "*" || name == model; });
-}
-
-std::uint32_t workers_of(const ModelsOptions& options, Task task) {
-  return task == Task::kTextGeneration ? std::max(1U, options.generation.workers) : 1;
 }
 
 // A run on the thread of a connection would be on any processor.
@@ -71,7 +67,7 @@ Result<> open_runner(ServedModel& model, const ModelsOptions& options, const sch
     case Task::kReranking:
     case Task::kClassification: {
       TRY_ASSIGN(auto runner, scheduling::EmbeddingRunner::open(model.loaded, options.embedding, context));
-      TRY_ASSIGN(model.embedding, scheduling::with_embedding_cache(std::move(runner), options.embedding.cache_bytes_max, context));
+      model.embedding = scheduling::with_embedding_cache(std::move(runner), options.embedding.cache_bytes_max, context);
       model.sequence_tokens_max = model.embedding->session_info().sequence_tokens_max;
       return {};
     }
@@ -207,7 +203,7 @@ Result<std::shared_ptr<ServedModel>> load_pipeline(const ModelSource& source, co
   model->backend = "pipeline";
   model->tensors = scheduling::open_pipeline(std::move(built.plan), options.tensors,
                                              {.clock = context.clock,
-                                              .metrics = &metrics_of(context, source.name),
+                                              .metrics = &metrics_of(context, source),
                                               .budget = context.budget,
                                               .pressure = context.pressure,
                                               .model = source.name,
@@ -247,7 +243,8 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
   // What an engine or a runner starts from here stays there: threads take over the processors of their maker.
   const ProcessorsScope scope(processors);
   // What the file declares is held before it is loaded, so that a model which does not fit is refused and not half loaded.
-  TRY_ASSIGN(model->memory, context.budget->reserve(description.weight_bytes, fmt::format("model '{}'", source.name)));
+  const std::string what = fmt::format("model '{}'", source.name);
+  TRY_ASSIGN(model->memory, context.budget->reserve(description.weight_bytes, what, ByteBudget::Shortage::kReclaim));
   TRY_ASSIGN(model->loaded,
              (*engine)->load(source.path, description,
                              {.backend = options.backend,
@@ -270,9 +267,9 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
   model->files = std::move(files);
   const auto session = session_options(*model->loaded, options, context.budget);
   const auto need = model->loaded->memory_need(session);
-  model->memory = {};
-  TRY_ASSIGN(model->memory, context.budget->reserve(need.weights_bytes + need.session_bytes * workers_of(options, description.task),
-                                                    fmt::format("model '{}'", source.name)));
+  // The runner of a generation model reserves what its workers need.
+  const std::uint64_t session_bytes = description.task == Task::kTextGeneration ? 0 : need.session_bytes;
+  TRY(model->memory.resize(need.weights_bytes + session_bytes, what, ByteBudget::Shortage::kReclaim));
 
   model->backend = model->loaded->backend().chosen;
   model->backend_passed_over = model->loaded->backend().passed_over;
@@ -283,7 +280,7 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
   if (description.text) compile_template(*model);
 
   scheduling::RunnerContext runner{.clock = context.clock,
-                                   .metrics = &metrics_of(context, source.name),
+                                   .metrics = &metrics_of(context, source),
                                    .budget = context.budget,
                                    .pressure = context.pressure,
                                    .model = source.name,

@@ -45,6 +45,8 @@ struct ServedModel {
   std::unique_ptr<scheduling::EmbeddingRunner> embedding;
 
   scheduling::RunnerStats stats() const;
+  // Reserved in the budget for weights and sessions.
+  std::uint64_t memory_bytes() const { return memory.bytes() + stats().session_bytes; }
 };
 
 }  // namespace forebay::models

@@ -27,12 +27,17 @@ std::size_t AdmissionOrder::full_at(const AdmissionOptions& options) {
   return std::max<std::size_t>(1, share_of(options.queue_requests_max, options.high_watermark));
 }
 
-Result<AdmissionOrder::Id> AdmissionOrder::push(Ticket ticket, Instant now) {
+Result<> AdmissionOrder::check(const Ticket& ticket, Instant now) {
   if (ticket.cancel.cancelled()) return fail(ticket.cancel.error());
   if (ticket.deadline && *ticket.deadline <= now) return fail(kDeadlinePassed, "the deadline had passed when the request arrived");
   if (!accepting_) return fail(overloaded());
   promote(now);
   if (auto refusal = too_late(ticket, now)) return fail(*std::move(refusal));
+  return {};
+}
+
+Result<AdmissionOrder::Id> AdmissionOrder::push(Ticket ticket, Instant now) {
+  TRY(check(ticket, now));
   const Id id = next_id_++;
   const Instant latest = now + options_.queue_wait_max;
   const Instant deadline = ticket.deadline.value_or(latest);
@@ -139,7 +144,8 @@ void AdmissionOrder::promote(Instant now) {
   }
 }
 
-// Who would be taken before it: all of more urgent levels, and in its own level as many of each client as it has of its own, and one.
+// Number of requests that would be dequeued before this one: all in more urgent levels, and per client in the same level at most this
+// client's queue length + 1.
 // That those behind it may rise and overtake it is left out: an estimate must not refuse what can be served.
 std::size_t AdmissionOrder::ahead_of(const Ticket& ticket) const {
   std::size_t ahead = 0;

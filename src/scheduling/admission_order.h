@@ -2,7 +2,7 @@
 //   Strict order between levels; an entry that waited `ageing_step` rises one level. Inside a level clients take turns, and one
 //   client's entries leave in the order they came. Full at the high watermark, open again at the low one, unchanged in between.
 //   What could not be finished in time is refused at once: at the measured rate, behind those that would be taken before it.
-// Threads: confined to its owner's lock; no clock, every call is told the time. Owner: AdmissionQueue.
+// Thread safety: none, the owner locks. Time is passed in as `now`. Owner: AdmissionQueue.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +39,8 @@ class AdmissionOrder {
   // kOverloaded with a Retry-After while full, and for what would wait longer than it may; kDeadlinePassed or the token's error for what
   // is dead on arrival.
   Result<Id> push(Ticket ticket, Instant now);
+  // What push() would say now; nothing is added.
+  Result<> check(const Ticket& ticket, Instant now);
   // The first in order for which `matches` holds, among the first `looked_at_max` in order; a cancelled one always does.
   std::optional<Id> find(Instant now, const std::function<bool(Id)>& matches, std::size_t looked_at_max);
   // One whose deadline has passed, or that was cancelled since note_cancelled().

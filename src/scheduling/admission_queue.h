@@ -30,6 +30,8 @@ class AdmissionQueue {
     work_.emplace(id, std::move(work));
     return {};
   }
+  // What push() would say now.
+  Result<> check(const Ticket& ticket, Instant now) { return order_.check(ticket, now); }
   // The next in order; expired and cancelled ones come out first, with their error.
   std::optional<Taken> take(Instant now) {
     return take_first(now, [](const Work&) { return true; }, 1);

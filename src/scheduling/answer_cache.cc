@@ -1,6 +1,7 @@
 #include "scheduling/answer_cache.h"
 
 #include <utility>
+#include <vector>
 
 namespace forebay::scheduling {
 
@@ -11,11 +12,16 @@ constexpr std::size_t kEntryOverhead = 256;  // the lists, the index, the names 
 AnswerCache::AnswerCache(const AnswerCacheOptions& options, const RunnerContext& context)
     : options_(options),
       clock_(*context.clock),
-      budget_(context.budget),
-      pressure_(context.pressure),
-      entries_(Entries({.bytes_max = options.bytes_max, .entries_max = options.entries_max})) {}
+      entries_(Entries({.bytes_max = options.bytes_max, .entries_max = options.entries_max})),
+      memory_(CacheKind::kAnswers, options.bytes_max, context.budget, context.pressure,
+              {.bytes = [this] { return entries_.read([](const Entries& now) { return now.bytes(); }); },
+               .shrink_to = [this](std::size_t bytes_max) { shrink_to(bytes_max); }}) {}
 
-bool AnswerCache::squeezed() const { return pressure_ != nullptr && pressure_->level() != PressureLevel::kNormal; }
+void AnswerCache::shrink_to(std::size_t bytes_max) {
+  std::vector<std::shared_ptr<const Entry>> gone;  // dropped after the lock
+  auto entries = entries_.lock();
+  while (entries->bytes() > bytes_max) gone.push_back(*entries->pop_oldest());
+}
 
 std::optional<TensorAnswer> AnswerCache::find(std::size_t hash, const TensorQuestion& question) {
   std::shared_ptr<const Entry> entry;
@@ -38,7 +44,7 @@ std::optional<TensorAnswer> AnswerCache::find(std::size_t hash, const TensorQues
 // The answers themselves are dropped outside the lock.
 ByteBudget::Reservation AnswerCache::reserve(std::size_t bytes) {
   while (true) {
-    auto reserved = budget_->reserve(bytes, "a kept answer");
+    auto reserved = memory_.budget()->reserve(bytes, "a kept answer");
     if (reserved) return *std::move(reserved);
     std::optional<std::shared_ptr<const Entry>> oldest;
     {
@@ -50,20 +56,20 @@ ByteBudget::Reservation AnswerCache::reserve(std::size_t bytes) {
 }
 
 void AnswerCache::insert(std::size_t hash, const TensorQuestion& question, const tensors::NamedTensors& outputs) {
-  if (squeezed()) {
-    clear();
-    return;
-  }
   const std::size_t bytes = bytes_of(question.inputs) + bytes_of(outputs) + kEntryOverhead;
-  if (bytes > options_.bytes_max) return;
+  if (bytes > memory_.bytes_allowed()) return;
   ByteBudget::Reservation memory;
-  if (budget_ != nullptr) {
+  if (memory_.budget() != nullptr) {
     memory = reserve(bytes);
     if (memory.bytes() == 0) return;
   }
   auto entry = std::make_shared<const Entry>(
       Entry{{own_copy(question.inputs), question.outputs, question.scope}, own_copy(outputs), clock_.now(), std::move(memory)});
+  std::vector<std::shared_ptr<const Entry>> gone;
   auto entries = entries_.lock();
+  const std::size_t allowed = memory_.bytes_allowed();
+  if (bytes > allowed) return;
+  while (entries->bytes() > allowed - bytes) gone.push_back(*entries->pop_oldest());
   entries->insert(hash, std::move(entry), bytes);
 }
 

@@ -1,5 +1,5 @@
 // Answers of one version of a tensor model, by their questions: least recently used ones leave when the bytes are used up, and whatever is
-// older than the time to live. A hit needs the question byte for byte, not only by hash. Holds nothing under memory pressure.
+// older than the time to live. A hit needs the question byte for byte, not only by hash. Memory: CacheMemory's policy.
 // Threads: shared. Owner: SharingTensorRunner.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "base/lru.h"
 #include "base/synchronized.h"
 #include "scheduling/answer_cache_stats.h"
+#include "scheduling/cache_memory.h"
 #include "scheduling/runners.h"
 #include "scheduling/tensor_question.h"
 
@@ -37,16 +38,15 @@ class AnswerCache {
   };
   using Entries = Lru<std::size_t, std::shared_ptr<const Entry>>;
 
-  bool squeezed() const;
   ByteBudget::Reservation reserve(std::size_t bytes);
+  void shrink_to(std::size_t bytes_max);
 
   const AnswerCacheOptions options_;
   const Clock& clock_;
-  ByteBudget* const budget_;
-  const PressureGauge* const pressure_;
   Synchronized<Entries> entries_;
   std::atomic<std::uint64_t> hits_{0};
   std::atomic<std::uint64_t> misses_{0};
+  const CacheMemory memory_;  // last: it calls shrink_to()
 };
 
 }  // namespace forebay::scheduling

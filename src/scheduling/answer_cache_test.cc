@@ -122,15 +122,38 @@ TEST_F(AnswerCacheTest, HoldsItsBytesInTheProcessesBudgetAndMakesRoomThere) {
   EXPECT_EQ(stats_of(cache).entries, 0U);
 }
 
-TEST_F(AnswerCacheTest, HoldsNothingUnderMemoryPressure) {
-  AnswerCache cache({}, context());
-  keep(cache, 1);
+TEST_F(AnswerCacheTest, ShrinksToAQuarterAndToNothingUnderMemoryPressureThoughNothingIsAsked) {
+  AnswerCache measure({}, context());
+  keep(measure, 1);
+  const std::size_t bytes = stats_of(measure).bytes;
+  measure.clear();
+  AnswerCache cache({.bytes_max = 8 * bytes}, context());
+  for (int i = 0; i < 8; ++i) keep(cache, static_cast<float>(i));
+  EXPECT_EQ(budget_.bytes_held(), 8 * bytes);
   pressure_.set(PressureLevel::kElevated);
-  keep(cache, 2);
+  EXPECT_EQ(budget_.bytes_held(), 2 * bytes);
+  EXPECT_TRUE(has(cache, 7)) << "the newest are kept";
+  keep(cache, 8);
+  EXPECT_EQ(stats_of(cache).entries, 2U);
+  EXPECT_TRUE(has(cache, 8));
+  pressure_.set(PressureLevel::kCritical);
+  EXPECT_EQ(stats_of(cache).entries, 0U);
+  EXPECT_EQ(budget_.bytes_held(), 0U);
+  keep(cache, 9);
   EXPECT_EQ(stats_of(cache).entries, 0U);
   pressure_.set(PressureLevel::kNormal);
-  keep(cache, 2);
-  EXPECT_TRUE(has(cache, 2));
+  keep(cache, 9);
+  EXPECT_TRUE(has(cache, 9));
+}
+
+TEST_F(AnswerCacheTest, GivesItsOldestUpForAModelThatIsLoaded) {
+  AnswerCache cache({}, context());
+  for (const float value : {1.F, 2.F, 3.F}) keep(cache, value);
+  const std::size_t bytes = budget_.bytes_held() / 3;
+  const auto model = budget_.reserve(budget_.bytes_max() - bytes, "a model", ByteBudget::Shortage::kReclaim);
+  EXPECT_TRUE(model);
+  EXPECT_EQ(stats_of(cache).entries, 1U);
+  EXPECT_TRUE(has(cache, 3));
 }
 
 TEST_F(AnswerCacheTest, DoesNotKeepARequestsBodyOrAWholeBatchAlive) {

@@ -7,6 +7,7 @@
 #include "base/gate.h"
 #include "base/lru.h"
 #include "base/synchronized.h"
+#include "scheduling/cache_memory.h"
 
 namespace forebay::scheduling {
 
@@ -47,8 +48,17 @@ struct Place {  // where a vector is waited for
 };
 
 struct State {
-  explicit State(std::uint64_t bytes_max) : vectors({.bytes_max = bytes_max, .entries_max = kEntriesMax}) { stats.bytes_max = bytes_max; }
+  State(std::uint64_t bytes_max, ByteBudget* budget)
+      : vectors({.bytes_max = bytes_max, .entries_max = kEntriesMax}), is_bounded(budget != nullptr) {
+    stats.bytes_max = bytes_max;
+    if (budget != nullptr) held = *budget->reserve(0, "the embedding cache");
+  }
+  // Evicts the oldest until the vectors are so small and the budget has room for them; takes their bytes from it or gives them back.
+  void fit_into(std::size_t bytes_max);
+
   Lru<std::string, Vector> vectors;
+  bool is_bounded;               // by the budget
+  ByteBudget::Reservation held;  // … in which the vectors' bytes are reserved
   std::unordered_map<std::string, std::vector<Place>> in_flight;
   EmbeddingCacheStats stats;
   std::uint64_t generation = 0;  // of clear(): what began before is not kept
@@ -63,12 +73,22 @@ struct State {
   }
 };
 
+void State::fit_into(std::size_t bytes_max) {
+  while (vectors.bytes() > bytes_max || (is_bounded && !held.resize(vectors.bytes(), "the embedding cache"))) vectors.pop_oldest();
+}
+
 class CachingRunner final : public EmbeddingRunner {
  public:
-  CachingRunner(std::unique_ptr<EmbeddingRunner> runner, std::uint64_t bytes_max, ByteBudget::Reservation held, bool shares_caches)
-      : state_(std::make_shared<Synchronized<State>>(State(bytes_max))),
-        held_(std::move(held)),
-        shares_caches_(shares_caches),
+  CachingRunner(std::unique_ptr<EmbeddingRunner> runner, std::uint64_t bytes_max, const RunnerContext& context)
+      : state_(std::make_shared<Synchronized<State>>(State(bytes_max, context.budget))),
+        memory_(CacheKind::kVectors, bytes_max, context.budget, context.pressure,
+                {.bytes = [state = state_] { return state->read([](const State& now) { return now.vectors.bytes(); }); },
+                 .shrink_to =
+                     [state = state_](std::size_t allowed) {
+                       auto now = state->lock();
+                       now->fit_into(allowed);
+                     }}),
+        shares_caches_(context.shares_caches),
         runner_(std::move(runner)) {}
 
   // What waits for the runs of others is computed no more; the other runner answers everything it holds.
@@ -98,7 +118,7 @@ class CachingRunner final : public EmbeddingRunner {
   void retry(const std::vector<Place>& places);
 
   const std::shared_ptr<Synchronized<State>> state_;
-  const ByteBudget::Reservation held_;
+  const CacheMemory memory_;
   const bool shares_caches_;  // between cache scopes
   Gate sending_;              // of those that compute later: closed before the runner ends
   std::unique_ptr<EmbeddingRunner> runner_;
@@ -232,6 +252,7 @@ void CachingRunner::arrived(const std::shared_ptr<Pending>& pending, const Missi
       const std::size_t bytes = 2 * key.size() + answer.vectors[i].size() * sizeof(float) + kEntryOverheadBytes;
       state->vectors.insert(key, std::make_shared<const std::vector<float>>(std::move(answer.vectors[i])), bytes);
     }
+    state->fit_into(memory_.bytes_allowed());
   }
   tell(finished);
 }
@@ -295,18 +316,15 @@ std::size_t CachingRunner::clear_cache() {
   ++state->generation;
   const std::size_t kept = state->vectors.size();
   state->vectors.clear();
+  state->fit_into(0);
   return kept;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<EmbeddingRunner>> with_embedding_cache(std::unique_ptr<EmbeddingRunner> runner, std::uint64_t cache_bytes_max,
-                                                              const RunnerContext& context) {
-  ByteBudget::Reservation held;
-  if (context.budget != nullptr && cache_bytes_max > 0) {
-    TRY_ASSIGN(held, context.budget->reserve(cache_bytes_max, "the embedding cache"));
-  }
-  return std::make_unique<CachingRunner>(std::move(runner), cache_bytes_max, std::move(held), context.shares_caches);
+std::unique_ptr<EmbeddingRunner> with_embedding_cache(std::unique_ptr<EmbeddingRunner> runner, std::uint64_t cache_bytes_max,
+                                                      const RunnerContext& context) {
+  return std::make_unique<CachingRunner>(std::move(runner), cache_bytes_max, context);
 }
 
 }  // namespace forebay::scheduling

@@ -8,9 +8,8 @@
 
 namespace forebay::scheduling {
 
-// `cache_bytes_max` 0 keeps nothing: texts in flight are still computed once. The bytes are held in the context's budget while it lives;
-// kBudgetExhausted.
-Result<std::unique_ptr<EmbeddingRunner>> with_embedding_cache(std::unique_ptr<EmbeddingRunner> runner, std::uint64_t cache_bytes_max,
-                                                              const RunnerContext& context);
+// `cache_bytes_max` 0 keeps nothing: texts in flight are still computed once. Memory: CacheMemory's policy.
+std::unique_ptr<EmbeddingRunner> with_embedding_cache(std::unique_ptr<EmbeddingRunner> runner, std::uint64_t cache_bytes_max,
+                                                      const RunnerContext& context);
 
 }  // namespace forebay::scheduling

@@ -50,7 +50,8 @@ class EmbeddingCache : public ::testing::Test {
   void wrap(std::uint64_t bytes_max, bool shares_caches = false) {
     auto held = std::make_unique<HeldRunner>();
     inner_ = held.get();
-    runner_ = with_embedding_cache(std::move(held), bytes_max, {.budget = &budget_, .shares_caches = shares_caches}).value();
+    runner_ = with_embedding_cache(std::move(held), bytes_max,
+                                   {.budget = &budget_, .pressure = &pressure_, .shares_caches = shares_caches});
   }
   // The answer once it is there.
   std::shared_ptr<std::optional<Result<EmbeddingAnswer>>> ask(std::initializer_list<std::string_view> texts, CacheScope scope) {
@@ -64,7 +65,17 @@ class EmbeddingCache : public ::testing::Test {
     if (!submitted) answer->emplace(std::unexpected(submitted.error()));
     return answer;
   }
+  // `count` texts of different lengths, in runs of their own.
+  void keep(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      (void)ask({std::string(i + 1, 'x')});
+      inner_->answer(inner_->held.size() - 1);
+    }
+  }
+  EmbeddingCacheStats stats() { return runner_->stats().embedding_cache; }
+
   ByteBudget budget_{1 << 20};
+  PressureGauge pressure_;
   std::unique_ptr<EmbeddingRunner> runner_;
   HeldRunner* inner_ = nullptr;
 };
@@ -197,18 +208,44 @@ TEST_F(EmbeddingCache, ClearingForgetsAlsoWhatIsStillComputed) {
   EXPECT_EQ(inner_->held.size(), 2U);
 }
 
-TEST_F(EmbeddingCache, HoldsItsBytesInTheBudgetAndKeepsToThem) {
+TEST_F(EmbeddingCache, HoldsItsBytesInTheBudgetAndNoMoreThanItsMaximum) {
   wrap(1 << 10);
-  EXPECT_EQ(budget_.bytes_held(), 1U << 10);
-  for (int i = 0; i < 20; ++i) {
-    const std::string text(static_cast<std::size_t>(i) + 1, 'x');
-    (void)ask({text});
-    inner_->answer(static_cast<std::size_t>(i));
-  }
-  const auto stats = runner_->stats().embedding_cache;
-  EXPECT_LE(stats.bytes, 1U << 10);
-  EXPECT_GT(stats.evictions, 0U);
-  EXPECT_EQ(with_embedding_cache(std::make_unique<HeldRunner>(), 1 << 21, {.budget = &budget_}).error().code(), kBudgetExhausted);
+  EXPECT_EQ(budget_.bytes_held(), 0U) << "what is not kept yet takes no memory";
+  keep(20);
+  EXPECT_LE(stats().bytes, 1U << 10);
+  EXPECT_EQ(budget_.bytes_held(), stats().bytes);
+  EXPECT_GT(stats().evictions, 0U);
+  EXPECT_GT(runner_->clear_cache(), 0U);
+  EXPECT_EQ(budget_.bytes_held(), 0U);
+  keep(1);
+  runner_.reset();
+  EXPECT_EQ(budget_.bytes_held(), 0U);
+}
+
+TEST_F(EmbeddingCache, KeepsWhatTheBudgetHasRoomForAndGivesItUpForAModelThatIsLoaded) {
+  auto others = *budget_.reserve(budget_.bytes_max() - 1'000, "others");
+  wrap(1 << 16);
+  keep(20);
+  EXPECT_GT(stats().entries, 1U);
+  EXPECT_LE(stats().bytes, 1'000U);
+  EXPECT_FALSE(budget_.reserve(1'000, "another cache"));
+  EXPECT_TRUE(budget_.reserve(1'000, "a model", ByteBudget::Shortage::kReclaim));
+  EXPECT_EQ(stats().entries, 0U);
+}
+
+TEST_F(EmbeddingCache, ShrinksToAQuarterAndToNothingUnderMemoryPressure) {
+  wrap(1 << 12);
+  keep(15);
+  EXPECT_GT(stats().bytes, 1U << 11);
+  pressure_.set(PressureLevel::kElevated);
+  EXPECT_LE(stats().bytes, 1U << 10);
+  EXPECT_GT(stats().entries, 0U);
+  pressure_.set(PressureLevel::kCritical);
+  EXPECT_EQ(stats().entries, 0U);
+  EXPECT_EQ(budget_.bytes_held(), 0U);
+  (void)ask({"something new"});
+  inner_->answer(15);
+  EXPECT_EQ(stats().entries, 0U);
 }
 
 TEST_F(EmbeddingCache, APairIsNotItsTextsAlone) {

@@ -43,7 +43,7 @@ class BatchingEmbeddingRunner final : public EmbeddingRunner {
   std::thread thread_;
 };
 
-// An encoder takes a text in one step; a session that states no length of a sequence has no other limit.
+// An encoder embeds a text in one step, so step_tokens_max limits it; sequence_tokens_max does too, if it is set (> 0).
 std::size_t longest_text(const engines::TextSessionInfo& info) {
   return info.sequence_tokens_max > 0 ? std::min(info.step_tokens_max, info.sequence_tokens_max) : info.step_tokens_max;
 }

@@ -214,16 +214,16 @@ bool GenerationLoop::resume_parked() {
 
 bool GenerationLoop::join_next(Instant now) {
   if (surroundings_.queue->size() == 0 || !cache_.any_free()) return false;
-  // The first that this loop may take; one that it may take and has no cells for is not overtaken by a smaller one.
-  bool waits = false;
+  // Takes the first request that is routed here. A request that has no room anywhere is not overtaken by a later one.
+  bool blocked = false;
   const auto takes = [&](const GenerationWork& work) {
-    if (waits || (surroundings_.may_take && !surroundings_.may_take(work))) return false;
-    waits = !fits(cells_for(work));
-    if (surroundings_.offered) surroundings_.offered(work, !waits);
-    return !waits;
+    if (blocked) return false;
+    const Routing routing = surroundings_.route(work);
+    blocked = routing == Routing::kBlocked || (routing == Routing::kHere && !fits(cells_for(work)));
+    if (routing == Routing::kHere) surroundings_.offered(work, !blocked);
+    return routing == Routing::kHere && !blocked;
   };
-  auto taken = surroundings_.queue->with(
-      [&](AdmissionQueue<GenerationWork>& queue) { return queue.take_first(now, takes, surroundings_.may_take ? kLookedAtMax : 1); });
+  auto taken = surroundings_.queue->with([&](AdmissionQueue<GenerationWork>& queue) { return queue.take_first(now, takes, kLookedAtMax); });
   if (!taken) return false;
   const auto& metrics = *surroundings_.context.metrics;
   metrics.queue_seconds.observe(seconds(taken->waited));
@@ -236,9 +236,8 @@ bool GenerationLoop::join_next(Instant now) {
   clear_if_asked();  // it may have come after that
   auto sequence = std::make_unique<Sequence>(std::move(taken->ticket), std::move(taken->work), now);
   sequence->take_place(*cache_.enter(sequence->text()));
-  sequence->note_reused(sequence->computed);
   metrics.prompt_tokens.increment(static_cast<double>(sequence->tokens().size()));
-  metrics.cached_prompt_tokens.increment(static_cast<double>(sequence->computed));
+  metrics.cached_prompt_tokens.increment(static_cast<double>(sequence->note_reused(sequence->computed)));
   running_.push_back(std::move(sequence));
   return true;
 }
@@ -254,10 +253,8 @@ void GenerationLoop::prepare() {
     if (sequence->is_decoding()) continue;
     const std::size_t before = sequence->computed;
     sequence->waiting = cache_.waits(sequence->slot, sequence->text(), sequence->computed);
-    if (sequence->computed > before) {
-      sequence->note_reused(sequence->computed);
-      surroundings_.context.metrics->cached_prompt_tokens.increment(static_cast<double>(sequence->computed - before));
-    }
+    if (sequence->computed > before)
+      surroundings_.context.metrics->cached_prompt_tokens.increment(static_cast<double>(sequence->note_reused(sequence->computed)));
     if (!sequence->waiting) fill_tile(*sequence, decodes);
   }
 }
@@ -320,8 +317,8 @@ bool GenerationLoop::compute() {
   } else {
     failures_in_a_row_ = 0;
     ++steps_done_;
-    note_step(ended - began);
     choose(ended);
+    note_step(clock_.now() - began - session_->waited());
   }
   return true;
 }
@@ -355,6 +352,7 @@ void GenerationLoop::choose(Instant now) {
   if (any_ended) remove_ended();
 }
 
+// `took`: computing and choosing; a slow grammar makes the next token of every sequence late, too.
 void GenerationLoop::note_step(Duration took) {
   auto& counters = *surroundings_.counters;
   pace_.note(builder_.decodes(), builder_.prompts(), took);

@@ -10,6 +10,7 @@
 //              is computing waits for that.
 //   4. compute without any lock; a cancel that makes the step worthless aborts it.
 //   5. choose  the next token of every sequence whose last token was computed; events leave at once; what ended gives its slot back.
+//              The time of 4 and 5 is what the step took, without the wait for other sessions' turns on the cores.
 //
 // When something goes wrong:
 //   no cells    what finished sequences left in cells goes first (PrefixCache); then the least important sequence is parked: its state is
@@ -39,7 +40,7 @@ class GenerationLoop {
  public:
   // Tokens a running sequence is expected to add soon: room for so many is kept free for each before another one joins.
   static constexpr std::size_t kCellsAhead = 128;
-  // Requests that are passed over in search of one that it may take.
+  // Queued requests that are looked at in search of one for this loop.
   static constexpr std::size_t kLookedAtMax = 64;
 
   GenerationLoop(std::unique_ptr<engines::TextSession> session, const GenerationOptions& options,

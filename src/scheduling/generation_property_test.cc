@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <algorithm>
+
 #include "base/errors.h"
 #include "engines/errors.h"
 #include "scheduling/errors.h"
@@ -62,6 +64,7 @@ void check_stream(const Asked& one) {
   RC_ASSERT(one.stream.ended_last);
   RC_ASSERT(one.stream.tokens.size() <= one.tokens_max);
   RC_ASSERT(one.stream.tokens == undisturbed(one.prompt, one.stream.tokens.size()));
+  RC_ASSERT(one.stream.end().usage.cached_prompt_tokens < std::max<std::size_t>(1, one.prompt.size()));
 }
 
 TEST(Property03, NobodyGetsMoreTokensThanAskedAndEverybodyGetsAllOfThem) {

@@ -65,7 +65,7 @@ LoopGenerationRunner::LoopGenerationRunner(std::shared_ptr<engines::LoadedModel>
                                            std::unique_ptr<DiskTier> disk)
     : model_(std::move(model)),
       options_(options),
-      info_(sessions.front()->info()),
+      info_(sessions.front().session->info()),
       end_tokens_(end_tokens_of(*model_->tokenizer())),
       disk_(std::move(disk)),
       saved_({.bytes_max = options.cache.ram_bytes_max}, context.budget, context.pressure, to_disk()),
@@ -85,7 +85,7 @@ GenerationSurroundings LoopGenerationRunner::surroundings() {
           .watch = nullptr,
           .counters = &core_.ledger().counters,
           .lower = {.ram = &saved_, .disk = disk_ ? &disk_->folder() : nullptr, .fetched = [this] { core_.queue().nudge(); }},
-          .may_take = {},
+          .route = {},
           .offered = {}};
 }
 
@@ -132,8 +132,13 @@ Result<std::shared_ptr<TokenChannel>> LoopGenerationRunner::submit(GenerationReq
   TRY_ASSIGN(const AdapterIndex adapter, adapter_named(request.adapter));
   if (request.prompt_only) return prompt_alone(request);
   const std::size_t dropped = fit_to_context(request, info_, options_.tokens_default);
-  TRY_ASSIGN(auto sampler, model_->make_sampler(request.sampling));
-  TRY_ASSIGN(const auto pass, core_.admit());
+  TRY_ASSIGN(const auto pass, core_.admit(request.ticket));
+  auto made = model_->make_sampler(request.sampling);
+  if (!made) {
+    core_.ledger().give_back(pass);
+    return std::unexpected(std::move(made).error());
+  }
+  auto sampler = *std::move(made);
   sampler->accept_prompt(request.prompt);
   const std::uint64_t serial = ++serials_;
   Ticket ticket = std::move(request.ticket);
@@ -180,6 +185,7 @@ std::size_t LoopGenerationRunner::clear_cache() {
 RunnerStats LoopGenerationRunner::stats() const {
   RunnerStats stats = core_.stats(pool_.worker_count());
   stats.running += static_cast<std::uint32_t>(pool_.between_workers());
+  stats.session_bytes = pool_.session_bytes();
   stats.restarts = pool_.restarts();
   stats.retries = pool_.retries();
   stats.preempted = core_.ledger().counters.preempted;
@@ -203,16 +209,18 @@ Result<std::unique_ptr<GenerationRunner>> GenerationRunner::open(std::shared_ptr
   const engines::TextSessionOptions session = session_options(*model, options, context.budget);
   WorkerPool::Sessions sessions;
   for (std::uint32_t i = 0; i < options.workers; ++i) {
+    TRY_ASSIGN(auto memory, WorkerPool::reserve_session(*model, session, context));
     TRY_ASSIGN(auto opened, model->open_text_session(session), fmt::format("opening worker {}", i));
-    sessions.push_back(std::move(opened));
+    sessions.push_back({std::move(memory), std::move(opened)});
   }
   // A bad one is refused now, not when it is first asked for.
+  engines::TextSession& first = *sessions.front().session;
   for (const AdapterSource& adapter : context.adapters) {
     const engines::TextSession::Adapter tried{adapter.path, adapter.scale};
-    TRY(sessions.front()->set_adapters({&tried, 1}), fmt::format("loading adapter '{}'", adapter.name));
+    TRY(first.set_adapters({&tried, 1}), fmt::format("loading adapter '{}'", adapter.name));
   }
-  if (!context.adapters.empty()) TRY(sessions.front()->set_adapters({}));
-  TRY_ASSIGN(auto disk, DiskTier::open(options.cache, context, sessions.front()->info()));
+  if (!context.adapters.empty()) TRY(first.set_adapters({}));
+  TRY_ASSIGN(auto disk, DiskTier::open(options.cache, context, first.info()));
   return std::make_unique<LoopGenerationRunner>(std::move(model), options, std::move(context), session, std::move(sessions),
                                                 std::move(disk));
 }

@@ -1,6 +1,7 @@
 // What a generation loop works on: the queue its requests come from, and what its runner shares with other loops.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -15,6 +16,13 @@ namespace forebay::scheduling {
 
 using GenerationQueue = SharedQueue<GenerationWork>;
 
+// What a loop does with a queued request.
+enum class Routing : std::uint8_t {
+  kHere,       // takes it as soon as it fits; nothing after it is taken before
+  kElsewhere,  // leaves it to another worker and looks at the next request
+  kBlocked,    // no worker has room for it now; nothing after it is taken before, so that room appears
+};
+
 // All outlive the loop.
 struct GenerationSurroundings {
   RunnerContext context;
@@ -24,9 +32,9 @@ struct GenerationSurroundings {
   StepWatch* watch = nullptr;
   RunnerCounters* counters = nullptr;
   LowerTiers lower = {};  // of the prefix cache
-  // Whether this loop should take that request from the queue, asked under the queue's lock; empty: every one.
-  std::function<bool(const GenerationWork&)> may_take;
-  // What became of a request that it may take, under the same lock: it takes it now, or has no cells for it yet.
+  // Decides about a queued request, under the queue's lock.
+  std::function<Routing(const GenerationWork&)> route;
+  // Is told, under the queue's lock, whether this loop takes a request that was routed to it (else it has no cells for it yet).
   std::function<void(const GenerationWork&, bool takes)> offered;
 };
 

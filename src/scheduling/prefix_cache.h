@@ -77,7 +77,6 @@ class PrefixCache {
   void clear();
 
   bool any_free() const { return free_ > 0; }
-  std::size_t idle_cells() const { return idle_cells_; }
 
  private:
   enum class Use : std::uint8_t { kEmpty, kIdle, kRunning };

@@ -1,5 +1,5 @@
 // Who computed which beginning: chained hashes of blocks of tokens, and the holders that computed them. It is a hint for routing, so it
-// may be wrong: a holder may have dropped what is noted here, and of equal hashes nobody makes sure.
+// may be wrong: a holder may have dropped what is noted here. Hash collisions are not checked; a wrong hint only costs a recomputation.
 // A holder is one opened session; its number is never used again, so what a lost session held is never found. Threads: shared.
 // Owner: WorkerPool.
 #pragma once

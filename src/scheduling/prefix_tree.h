@@ -1,8 +1,7 @@
 // Which holders (sequences of a session, saved states) have which beginning of a text: a radix tree over token ids,
-// one for each adapter and cache scope. It knows what was
-// said of each holder and nothing of cells or bytes.
+// one for each adapter and cache scope. It knows which text each holder was set to, and nothing of cells or bytes.
 //   Source of the idea: RadixAttention in "SGLang: Efficient Execution of Structured Language Model Programs", arXiv:2312.07104, section 3.
-// Threads: confined to its owner. Owner: PrefixCache, StateStore.
+// Threads: confined to its owner. Owner: PrefixCache, WeighedTexts.
 #pragma once
 
 #include <cstddef>

@@ -11,6 +11,10 @@ Result<RequestLedger::Pass> RequestLedger::admit() {
 
 void RequestLedger::refused(Pass pass) {
   ++counters.refused;
+  give_back(pass);
+}
+
+void RequestLedger::give_back(Pass pass) {
   auto breaker = breaker_.lock();
   breaker->ended(pass, RequestOutcome::kNeither, clock_.now());
 }

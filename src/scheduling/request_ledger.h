@@ -23,9 +23,11 @@ class RequestLedger {
       : clock_(clock), model_(std::move(model)), breaker_(CircuitBreaker(breaker)), letters_(dead_letters_max) {}
 
   using Pass = CircuitBreaker::Pass;
-  // kBreakerOpen, at once. Every pass is given back by refused() or by one of the two below.
+  // kBreakerOpen, at once. Every pass is given back by one of the functions below.
   Result<Pass> admit();
   void refused(Pass pass);
+  // The request was wrong, which says nothing about the model and is no refusal.
+  void give_back(Pass pass);
 
   // The request was answered, well when there is no error. count_end() also counts it, for whoever does not do that.
   void note_end(Pass pass, const Ticket& ticket, const Error* error, ServiceEffort effort = {});

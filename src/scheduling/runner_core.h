@@ -50,6 +50,14 @@ class RunnerCore {
 
   // The breaker's word; then enqueue() with the pass, or nothing more than an error to the client.
   Result<RequestLedger::Pass> admit() { return counted(ledger_.admit()); }
+  // The same, and what enqueue() would say now: before something expensive is prepared for the request.
+  Result<RequestLedger::Pass> admit(const Ticket& ticket) {
+    TRY_ASSIGN(const auto pass, admit());
+    auto room = queue_.with([&](auto& queue) { return queue.check(ticket, context_.clock->now()); });
+    if (room) return pass;
+    ledger_.refused(pass);
+    return counted(Result<RequestLedger::Pass>(std::unexpected(std::move(room).error())));
+  }
   Result<> enqueue(RequestLedger::Pass pass, Ticket ticket, Work&& work, bool wakes = true) {
     auto queued = queue_.push(std::move(ticket), std::move(work), context_.clock->now(), wakes);
     if (queued)

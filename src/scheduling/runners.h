@@ -1,5 +1,6 @@
 // What runs one served model: a queue with admission in front, engine threads behind. One of the three kinds, by the model's task.
-// Threads: submit() is shared and never blocks; completions run on an engine thread and must not block or throw.
+// Thread safety: shared. A completion runs on the thread that ended the request: an engine thread, the queue's watch, the thread that calls
+// help(), or the submitter. It must not block or throw.
 // Owner: models::ServedModel; the destructor cancels what is queued and running, joins its threads, and every request has been answered.
 #pragma once
 
@@ -34,7 +35,7 @@ struct AdapterSource {
   float scale = 1;
 };
 
-// What every runner is made of; outlives it.
+// Dependencies of a runner. The objects pointed to must outlive it.
 struct RunnerContext {
   const Clock* clock = nullptr;
   telemetry::ModelMetrics* metrics = nullptr;
@@ -74,6 +75,7 @@ struct RunnerStats {
   std::uint64_t rows = 0;   // tokens or tensor rows in them
   std::uint32_t cells_used = 0;
   std::uint32_t cells_max = 0;
+  std::uint64_t session_bytes = 0;      // of a generation model: reserved in the budget for its workers' sessions
   bool accepting = true;                // false between the high and the low watermark
   std::string_view breaker = "closed";  // or open, half_open
   std::uint64_t breaker_openings = 0;

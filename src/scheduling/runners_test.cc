@@ -167,7 +167,7 @@ TEST_F(Runners, APromptIsOnDiskAfterARestartUnlessTheCacheWasCleared) {
   }
   auto runner = generation(options);
   EXPECT_EQ(runner->stats().prefix_cache.disk.entries, 0U);
-  EXPECT_EQ(budget_.bytes_held(), 0U);
+  EXPECT_EQ(budget_.bytes_held(), runner->stats().session_bytes);
 }
 
 TEST_F(Runners, OnDiskEveryAdapterHasItsOwnStates) {
@@ -261,6 +261,38 @@ TEST_F(Property02, EveryInvalidGenerationRequestIsRefusedWithItsReason) {
   EXPECT_EQ(refusal([](auto& request) { request.stop_strings = {""}; }), kStopInvalid.name);
   EXPECT_EQ(refusal([](auto& request) { request.stop_strings = {std::string(1025, 'x')}; }), kStopInvalid.name);
   EXPECT_EQ(refusal([](auto& request) { request.sampling.temperature = -1; }), engines::kBadSampling.name);
+}
+
+TEST_F(Runners, AFullModelRefusesBeforeASamplerIsMade) {
+  auto runner = generation({.admission = {.queue_requests_max = 2}, .sequences_max = 1});
+  engine_.control().block();
+  auto running = runner->submit(greedy("running", 2));
+  engine_.control().wait_until_blocked();
+  std::vector<std::shared_ptr<TokenChannel>> waiting;
+  for (int i = 0; i < 2; ++i) waiting.push_back(*runner->submit(greedy("waiting", 2)));
+  auto costly = greedy("costly", 2);
+  costly.sampling.grammar = "this takes long, and is wrong";
+  const auto refused = runner->submit(costly);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), kOverloaded);
+  EXPECT_TRUE(refused.error().retry_after().has_value());
+  EXPECT_EQ(runner->stats().refused, 1U);
+  engine_.control().release();
+  for (const auto& channel : waiting) EXPECT_TRUE(read_to_end(*channel).finished_with(FinishReason::kLength));
+}
+
+TEST_F(Runners, ARequestWithAWrongSamplingSaysNothingAboutTheModel) {
+  auto runner = generation({.breaker = {.requests_min = 1, .probes_max = 1}});
+  for (int i = 0; i < 50; ++i) {
+    auto wrong = greedy("x", 2);
+    wrong.sampling.grammar = "wrong";
+    const auto refused = runner->submit(std::move(wrong));
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), engines::kBadSampling);
+  }
+  EXPECT_EQ(runner->stats().refused, 0U);
+  EXPECT_EQ(runner->stats().breaker, "closed");
+  EXPECT_TRUE(generate(*runner, greedy("x", 2)).finished_with(FinishReason::kLength));
 }
 
 using Property20 = Runners;

@@ -6,32 +6,23 @@ namespace forebay::scheduling {
 
 SavedStates::SavedStates(const SavedStatesOptions& options, ByteBudget* budget, const PressureGauge* pressure,
                          std::function<void(SavedStatePointer)> dropped)
-    : options_(options), budget_(budget), pressure_(pressure), dropped_(std::move(dropped)) {
-  if (pressure_ == nullptr) return;
-  on_pressure_ = pressure_->on_change([this](PressureLevel) {
-    Gone gone;
-    {
-      auto state = state_.lock();
-      evict_down_to(*state, bytes_allowed(), gone);
-    }
-    hand_on(gone);
-  });
-}
+    : options_(options),
+      dropped_(std::move(dropped)),
+      memory_(CacheKind::kStates, options.bytes_max, budget, pressure,
+              {.bytes = [this] { return state_.read([](const State& now) { return now.texts.bytes(); }); },
+               .shrink_to = [this](std::size_t bytes_max) { shrink_to(bytes_max); }}) {}
 
-std::size_t SavedStates::bytes_allowed() const {
-  switch (pressure_ == nullptr ? PressureLevel::kNormal : pressure_->level()) {
-    case PressureLevel::kNormal:
-      return options_.bytes_max;
-    case PressureLevel::kElevated:
-      return options_.bytes_max / 4;
-    case PressureLevel::kCritical:
-      return 0;
+void SavedStates::shrink_to(std::size_t bytes_max) {
+  Gone gone;
+  {
+    auto state = state_.lock();
+    evict_down_to(*state, bytes_max, gone);
   }
-  return 0;
+  hand_on(gone);
 }
 
 bool SavedStates::wants(KeyedText text) const {
-  if (is_critical() || (bytes_allowed() == 0 && !dropped_) || text.size() < options_.tokens_min) return false;
+  if (memory_.is_critical() || (memory_.bytes_allowed() == 0 && !dropped_) || text.size() < options_.tokens_min) return false;
   return text.size() - longest(text, false) >= options_.tokens_min;
 }
 
@@ -46,14 +37,17 @@ void SavedStates::put(KeyedText text, std::vector<std::byte> bytes, bool covers_
   saved->bytes = std::move(bytes);
   Gone gone;
   bool kept = false;
-  if (const std::size_t allowed = bytes_allowed(); saved->size() <= allowed) {
+  {
     auto state = state_.lock();
-    for (const Holder holder : state->texts.covered_by(saved->text(), covers_prefixes)) {
-      state->texts.remove(holder);
-      state->entries.erase(holder);
+    const std::size_t allowed = memory_.bytes_allowed();
+    if (saved->size() <= allowed) {
+      for (const Holder holder : state->texts.covered_by(saved->text(), covers_prefixes)) {
+        state->texts.remove(holder);
+        state->entries.erase(holder);
+      }
+      evict_down_to(*state, allowed - saved->size(), gone);
+      kept = keep(*state, saved, gone);
     }
-    evict_down_to(*state, allowed - saved->size(), gone);
-    kept = keep(*state, saved, gone);
   }
   if (!kept) gone.push_back(std::move(saved));
   hand_on(gone);
@@ -62,11 +56,11 @@ void SavedStates::put(KeyedText text, std::vector<std::byte> bytes, bool covers_
 bool SavedStates::keep(State& state, const SavedStatePointer& saved, Gone& gone) {
   const std::size_t size = saved->size();
   ByteBudget::Reservation reservation;
-  if (budget_ != nullptr) {
-    auto reserved = budget_->reserve(size, "the saved state of a text");
+  if (memory_.budget() != nullptr) {
+    auto reserved = memory_.budget()->reserve(size, "the saved state of a text");
     while (!reserved && !state.entries.empty()) {
       evict_down_to(state, state.texts.bytes() - 1, gone);
-      reserved = budget_->reserve(size, "the saved state of a text");
+      reserved = memory_.budget()->reserve(size, "the saved state of a text");
     }
     if (!reserved) return false;
     reservation = *std::move(reserved);
@@ -106,7 +100,7 @@ void SavedStates::evict_down_to(State& state, std::size_t bytes_max, Gone& gone)
 }
 
 void SavedStates::hand_on(const Gone& gone) const {
-  if (dropped_ && !is_critical()) std::ranges::for_each(gone, dropped_);
+  if (dropped_ && !memory_.is_critical()) std::ranges::for_each(gone, dropped_);
 }
 
 TierStats SavedStates::stats() const {

@@ -1,6 +1,5 @@
 // The states of sequences that left their cells, kept in RAM for the request that continues one of them or begins like it.
-// Bounded by bytes and, entry by entry, by the process's byte budget; WeighedTexts says what goes first. Under memory pressure it shrinks
-// to a quarter, then to nothing.
+// Bounded by bytes and, entry by entry, by the process's byte budget (CacheMemory's policy); WeighedTexts says what goes first.
 // Threads: shared by all workers of one model. Owner: the generation runner.
 #pragma once
 
@@ -15,6 +14,7 @@
 #include "base/byte_budget.h"
 #include "base/memory_pressure.h"
 #include "base/synchronized.h"
+#include "scheduling/cache_memory.h"
 #include "scheduling/prefix_cache_stats.h"
 #include "scheduling/saved_state.h"
 #include "scheduling/weighed_texts.h"
@@ -66,18 +66,15 @@ class SavedStates {
     std::uint64_t hits = 0;
   };
   using Gone = std::vector<SavedStatePointer>;
-  std::size_t bytes_allowed() const;
-  bool is_critical() const { return pressure_ != nullptr && pressure_->level() == PressureLevel::kCritical; }
+  void shrink_to(std::size_t bytes_max);
   bool keep(State& state, const SavedStatePointer& saved, Gone& gone);
   static void evict_down_to(State& state, std::size_t bytes_max, Gone& gone);
   void hand_on(const Gone& gone) const;
 
   const SavedStatesOptions options_;
-  ByteBudget* const budget_;
-  const PressureGauge* const pressure_;
   const std::function<void(SavedStatePointer)> dropped_;
   Synchronized<State> state_;
-  PressureGauge::Subscription on_pressure_;
+  const CacheMemory memory_;  // last: it calls shrink_to()
 };
 
 }  // namespace forebay::scheduling

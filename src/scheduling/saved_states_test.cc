@@ -151,6 +151,19 @@ TEST(SavedStates, TheBudgetOfTheProcessBoundsItTooAndGetsEverythingBack) {
   EXPECT_EQ(budget.bytes_held(), 0U);
 }
 
+TEST(SavedStates, GivesUpForAModelThatIsLoadedWhatThatNeeds) {
+  ByteBudget budget(size_of(30));
+  int handed_on = 0;
+  SavedStates states({.bytes_max = 1'000'000, .tokens_min = 4}, &budget, nullptr, [&](const SavedStatePointer&) { ++handed_on; });
+  for (Token i = 1; i <= 3; ++i) put(states, text_of(i, 10));
+  EXPECT_EQ(states.stats().entries, 3U);
+  const auto model = budget.reserve(size_of(20), "a model", ByteBudget::Shortage::kReclaim);
+  EXPECT_TRUE(model);
+  EXPECT_EQ(states.stats().entries, 1U);
+  EXPECT_EQ(states.longest(text_of(3, 10), false), 10U);
+  EXPECT_EQ(handed_on, 2) << "to the disk, if there is one";
+}
+
 TEST(SavedStates, ShrinksToAQuarterAndToNothingUnderMemoryPressure) {
   PressureGauge pressure;
   SavedStates states({.bytes_max = size_of(40), .tokens_min = 4}, nullptr, &pressure);

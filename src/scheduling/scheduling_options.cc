@@ -92,6 +92,11 @@ Result<> check(const GenerationOptions& options) {
     return fail(Error(kSchedulingOptionInvalid, fmt::format("cells is \"{}\", and can be auto, unified or separate", options.cells))
                     .with_field("cells"));
   }
+  if (options.step_tokens_max > 0 && options.step_tokens_max < options.sequences_max && options.sequences_max <= kSequencesMost) {
+    return fail(Error(kSchedulingOptionInvalid, fmt::format("step_tokens_max is {}; a step needs a token for each of sequences_max, {}",
+                                                            options.step_tokens_max, options.sequences_max))
+                    .with_field("step_tokens_max"));
+  }
   return check_ranges({{"workers", static_cast<double>(options.workers), 1, kWorkersMost},
                        {"workers_max", static_cast<double>(options.workers_max), 1, kWorkersMost},
                        {"drain_timeout", count(options.drain_timeout), 0, kDayMilliseconds},

@@ -34,6 +34,9 @@ TEST(SchedulingOptions, AreRefusedByNameJustOutsideTheirRange) {
   EXPECT_EQ(refused(AdmissionOptions{.queue_wait_max = std::chrono::milliseconds(-1)}), "queue_wait_max");
   EXPECT_EQ(refused(GenerationOptions{.sequences_max = 256}), "");
   EXPECT_EQ(refused(GenerationOptions{.sequences_max = 257}), "sequences_max");
+  EXPECT_EQ(refused(GenerationOptions{.sequences_max = 8, .step_tokens_max = 8}), "");
+  EXPECT_EQ(refused(GenerationOptions{.sequences_max = 8, .step_tokens_max = 7}), "step_tokens_max") << "one text would wait each step";
+  EXPECT_EQ(refused(GenerationOptions{.sequences_max = 1, .step_tokens_max = 0}), "step_tokens_max");
   EXPECT_EQ(refused(GenerationOptions{.workers = 257}), "workers");
   EXPECT_EQ(refused(GenerationOptions{.workers = 9}), "workers") << "above workers_max";
   EXPECT_EQ(refused(GenerationOptions{.workers = 8}), "");

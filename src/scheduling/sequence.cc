@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/errors.h"
 #include "scheduling/errors.h"
@@ -141,6 +142,12 @@ void Sequence::take_place(const PrefixCache::Place& place) {
   computed = place.computed;
   shared = std::min(place.shared, tokens_.size() - 1);
   waiting = false;
+  ++places_;
+}
+
+std::size_t Sequence::note_reused(std::size_t tokens) {
+  if (generated_ > 0 || places_ > 1) return 0;
+  return tokens - std::exchange(usage_.cached_prompt_tokens, static_cast<std::uint32_t>(tokens));
 }
 
 std::size_t Sequence::forget_oldest() {

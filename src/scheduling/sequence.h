@@ -56,8 +56,7 @@ class Sequence {
   // Tokens that the session has not computed yet; never 0 while it runs, as the last one chosen is not.
   std::size_t pending() const { return tokens_.size() - computed; }
   bool is_decoding() const { return generated_ > 0 && pending() == 1; }
-  // The most cells it may come to hold, and what it holds if it ends after `further` more tokens.
-  std::size_t cells_max() const { return tokens_.size() + tokens_left() - 1; }
+  // The cells it holds if it ends after `further` more tokens.
   std::size_t cells_after(std::size_t further) const { return tokens_.size() + std::min(tokens_left() - 1, further); }
 
   // Chooses the next token from the logits of its last one and sends it. True when the sequence has ended by that.
@@ -76,11 +75,13 @@ class Sequence {
   bool shifts() const { return work_.request.overflow == Overflow::kShift; }
   std::size_t forget_oldest();
   void take_place(const PrefixCache::Place& place);
-  void note_reused(std::size_t tokens) { usage_.cached_prompt_tokens = static_cast<std::uint32_t>(tokens); }
+  // The first `tokens` of its prompt were computed for others. Says how many of them are new: none once it has been preempted or has
+  // generated a token, since from then on it finds its own tokens again.
+  std::size_t note_reused(std::size_t tokens);
 
   engines::SequenceId slot = -1;  // in the session; -1 while parked
   std::size_t computed = 0;       // the first so many tokens are in the session, or in `saved`
-  std::size_t shared = 0;         // of its cells that another running text was counted for
+  std::size_t shared = 0;         // KV cells shared with another running sequence; they are counted there
   bool waiting = false;           // for another sequence that is computing the same beginning
   bool tile_filled = false;       // part of its prompt is computed twice, to make a tile of the rest
   bool suspect = false;           // was part of a failed step: steps alone until that is cleared
@@ -99,6 +100,7 @@ class Sequence {
   std::vector<Token> tokens_;
   text::StreamText text_;
   std::size_t generated_ = 0;
+  std::uint32_t places_ = 0;  // slots it has been given; more than one: it was preempted or moved
   GenerationUsage usage_;
   Instant admitted_;
   Instant first_token_{};

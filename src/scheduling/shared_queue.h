@@ -55,7 +55,7 @@ class SharedQueue {
     changed_.notify_all();
     return seen;
   }
-  // For who looks, under the lock: what was done makes waiting entries somebody else's, so every worker looks around afterwards.
+  // Call inside with(). The routing of queued requests may have changed: all workers are woken when the lock is released.
   void stir() { stirred_ = true; }
   void finished(Instant now) {
     auto state = state_.lock();

@@ -9,24 +9,6 @@
 namespace forebay::scheduling {
 
 namespace {
-// Calls take(sequence) for those that `wanted` names, beginning after the serial `last`, once around, until take says false.
-// `running` is in the order of serials only roughly (parked sequences come back later), so the beginning is searched.
-template <class Wanted, class Take>
-void in_turns(std::span<const std::unique_ptr<Sequence>> running, std::uint64_t last, Wanted wanted, Take take) {
-  std::size_t first = 0;
-  std::uint64_t first_serial = UINT64_MAX;
-  for (std::size_t i = 0; i < running.size(); ++i) {
-    const std::uint64_t serial = running[i]->serial();
-    if (wanted(*running[i]) && serial > last && serial < first_serial) {
-      first = i;
-      first_serial = serial;
-    }
-  }
-  for (std::size_t i = 0; i < running.size(); ++i) {
-    Sequence& sequence = *running[(first + i) % running.size()];
-    if (wanted(sequence) && !take(sequence)) return;
-  }
-}
 // A smaller chunk is over before it would be worth computing everybody else's tokens again.
 constexpr std::size_t kAbortableTokens = 64;
 }  // namespace
@@ -78,15 +60,20 @@ void StepBuilder::add(Sequence& sequence, std::size_t tokens) {
   tokens_ += tokens;
 }
 
+// If there are more than a step takes, the next step continues after the last serial of this one, once around. The order of `running` says
+// nothing: it changes when sequences move to other slots and when parked ones come back.
 void StepBuilder::add_decodes(std::span<const std::unique_ptr<Sequence>> running) {
-  in_turns(
-      running, decode_served_, [this](const Sequence& sequence) { return decodes(sequence); },
-      [&](Sequence& sequence) {
-        if (tokens_ >= limits_.step_tokens_max) return false;
-        add(sequence, 1);
-        decode_served_ = sequence.serial();
-        return true;
-      });
+  decoders_.clear();
+  for (const auto& sequence : running) {
+    if (decodes(*sequence)) decoders_.push_back(sequence.get());
+  }
+  if (decoders_.size() > limits_.step_tokens_max) {
+    std::ranges::sort(decoders_, {}, &Sequence::serial);
+    std::ranges::rotate(decoders_, std::ranges::upper_bound(decoders_, decode_served_, {}, &Sequence::serial));
+    decoders_.resize(limits_.step_tokens_max);
+    decode_served_ = decoders_.back()->serial();
+  }
+  for (Sequence* sequence : decoders_) add(*sequence, 1);
 }
 
 // In the order of their turns.

@@ -61,6 +61,7 @@ class StepBuilder {
   std::uint64_t turns_ = 0;
   std::map<std::string, std::uint64_t, std::less<>> client_turns_;  // when each client's prompts were last served
   std::vector<Sequence*> readers_;
+  std::vector<Sequence*> decoders_;
   AdapterIndex adapter_ = 0;
   bool prompts_next_ = false;        // those who decode have had their step
   std::uint64_t decode_served_ = 0;  // serial of the last one, so that those after it come next

@@ -53,14 +53,25 @@ TEST(TokenChannel, CallsTheReaderAfterEveryPushAndAtOnceForWhatIsThere) {
   EXPECT_EQ(calls, 2);
 }
 
+// Two threads answer each other, so that in every round one of them waits already when the other pushes.
 TEST(TokenChannel, WakesAReaderThatWaits) {
-  TokenChannel channel(8);
+  constexpr Token kRounds = 100;
+  TokenChannel there(8);
+  TokenChannel back(8);
   const SystemClock clock;
-  std::thread producer([&channel] { channel.push(token(7)); });
-  const auto event = channel.pop_until(clock.now() + std::chrono::minutes(1));
-  producer.join();
-  ASSERT_TRUE(event.has_value());
-  EXPECT_EQ(event->token, 7);
+  const Instant until = clock.now() + std::chrono::minutes(1);
+  std::jthread other([&] {
+    for (Token round = 0; round < kRounds; ++round) {
+      if (auto event = there.pop_until(until)) back.push(*std::move(event));
+    }
+  });
+  for (Token round = 0; round < kRounds; ++round) {
+    there.push(token(round));
+    const auto event = back.pop_until(until);
+    ASSERT_TRUE(event.has_value());
+    EXPECT_EQ(event->token, round);
+  }
+  EXPECT_LT(clock.now(), until) << "a reader that is not woken takes its event when its time is up";
 }
 
 TEST(TokenChannel, StopsWaitingWhenTheTimeIsUp) {

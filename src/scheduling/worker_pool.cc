@@ -15,7 +15,7 @@ namespace forebay::scheduling {
 namespace {
 // Blocks of prompts that are remembered for prefix_affinity: a million tokens, a few MB.
 constexpr std::size_t kDirectoryBlocks = 32'768;
-// A worker that has been idle for so long uses the time; a client that asks again at once does not wait for that.
+// Idle time before a worker saves finished sequences to RAM. Short pauses between two requests of one client are not used for this.
 constexpr auto kSettled = std::chrono::milliseconds(50);
 
 std::optional<Instant> earlier(std::optional<Instant> one, std::optional<Instant> other) {
@@ -25,7 +25,8 @@ std::optional<Instant> earlier(std::optional<Instant> one, std::optional<Instant
 }  // namespace
 
 struct WorkerPool::Worker {
-  Worker(std::uint64_t number, const HealthOptions& options, const Clock& clock) : id(number), watch(&clock), health(options) {}
+  Worker(std::uint64_t number, const HealthOptions& options, const Clock& clock, ByteBudget::Reservation reserved)
+      : id(number), watch(&clock), health(options), memory(std::move(reserved)) {}
 
   const std::uint64_t id;
   StepWatch watch;
@@ -47,6 +48,7 @@ struct WorkerPool::Worker {
   bool left = false;  // its thread does nothing more
   Instant drained_until{};
   std::uint64_t steps = 0;
+  ByteBudget::Reservation memory;  // of its session; given back when it has left
   // Whoever makes, reaps or destroys.
   std::thread thread;
 };
@@ -66,8 +68,8 @@ WorkerPool::WorkerPool(std::shared_ptr<engines::LoadedModel> model, const Genera
       roster_(Roster(options)) {
   std::vector<std::shared_ptr<Worker>> workers;
   for (auto& own : sessions) {
-    workers.push_back(make_worker());
-    start(*workers.back(), std::move(own));
+    workers.push_back(make_worker(std::move(own.memory)));
+    start(*workers.back(), std::move(own.session));
   }
   auto roster = roster_.lock();
   roster->workers = workers;
@@ -88,7 +90,16 @@ void WorkerPool::stop() {
   for (const auto& sequence : homeless) end(*sequence, Error(kShuttingDown, "the model is being unloaded"));
 }
 
-std::shared_ptr<WorkerPool::Worker> WorkerPool::make_worker() { return std::make_shared<Worker>(next_id_++, options_.health, clock_); }
+std::shared_ptr<WorkerPool::Worker> WorkerPool::make_worker(ByteBudget::Reservation memory) {
+  return std::make_shared<Worker>(next_id_++, options_.health, clock_, std::move(memory));
+}
+
+Result<ByteBudget::Reservation> WorkerPool::reserve_session(const engines::LoadedModel& model, const engines::TextSessionOptions& options,
+                                                            const RunnerContext& context) {
+  if (context.budget == nullptr) return ByteBudget::Reservation();
+  return context.budget->reserve(model.memory_need(options).session_bytes, fmt::format("a worker of model '{}'", context.model),
+                                 ByteBudget::Shortage::kReclaim);
+}
 
 // --- who takes what ---------------------------------------------------------------------------------------------------
 
@@ -115,8 +126,11 @@ std::vector<WorkerSnapshot> WorkerPool::snapshots(const Roster& roster, std::uin
   return all;
 }
 
-bool WorkerPool::may_take(const Worker& worker, const GenerationWork& work) {
+Routing WorkerPool::route(Worker& worker, const GenerationWork& work) {
   auto roster = roster_.lock();
+  // Every worker tries a blocked request in each round, whatever the strategy says.
+  if (roster->blocked == work.serial)
+    return snapshot_of(worker, clock_.now(), StepWatch::kNobody).takes() ? Routing::kHere : Routing::kBlocked;
   auto all = snapshots(*roster, work.serial);
   if (roster->router.strategy() == RoutingStrategy::kPrefixAffinity && all.size() > 1) {
     std::vector<PrefixDirectory::Holder> holders;
@@ -125,14 +139,17 @@ bool WorkerPool::may_take(const Worker& worker, const GenerationWork& work) {
     for (std::size_t i = 0; i < all.size(); ++i) all[i].prefix_tokens = known[i];
   }
   const auto chosen = roster->router.choose(all);
-  return chosen && roster->workers[*chosen].get() == &worker;
+  if (!chosen) return Routing::kBlocked;
+  return roster->workers[*chosen].get() == &worker ? Routing::kHere : Routing::kElsewhere;
 }
 
 void WorkerPool::note_offer(Worker& worker, const GenerationWork& work, bool takes) {
   auto roster = roster_.lock();
+  if (!takes && worker.declined == work.serial) return;
   if (roster->workers.size() > 1) queue_.stir();
   if (!takes) {
     worker.declined = work.serial;
+    if (!roster->router.choose(snapshots(*roster, work.serial))) roster->blocked = work.serial;
     return;
   }
   ++worker.taken;
@@ -180,7 +197,7 @@ void WorkerPool::work(Worker& worker) {
 void WorkerPool::start(Worker& worker, std::unique_ptr<engines::TextSession> session) {
   GenerationSurroundings surroundings = surroundings_;
   surroundings.watch = &worker.watch;
-  surroundings.may_take = [this, &worker](const GenerationWork& work) { return may_take(worker, work); };
+  surroundings.route = [this, &worker](const GenerationWork& work) { return route(worker, work); };
   surroundings.offered = [this, &worker](const GenerationWork& work, bool takes) { note_offer(worker, work, takes); };
   worker.loop = std::make_unique<GenerationLoop>(std::move(session), options_, surroundings);
   surroundings_.context.metrics->cells_max.set(surroundings_.counters->cells_max);
@@ -287,6 +304,8 @@ bool WorkerPool::leave_if_drained(Worker& worker) {
   }
   if (worker.loop) worker.loop->save_finished();
   hand_over(give_up(worker), nullptr);
+  auto roster = roster_.lock();
+  worker.memory.release();
   return true;
 }
 
@@ -440,12 +459,19 @@ Result<> WorkerPool::set_workers(std::uint32_t count) {
     return fail(Error(kSchedulingOptionInvalid, fmt::format("{} workers; from 1 to {} are allowed", count, options_.workers_max))
                     .with_field("workers"));
   }
-  auto added = added_.lock();
   reap();
+  const auto alive = [](const Roster& roster) {
+    return static_cast<std::size_t>(std::ranges::count_if(roster.workers, [](const auto& worker) { return !worker->left; }));
+  };
+  std::vector<ByteBudget::Reservation> memory;  // of new workers
   auto roster = roster_.lock();
+  while (alive(*roster) + memory.size() < count) {
+    roster.unlock();  // caches may give up memory meanwhile
+    TRY_ASSIGN(auto reserved, reserve_session(*model_, session_options_, surroundings_.context));
+    memory.push_back(std::move(reserved));
+    roster = roster_.lock();
+  }
   auto& workers = roster->workers;
-  const auto alive = static_cast<std::uint32_t>(std::ranges::count_if(workers, [](const auto& worker) { return !worker->left; }));
-  TRY(reserve_for(std::max(alive, count), *added));
   // Those that are leaving and have not left yet come back first.
   std::uint32_t staying = 0;
   for (const auto& worker : workers) {
@@ -456,7 +482,8 @@ Result<> WorkerPool::set_workers(std::uint32_t count) {
     staying += stays;
   }
   for (; staying < count; ++staying) {
-    workers.push_back(make_worker());
+    workers.push_back(make_worker(std::move(memory.back())));
+    memory.pop_back();
     workers.back()->thread = std::thread([this, worker = workers.back()] { work(*worker); });
   }
   roster.unlock();
@@ -477,15 +504,12 @@ void WorkerPool::reap() {
   for (const auto& worker : gone) worker->thread.join();
 }
 
-// The first options.workers are part of what the model reserved when it was loaded.
-Result<> WorkerPool::reserve_for(std::size_t workers, std::vector<ByteBudget::Reservation>& added) const {
-  const std::size_t beyond = workers > options_.workers ? workers - options_.workers : 0;
-  added.resize(std::min(added.size(), beyond));
-  while (added.size() < beyond && surroundings_.context.budget != nullptr) {
-    TRY_ASSIGN(auto bytes, surroundings_.context.budget->reserve(model_->memory_need(session_options_).session_bytes, "one more worker"));
-    added.push_back(std::move(bytes));
-  }
-  return {};
+std::uint64_t WorkerPool::session_bytes() const {
+  return roster_.read([](const Roster& now) {
+    std::uint64_t bytes = 0;
+    for (const auto& worker : now.workers) bytes += worker->memory.bytes();
+    return bytes;
+  });
 }
 
 }  // namespace forebay::scheduling

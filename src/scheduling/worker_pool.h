@@ -1,5 +1,6 @@
 // The workers of a generation model: each a thread with a loop and its session, all over one copy of the weights, all taking from one
-// queue. The router says who should take what; an idle worker never leaves alone what nobody else has room for.
+// queue. The router says who should take what; an idle worker never leaves alone what nobody else has room for. Once every worker in
+// rotation has declined a request, none takes a later one before it: the first worker that has room takes it.
 //   A worker that breaks (WorkerHealth) gives its texts up: others continue them with the same result, as far as the retry budget goes,
 //   while its session is destroyed and opened again on its own thread, later and later. With one worker they wait for that.
 //   A worker that is to leave takes nothing new and ends what it runs; after drain_timeout others continue it.
@@ -27,12 +28,20 @@ namespace forebay::scheduling {
 
 class WorkerPool {
  public:
-  using Sessions = std::vector<std::unique_ptr<engines::TextSession>>;
-  // One worker for each session. Of `surroundings`, watch and the two functions are the pool's to fill in.
+  struct OpenSession {
+    ByteBudget::Reservation memory;
+    std::unique_ptr<engines::TextSession> session;
+  };
+  using Sessions = std::vector<OpenSession>;
+  // Room in the budget for one more session; caches give theirs up for it. kBudgetExhausted.
+  static Result<ByteBudget::Reservation> reserve_session(const engines::LoadedModel& model, const engines::TextSessionOptions& options,
+                                                         const RunnerContext& context);
+  // One worker for each session. The pool sets watch, route and offered of `surroundings`; leave them empty.
   WorkerPool(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options, const engines::TextSessionOptions& session,
              const GenerationSurroundings& surroundings, Sessions sessions);
   ~WorkerPool();
-  // The queue has been closed: ends every step, joins, and tells whoever was between two workers. Before the destructor.
+  // Call after the queue is closed and before the destructor. Aborts running steps, joins the threads and fails sequences that wait for
+  // another worker.
   void stop();
 
   // From any thread:
@@ -43,6 +52,7 @@ class WorkerPool {
   std::vector<WorkerListing> workers() const;
   std::uint64_t restarts() const { return restarts_; }
   std::uint64_t retries() const { return retries_; }
+  std::uint64_t session_bytes() const;                       // that the sessions have reserved in the budget
   std::size_t between_workers() const { return homeless_; }  // texts that nobody continues yet
   void note_request();
   // The request was cancelled: ends the step that is only for it.
@@ -60,10 +70,11 @@ class WorkerPool {
     RetryBudget retry;
     std::deque<std::unique_ptr<Sequence>> homeless;             // given up by one worker, not yet taken over by another
     std::unordered_map<std::uint64_t, std::uint32_t> attempts;  // of requests that were moved, by serial
+    std::uint64_t blocked = StepWatch::kNobody;  // the queued request that every worker in rotation has declined, or is too full for
   };
 
-  // Asked by a worker's loop under the queue's lock.
-  bool may_take(const Worker& worker, const GenerationWork& work);
+  // Called by a worker's loop under the queue's lock.
+  Routing route(Worker& worker, const GenerationWork& work);
   void note_offer(Worker& worker, const GenerationWork& work, bool takes);
   static std::size_t cells_soon_of(const GenerationWork& work);
   WorkerSnapshot snapshot_of(Worker& worker, Instant now, std::uint64_t serial) const;
@@ -84,9 +95,8 @@ class WorkerPool {
   void hand_over(Sequences sequences, const Error* failure);
   void end_dead_homeless();
   void end(Sequence& sequence, const Error& error);
-  std::shared_ptr<Worker> make_worker();
+  std::shared_ptr<Worker> make_worker(ByteBudget::Reservation memory);
   void reap();
-  Result<> reserve_for(std::size_t workers, std::vector<ByteBudget::Reservation>& added) const;
 
   const std::shared_ptr<engines::LoadedModel> model_;
   const GenerationOptions options_;
@@ -96,7 +106,6 @@ class WorkerPool {
   GenerationQueue& queue_;
   PrefixDirectory directory_;
   Synchronized<Roster> roster_;
-  Synchronized<std::vector<ByteBudget::Reservation>> added_;  // of workers beyond options.workers; held while the count changes
   std::atomic<std::uint64_t> next_id_{1};
   std::atomic<std::uint64_t> restarts_{0};
   std::atomic<std::uint64_t> retries_{0};

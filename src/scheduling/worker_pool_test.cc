@@ -74,6 +74,50 @@ TEST_F(WorkerPools, AnIdleWorkerTakesWhatWaitsForAWorkerThatIsFull) {
   for (const auto& channel : channels) EXPECT_TRUE(read_to_end(*channel).finished_with(FinishReason::kLength));
 }
 
+// A request that needs most of the cells comes while the workers are full, and before many small ones.
+TEST_F(WorkerPools, ALargeRequestIsNotOvertakenByTheSmallOnesBehindIt) {
+  static constexpr Token kLarge = 1;  // only in its prompt
+  constexpr std::uint64_t kSmall = 200;
+  for (const std::string cells : {"unified", "separate"}) {
+    for (const std::uint32_t workers : {1U, 2U}) {
+      const GenerationRunner* runner = nullptr;
+      std::optional<std::uint64_t> served_before;
+      engines::FakeEngine engine({.on_step = [&](std::span<const engines::StepSlice> slices) {
+        const bool has_large = std::ranges::any_of(slices, [](const auto& slice) { return std::ranges::contains(slice.tokens, kLarge); });
+        if (has_large && !served_before) served_before = runner->stats().finished;
+      }});
+      auto options = quick(workers);
+      options.cells = cells;
+      options.context_tokens = cells == "unified" ? 512 : 8 * 512;
+      options.admission.queue_requests_max = 1'000;
+      auto opened =
+          GenerationRunner::open(load_fake(engine, formats::Task::kTextGeneration), options, {.clock = &clock_, .budget = &budget_});
+      ASSERT_TRUE(opened.has_value());
+      runner = opened->get();
+      const auto submit_one = [&](std::vector<Token> prompt, std::uint64_t tokens_max) {
+        auto request = request_of(std::move(prompt), static_cast<std::uint32_t>(tokens_max));
+        request.sampling.temperature = 0;
+        return submitted(**opened, std::move(request));
+      };
+      const auto submit_small = [&](std::uint64_t i) {
+        std::vector<Token> prompt(60, static_cast<Token>('a' + i % 26));
+        prompt.front() = static_cast<Token>(100 + i % 100);
+        return submit_one(std::move(prompt), 5 + i * 7 % 33);
+      };
+      std::vector<std::shared_ptr<TokenChannel>> channels;
+      engine.control().block();
+      for (std::uint64_t i = 0; i < 8; ++i) channels.push_back(submit_small(i));
+      engine.control().wait_until_blocked(workers);
+      auto large = submit_one(std::vector<Token>(400, kLarge), 4);
+      for (std::uint64_t i = 8; i < kSmall; ++i) channels.push_back(submit_small(i));
+      engine.control().release();
+      EXPECT_TRUE(read_to_end(*large).finished_with(FinishReason::kLength));
+      for (const auto& channel : channels) read_to_end(*channel);
+      EXPECT_LE(served_before.value_or(kSmall), kSmall / 4) << cells << ", workers: " << workers;
+    }
+  }
+}
+
 TEST_F(WorkerPools, ARequestGoesWhereItsBeginningWasComputed) {
   auto options = quick(2);
   options.strategy = "prefix_affinity";
@@ -250,6 +294,37 @@ TEST_F(WorkerPools, NoWorkerIsAddedThatTheMemoryBudgetHasNoRoomFor) {
   ASSERT_TRUE(all.has_value());
   EXPECT_EQ(runner->set_workers(2).error().code(), kBudgetExhausted);
   EXPECT_EQ(runner->stats().workers, 1U);
+}
+
+TEST_F(WorkerPools, AWorkerThatHasLeftGivesItsMemoryBack) {
+  auto options = quick(3);
+  auto runner = generation(options);
+  const std::size_t one = budget_.bytes_held() / 3;
+  EXPECT_EQ(one, load_fake(engine_, formats::Task::kTextGeneration)->memory_need({}).session_bytes);
+  ASSERT_TRUE(runner->set_workers(5).has_value());
+  EXPECT_EQ(budget_.bytes_held(), 5 * one);
+  EXPECT_EQ(runner->stats().session_bytes, 5 * one);
+  ASSERT_TRUE(runner->set_workers(2).has_value());
+  EXPECT_TRUE(eventually([&] { return budget_.bytes_held() == 2 * one; })) << "without another change of the number";
+  EXPECT_EQ(runner->stats().session_bytes, 2 * one);
+}
+
+TEST_F(WorkerPools, AFurtherWorkerTakesTheMemoryOfAnotherModelsSavedStates) {
+  auto options = quick(1);
+  options.sequences_max = 1;
+  auto saving = generation(options);
+  // Each text leaves its cells for RAM when another one begins.
+  for (Token letter = 'a'; letter < 'k'; ++letter) generate(*saving, request_of(std::vector<Token>(200, letter), 2));
+  const std::uint64_t saved = saving->stats().prefix_cache.ram.bytes;
+  ASSERT_GT(saved, 2'000U);
+  auto runner = generation(quick(1));
+  const std::size_t one = runner->stats().session_bytes;
+  const std::size_t free = budget_.bytes_max() - budget_.bytes_held();
+  const auto others = budget_.reserve(free - (one - 1'000), "others");
+  ASSERT_TRUE(others.has_value());
+  EXPECT_TRUE(runner->set_workers(2).has_value());
+  EXPECT_LT(saving->stats().prefix_cache.ram.bytes, saved);
+  EXPECT_GT(saving->stats().prefix_cache.ram.bytes, 0U) << "no more than was needed";
 }
 
 using Property20AtRunTime = WorkerPools;

@@ -79,21 +79,20 @@ void append_process(std::vector<prometheus::MetricFamily>& families) {
 }  // namespace
 
 void Counter::increment(double by) const {
-  if (counter_ != nullptr) static_cast<prometheus::Counter*>(counter_)->Increment(by);
+  if (counter_ != nullptr) counter_->Increment(by);
 }
 void Counter::advance_to(double total) const {
   if (counter_ == nullptr) return;
-  auto& counter = *static_cast<prometheus::Counter*>(counter_);
-  if (const double missing = total - counter.Value(); missing > 0) counter.Increment(missing);
+  if (const double missing = total - counter_->Value(); missing > 0) counter_->Increment(missing);
 }
 void Gauge::set(double value) const {
-  if (gauge_ != nullptr) static_cast<prometheus::Gauge*>(gauge_)->Set(value);
+  if (gauge_ != nullptr) gauge_->Set(value);
 }
 void Gauge::add(double by) const {
-  if (gauge_ != nullptr) static_cast<prometheus::Gauge*>(gauge_)->Increment(by);
+  if (gauge_ != nullptr) gauge_->Increment(by);
 }
 void Histogram::observe(double value) const {
-  if (histogram_ != nullptr) static_cast<prometheus::Histogram*>(histogram_)->Observe(value);
+  if (histogram_ != nullptr) histogram_->Observe(value);
   if (recent_ != nullptr) recent_->record(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(value)));
 }
 

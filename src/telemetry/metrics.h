@@ -9,6 +9,12 @@
 #include <utility>
 #include <vector>
 
+namespace prometheus {
+class Counter;
+class Gauge;
+class Histogram;
+}  // namespace prometheus
+
 namespace forebay::telemetry {
 
 class Percentiles;
@@ -18,12 +24,12 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 class Counter {
  public:
   void increment(double by = 1) const;
-  // For what somebody else counts: up to this total, never down. Callers take turns.
+  // For a total that is counted elsewhere: raises the counter to it, never lowers it. Requires: one caller at a time.
   void advance_to(double total) const;
 
  private:
   friend class Metrics;
-  void* counter_ = nullptr;
+  prometheus::Counter* counter_ = nullptr;
 };
 
 class Gauge {
@@ -33,7 +39,7 @@ class Gauge {
 
  private:
   friend class Metrics;
-  void* gauge_ = nullptr;
+  prometheus::Gauge* gauge_ = nullptr;
 };
 
 class Histogram {
@@ -44,7 +50,7 @@ class Histogram {
 
  private:
   friend class Metrics;
-  void* histogram_ = nullptr;
+  prometheus::Histogram* histogram_ = nullptr;
   Percentiles* recent_ = nullptr;
 };
 

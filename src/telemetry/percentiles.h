@@ -1,5 +1,5 @@
 // Percentiles of the last minute, in bounded memory, whatever the rate.
-// Threads: shared. Owner: whoever counts; the clock must outlive it.
+// Threads: shared. Owner: ModelMetrics; the clock must outlive it.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// What the process uses, read from /proc/self when somebody asks.
-// Threads: immutable. Owner: metrics; nobody above includes it.
+// What the process uses, read from /proc/self at every call.
+// Threads: immutable. Owner: Metrics.
 #pragma once
 
 #include <optional>

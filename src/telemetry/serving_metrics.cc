@@ -49,7 +49,6 @@ ModelMetrics make_model(Metrics& metrics, const std::string& model) {
   const Labels labels = {{"model", model}};
   const auto seconds = [&](const char* name, const char* help) { return metrics.histogram(name, help, seconds_bounds(), labels); };
   const auto counter = [&](const char* name, const char* help) { return metrics.counter(name, help, labels); };
-  const auto gauge = [&](const char* name, const char* help) { return metrics.gauge(name, help, labels); };
   return {
       .queue_seconds = seconds("forebay_queue_seconds", "Time between admission and the first work on a request"),
       .inference_seconds = seconds("forebay_inference_seconds", "Time of one engine run or generation step"),
@@ -60,12 +59,20 @@ ModelMetrics make_model(Metrics& metrics, const std::string& model) {
       .cached_prompt_tokens = counter("forebay_cached_prompt_tokens_total", "Prompt tokens that a cached prefix paid for"),
       .generated_tokens = counter("forebay_generated_tokens_total", "Tokens that were generated"),
       .refused = counter("forebay_requests_refused_total", "Requests that were refused at admission"),
-      .queued = gauge("forebay_requests_queued", "Requests that wait"),
-      .running = gauge("forebay_requests_running", "Requests or sequences that are being worked on"),
-      .cells_used = gauge("forebay_kv_cells_used", "KV cache cells in use"),
-      .cells_max = gauge("forebay_kv_cells_max", "KV cache cells there are"),
       .request_seconds = seconds("forebay_model_request_seconds", "Time between the arrival of a request and the end of its answer"),
+      .queued = {},
+      .running = {},
+      .cells_used = {},
+      .cells_max = {},
       .recent_state = nullptr};
+}
+
+void add_gauges(ModelMetrics& made, Metrics& metrics, const std::string& model, const std::string& version) {
+  const Labels labels = {{"model", model}, {"version", version}};
+  made.queued = metrics.gauge("forebay_requests_queued", "Requests that wait", labels);
+  made.running = metrics.gauge("forebay_requests_running", "Requests or sequences that are being worked on", labels);
+  made.cells_used = metrics.gauge("forebay_kv_cells_used", "KV cache cells in use", labels);
+  made.cells_max = metrics.gauge("forebay_kv_cells_max", "KV cache cells there are", labels);
 }
 
 struct Route {
@@ -110,6 +117,7 @@ struct ServingMetrics::State {
   Metrics& metrics;
   const ServingMetricsOptions options;
   Synchronized<std::map<std::string, std::unique_ptr<ModelMetrics>>> models;
+  Synchronized<std::map<std::string, std::unique_ptr<ModelMetrics>>> versions;
   Synchronized<std::map<std::string, std::unique_ptr<Route>>> routes;
 };
 
@@ -129,6 +137,17 @@ ModelMetrics& ServingMetrics::for_model(const std::string& model) {
   return member_of(*models, model, state_->options.names_max, [this](const std::string& name) {
     auto made = std::make_unique<ModelMetrics>(make_model(state_->metrics, name));
     if (state_->options.clock != nullptr) remember(*made, *state_->options.clock);
+    return made;
+  });
+}
+
+ModelMetrics& ServingMetrics::for_version(const std::string& model, const std::string& version) {
+  const std::string key = model + '\n' + version;
+  auto versions = state_->versions.lock();
+  return member_of(*versions, key, state_->options.names_max, [&](const std::string& known) {
+    const bool is_other = known != key;
+    auto made = std::make_unique<ModelMetrics>(for_model(is_other ? known : model));
+    add_gauges(*made, state_->metrics, is_other ? known : model, is_other ? known : version);
     return made;
   });
 }

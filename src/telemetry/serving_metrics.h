@@ -22,7 +22,8 @@ struct RecentLatencies {
   LatencySummary request;  // of answers with status 200
 };
 
-// What one model counts (label `model`). Default-made: counts nothing.
+// What one model counts (label `model`), and what each of its versions has now (labels `model` and `version`), which versions would
+// overwrite. Default-made: counts nothing.
 struct ModelMetrics {
   Histogram queue_seconds;
   Histogram inference_seconds;  // one engine run or step
@@ -33,11 +34,12 @@ struct ModelMetrics {
   Counter cached_prompt_tokens;
   Counter generated_tokens;
   Counter refused;
+  Histogram request_seconds;
+  // Of one version.
   Gauge queued;
   Gauge running;
   Gauge cells_used;
   Gauge cells_max;
-  Histogram request_seconds;
 
   // Nothing when there was no clock to know the last minute by.
   std::optional<RecentLatencies> recent() const;
@@ -51,7 +53,7 @@ struct RouteMetrics {
 };
 
 struct ServingMetricsOptions {
-  std::size_t names_max = 1'000;  // models, and routes; what comes beyond them shares the member "other"
+  std::size_t names_max = 1'000;  // models, versions and routes; what comes beyond them shares the member "other"
   const Clock* clock = nullptr;   // of the percentiles; null: there are none. Outlives the metrics.
 };
 
@@ -59,8 +61,9 @@ class ServingMetrics {
  public:
   explicit ServingMetrics(Metrics& metrics, ServingMetricsOptions options = {});
   ~ServingMetrics();
-  // Stable for the life of this object.
+  // Stable for the life of this object. for_model() has no gauges.
   ModelMetrics& for_model(const std::string& model);
+  ModelMetrics& for_version(const std::string& model, const std::string& version);
   RouteMetrics& for_route(const std::string& route);
   // forebay_requests_total{route, status} and the route's request_seconds; forebay_errors_total{code}.
   void count_request(const std::string& route, int status, double seconds);

@@ -34,11 +34,38 @@ TEST(ServingMetrics, GiveEachModelItsOwnMembersOnce) {
   EXPECT_NE(&first, &serving.for_model("b"));
   first.prompt_tokens.increment(7);
   first.batch_size.observe(3);
-  first.queued.set(2);
   EXPECT_TRUE(has(metrics, "forebay_prompt_tokens_total{model=\"a\"} 7"));
   EXPECT_TRUE(has(metrics, "forebay_prompt_tokens_total{model=\"b\"} 0"));
   EXPECT_TRUE(has(metrics, "forebay_batch_size_bucket{model=\"a\",le=\"4\"} 1"));
-  EXPECT_TRUE(has(metrics, "forebay_requests_queued{model=\"a\"} 2"));
+}
+
+TEST(ServingMetrics, LetTwoVersionsOfAModelCountTogetherAndShowWhatEachHas) {
+  Metrics metrics;
+  VirtualClock clock;
+  ServingMetrics serving(metrics, {.clock = &clock});
+  ModelMetrics& old = serving.for_version("a", "1");
+  ModelMetrics& young = serving.for_version("a", "2");
+  EXPECT_EQ(&old, &serving.for_version("a", "1"));
+  old.running.set(3);
+  young.running.set(1);
+  young.running.set(0);
+  old.cells_max.set(512);
+  old.prompt_tokens.increment(7);
+  young.prompt_tokens.increment(5);
+  old.queue_seconds.observe(0.5);
+  EXPECT_TRUE(has(metrics, "forebay_requests_running{model=\"a\",version=\"1\"} 3"));
+  EXPECT_TRUE(has(metrics, "forebay_requests_running{model=\"a\",version=\"2\"} 0"));
+  EXPECT_TRUE(has(metrics, "forebay_kv_cells_max{model=\"a\",version=\"1\"} 512"));
+  EXPECT_TRUE(has(metrics, "forebay_prompt_tokens_total{model=\"a\"} 12"));
+  EXPECT_EQ(serving.for_model("a").recent()->queue.count, 1U) << "the model's last minute is that of all its versions";
+}
+
+TEST(ServingMetrics, ShareOneMemberBeyondTheLimitOnVersions) {
+  Metrics metrics;
+  ServingMetrics serving(metrics, {.names_max = 2});
+  for (const char* version : {"1", "2", "3", "4"}) serving.for_version("a", version).queued.add(1);
+  EXPECT_TRUE(has(metrics, "forebay_requests_queued{model=\"a\",version=\"2\"} 1"));
+  EXPECT_TRUE(has(metrics, "forebay_requests_queued{model=\"other\",version=\"other\"} 2"));
 }
 
 TEST(ServingMetrics, ShareOneMemberBeyondTheLimitOnNames) {

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/executor.h"
 #include "base/machine.h"
 #include "base/synchronized.h"
@@ -81,7 +82,10 @@ std::unique_ptr<ComputeSeat> ComputeSeat::take(std::size_t threads) {
 ComputeSeat::~ComputeSeat() { rest(); }
 
 void ComputeSeat::run(const std::function<void()>& work) {
+  const SystemClock clock;
+  const Instant asked = clock.now();
   const std::lock_guard turn(lane_->turn);
+  waited_ = clock.now() - asked;
   if (!std::exchange(is_busy_, true)) ++lane_->busy;
   if (lane_->busy == 1) {
     lane_->thread.reset();

@@ -3,10 +3,12 @@
 // Debian's ggml computes with libgomp, which keeps a team of threads for every thread that ever computed. Once all teams together have more
 // threads than there are cores, every barrier sleeps instead of spinning: a token of a 60 M parameter model took 19 ms instead of 2.5 on
 // 2 cores, only because the file had been loaded on another thread. So nothing computes on threads that come and go, and sessions whose
-// threads would not fit side by side share a lane. Who is busy in it alone computes on its own thread (handing every step to another one
-// and waiting for it cost a tenth of the tokens of a single text); several take turns on the lane's thread; who rests ends its team.
+// threads would not fit side by side share a lane. If one session uses the lane, it computes on its own thread (handing every step to
+// another one and waiting for it cost a tenth of the tokens of a single text). If several do, they take turns on the lane's thread. rest()
+// ends the OpenMP team of the calling thread.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -24,6 +26,8 @@ class ComputeSeat {
 
   // Runs `work`, which must not throw, and waits for it; in a lane one runs at a time.
   void run(const std::function<void()>& work);
+  // How long the last run() waited for its turn in the lane.
+  std::chrono::nanoseconds waited() const { return waited_; }
   // Nothing follows for now: others may have the lane for themselves.
   void rest();
   bool shares_lane_with(const ComputeSeat& other) const { return lane_ == other.lane_; }
@@ -36,6 +40,7 @@ class ComputeSeat {
   const std::shared_ptr<Lane> lane_;
   bool is_busy_ = false;   // has computed since it rested
   bool has_team_ = false;  // on its own thread
+  std::chrono::nanoseconds waited_{};
 };
 
 // Runs `work` on a thread made for it, which leaves no team behind. `work` must not throw.

@@ -94,6 +94,22 @@ TEST(ComputeLane, RunsOneWorkAtATimeWhoeverIsBusyAndWhoeverRests) {
   EXPECT_EQ(done, 400);
 }
 
+TEST(ComputeLane, SaysHowLongARunWaitedForAnothersTurn) {
+  const auto one = ComputeSeat::take(usable_cores());
+  const auto other = ComputeSeat::take(usable_cores());
+  const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  // The thread may be slow to begin to wait: again until it was not.
+  while (other->waited() < std::chrono::milliseconds(5) && std::chrono::steady_clock::now() < until) {
+    std::jthread waiting;
+    one->run([&] {
+      waiting = std::jthread([&] { other->run([] {}); });
+      const auto began = std::chrono::steady_clock::now();
+      while (std::chrono::steady_clock::now() - began < std::chrono::milliseconds(20)) std::this_thread::yield();
+    });
+  }
+  EXPECT_GE(other->waited(), std::chrono::milliseconds(5));
+}
+
 // With the library that ggml computes with here, where it is installed.
 TEST(ComputeLane, RestingEndsTheTeam) {
   using Parallel = void (*)(void (*)(void*), void*, unsigned, unsigned);

@@ -221,7 +221,7 @@ class FakeModel final : public LoadedModel, public std::enable_shared_from_this<
     return std::make_unique<FakeTextSession>(shared_from_this(), options_, control_, options);
   }
   Result<std::unique_ptr<Sampler>> make_sampler(const SamplingOptions& options) const override {
-    return FakeSampler::create(options, control_);
+    return FakeSampler::create(options, control_, options_->on_sample);
   }
 
  private:

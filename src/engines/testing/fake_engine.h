@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -102,6 +103,10 @@ struct FakeOptions {
   FakeScript script;  // empty: hashed_script()
   // Called in every step before it computes: a test lets time pass here.
   std::function<void(std::span<const StepSlice>)> on_step;
+  // Called before every token that is chosen: a test lets time pass here.
+  std::function<void()> on_sample;
+  // TextSession::waited() of every session; empty: nothing.
+  std::function<std::chrono::nanoseconds()> waited;
   // The tensor model; empty: every output is 2x + 1 of the first input, in its shape, as float32.
   std::function<Result<tensors::NamedTensors>(const tensors::NamedTensors&)> run;
   std::uint32_t context_tokens = 512;  // when a session does not say

@@ -28,19 +28,23 @@ std::uint64_t mixed(std::uint64_t x) {
 }
 }  // namespace
 
-Result<std::unique_ptr<Sampler>> FakeSampler::create(const SamplingOptions& options, std::shared_ptr<FakeControl> control) {
+Result<std::unique_ptr<Sampler>> FakeSampler::create(const SamplingOptions& options, std::shared_ptr<FakeControl> control,
+                                                     std::function<void()> on_sample) {
   TRY(check_sampling(options, kFakeVocabularySize));
   TRY_ASSIGN(auto literal, literal_of(options.grammar));
-  return std::make_unique<FakeSampler>(options, std::move(literal), std::move(control));
+  return std::make_unique<FakeSampler>(options, std::move(literal), std::move(control), std::move(on_sample));
 }
 
-FakeSampler::FakeSampler(SamplingOptions options, std::string literal, std::shared_ptr<FakeControl> control)
+FakeSampler::FakeSampler(SamplingOptions options, std::string literal, std::shared_ptr<FakeControl> control,
+                         std::function<void()> on_sample)
     : options_(std::move(options)),
       literal_(std::move(literal)),
       control_(std::move(control)),
+      on_sample_(std::move(on_sample)),
       seed_(options_.seed.value_or(std::random_device()())) {}
 
 Result<text::Token> FakeSampler::sample(std::span<const float> logits) {
+  if (on_sample_) on_sample_();
   if (control_->switches.sampling_fails) return fail(kSamplingFailed, "the fake was told that nothing can be chosen");
   const std::size_t place = sampled_++;
   if (!literal_.empty()) return place < literal_.size() ? static_cast<unsigned char>(literal_[place]) : kFakeEnd;

@@ -20,6 +20,7 @@ class FakeTextSession final : public TextSession {
   const TextSessionInfo& info() const override { return info_; }
   Result<StepOutcome> step(std::span<const StepSlice> slices, const CancelToken& abort) override;
   std::span<const float> logits(std::size_t slice) const override;
+  std::chrono::nanoseconds waited() const override { return options_->waited ? options_->waited() : std::chrono::nanoseconds(0); }
   void rest() override { ++control_->counters.rests; }
   std::int32_t length(SequenceId sequence) const override;
   std::uint32_t cells_used() const override { return static_cast<std::uint32_t>(cells_.size()); }

@@ -13,9 +13,8 @@ double number(auto value) { return static_cast<double>(value); }
 
 double breaker_number(std::string_view state) { return state == "closed" ? 0 : state == "open" ? 2 : 1; }
 
-// What the runners count themselves, brought up to date when somebody looks.
-void note_runner(telemetry::Metrics& metrics, const std::string& model, const scheduling::RunnerStats& stats) {
-  const telemetry::Labels labels = {{"model", model}};
+// Brings what a version's runner counts itself up to date. Two versions of a model must not share a label set: each has its own total.
+void note_runner(telemetry::Metrics& metrics, const telemetry::Labels& labels, const scheduling::RunnerStats& stats) {
   metrics.gauge("forebay_breaker_state", "0 closed, 1 half open, 2 open: the model refuses at once", labels)
       .set(breaker_number(stats.breaker));
   metrics.counter("forebay_breaker_openings_total", "Times the model's breaker opened", labels).advance_to(number(stats.breaker_openings));
@@ -31,12 +30,14 @@ void note_runner(telemetry::Metrics& metrics, const std::string& model, const sc
   if (stats.worker_list.empty()) return;
   for (const char* state : kStates) {
     const auto count = std::ranges::count(stats.worker_list, state, &scheduling::WorkerListing::state);
-    metrics.gauge("forebay_workers", "Workers of the model by their state", {{"model", model}, {"state", state}}).set(number(count));
+    telemetry::Labels with_state = labels;
+    with_state.emplace_back("state", state);
+    metrics.gauge("forebay_workers", "Workers of the model by their state", with_state).set(number(count));
   }
 }
 
-void note_tier(telemetry::Metrics& metrics, const std::string& model, const char* name, const scheduling::TierStats& tier) {
-  const telemetry::Labels labels = {{"model", model}, {"tier", name}};
+void note_tier(telemetry::Metrics& metrics, telemetry::Labels labels, const char* name, const scheduling::TierStats& tier) {
+  labels.emplace_back("tier", name);
   metrics.counter("forebay_prefix_cache_tier_hits_total", "Requests that took their beginning from the tier", labels)
       .advance_to(number(tier.hits));
   metrics.counter("forebay_prefix_cache_evictions_total", "Texts that the tier gave up to make room", labels)
@@ -45,8 +46,7 @@ void note_tier(telemetry::Metrics& metrics, const std::string& model, const char
   metrics.gauge("forebay_prefix_cache_bytes", "Bytes that those texts hold", labels).set(number(tier.bytes));
 }
 
-void note_prefix_cache(telemetry::Metrics& metrics, const std::string& model, const scheduling::PrefixCacheStats& cache) {
-  const telemetry::Labels labels = {{"model", model}};
+void note_prefix_cache(telemetry::Metrics& metrics, const telemetry::Labels& labels, const scheduling::PrefixCacheStats& cache) {
   metrics.counter("forebay_prefix_cache_lookups_total", "Requests that began", labels).advance_to(number(cache.lookups));
   metrics.counter("forebay_prefix_cache_hits_total", "Requests that began with part of their prompt computed", labels)
       .advance_to(number(cache.hits));
@@ -54,15 +54,14 @@ void note_prefix_cache(telemetry::Metrics& metrics, const std::string& model, co
       .advance_to(number(cache.joined));
   metrics.counter("forebay_prefix_cache_saved_tokens_total", "Prompt tokens that were not computed again", labels)
       .advance_to(number(cache.tokens_saved));
-  note_tier(metrics, model, "cells", cache.cells);
-  note_tier(metrics, model, "ram", cache.ram);
-  note_tier(metrics, model, "disk", cache.disk);
+  note_tier(metrics, labels, "cells", cache.cells);
+  note_tier(metrics, labels, "ram", cache.ram);
+  note_tier(metrics, labels, "disk", cache.disk);
   metrics.counter("forebay_prefix_cache_refused_total", "Saved states on disk that were damaged or another model's", labels)
       .advance_to(number(cache.disk.refused));
 }
 
-void note_answer_cache(telemetry::Metrics& metrics, const std::string& model, const scheduling::AnswerCacheStats& answers) {
-  const telemetry::Labels labels = {{"model", model}};
+void note_answer_cache(telemetry::Metrics& metrics, const telemetry::Labels& labels, const scheduling::AnswerCacheStats& answers) {
   metrics.counter("forebay_answer_cache_hits_total", "Requests that were answered with a kept answer", labels)
       .advance_to(number(answers.hits));
   metrics.counter("forebay_answer_cache_misses_total", "Requests whose answer was not kept", labels).advance_to(number(answers.misses));
@@ -87,9 +86,10 @@ void metrics(const ExchangePtr& exchange) {
   for (const auto& status : context.catalog->list()) {
     if (status.model == nullptr) continue;
     const auto stats = status.model->stats();
-    note_runner(*context.metrics, status.name, stats);
-    if (status.model->tensors) note_answer_cache(*context.metrics, status.name, stats.answers);
-    if (status.model->generation) note_prefix_cache(*context.metrics, status.name, stats.prefix_cache);
+    const telemetry::Labels labels = {{"model", status.name}, {"version", status.version}};
+    note_runner(*context.metrics, labels, stats);
+    if (status.model->tensors) note_answer_cache(*context.metrics, labels, stats.answers);
+    if (status.model->generation) note_prefix_cache(*context.metrics, labels, stats.prefix_cache);
   }
   exchange->answer({.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = context.metrics->render()});
 }

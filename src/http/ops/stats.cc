@@ -78,9 +78,9 @@ void write_model(JsonWriter& json, const models::ModelStatus& status, telemetry:
   if (status.error) json.key("error").object().field("code", status.error->code().id()).field("message", status.error->message()).end();
   if (status.model != nullptr) {
     json.field("task", name_of(status.model->description.task)).field("backend", status.model->backend);
-    json.field("memory_bytes", status.model->memory.bytes()).field("load_ms", status.model->load_time.count());
-    json.key("runner");
     const auto stats = status.model->stats();
+    json.field("memory_bytes", status.model->memory.bytes() + stats.session_bytes).field("load_ms", status.model->load_time.count());
+    json.key("runner");
     write_runner(json, stats);
     if (status.model->generation) write_prefix_cache(json, stats.prefix_cache);
     if (status.model->tensors) write_answer_cache(json, stats.answers);

@@ -16,7 +16,7 @@ void write_status(JsonWriter& json, const models::ServedModel& model) {
   for (const auto& passed : model.backend_passed_over) json.value(passed);
   json.end();
   if (!model.rows.empty()) json.field("requests_share_runs", model.rows_independent).field("requests_share_runs_reason", model.rows);
-  json.field("memory_bytes", model.memory.bytes()).field("load_time_ms", model.load_time.count());
+  json.field("memory_bytes", model.memory_bytes()).field("load_time_ms", model.load_time.count());
   json.field("loaded_at", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", std::chrono::floor<std::chrono::seconds>(model.loaded_at)));
   if (model.sequence_tokens_max > 0) json.field("sequence_tokens_max", model.sequence_tokens_max);
   json.key("description").raw(formats::to_json(model.description)).end();

@@ -68,7 +68,7 @@ inline std::vector<Token> undisturbed_with(float scale, std::vector<Token> histo
 class LoopFixture {
  public:
   explicit LoopFixture(GenerationOptions options = {}, engines::FakeOptions fake = {}, AdmissionOptions admission = {},
-                       std::function<bool(const GenerationWork&)> may_take = {},
+                       std::function<Routing(const GenerationWork&)> route = {},  // empty: everything is for this loop
                        const std::function<void(engines::FakeSwitches&)>& set = {})
       : options_(std::move(options)),
         engine(with_time(std::move(fake))),
@@ -84,8 +84,8 @@ class LoopFixture {
         &watch,
         &counters,
         {.ram = &saved},
-        std::move(may_take),
-        {}};
+        route ? std::move(route) : [](const GenerationWork&) { return Routing::kHere; },
+        [](const GenerationWork&, bool) {}};
     loop = std::make_unique<GenerationLoop>(open(), options_, surroundings);
   }
 
@@ -110,6 +110,8 @@ class LoopFixture {
   }
   // How much time each step takes from now on.
   std::function<Duration(std::span<const engines::StepSlice>)> step_time;
+  Duration sampling_time{};  // of each token
+  Duration step_waits{};     // the part of step_time in which other sessions compute
 
   // Steps until there is nothing to do; false when that does not happen.
   bool run(std::size_t steps_max = 100'000) {
@@ -133,6 +135,8 @@ class LoopFixture {
     fake.on_step = [this](std::span<const engines::StepSlice> slices) {
       if (step_time) clock.advance(step_time(slices));
     };
+    fake.on_sample = [this] { clock.advance(sampling_time); };
+    fake.waited = [this] { return step_waits; };
     return fake;
   }
   const GenerationOptions options_;
