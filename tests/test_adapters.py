@@ -93,7 +93,12 @@ def test_an_unknown_adapter_is_an_error(serve, adapters):
     assert (answer.status_code, answer.json()["name"]) == (404, "adapter_unknown")
 
 
-@pytest.mark.parametrize("setting,line", [("chat/polite=missing.gguf", "adapter_refused"), ("chat", "adapter_setting_invalid")])
-def test_what_is_no_adapter_keeps_the_model_from_being_served(serve, setting, line):
-    server = serve(CHAT, "--set", f"models.adapters={setting}", ready=False)
-    server.wait_for_line(line)
+def test_a_file_that_is_no_adapter_keeps_the_model_from_being_served(serve):
+    server = serve(CHAT, "--set", "models.adapters=chat/polite=missing.gguf", ready=False)
+    server.wait_for_line("adapter_refused")
+
+
+def test_a_setting_that_names_no_adapter_stops_the_start(forebay):
+    failed = forebay("serve", CHAT, "--port", 0, "--set", "models.adapters=chat")
+    assert failed.returncode == 78
+    assert "must be MODEL/ADAPTER=FILE" in failed.stderr

@@ -59,7 +59,7 @@ def test_the_second_start_knows_what_the_first_found_out(serve, deep, tmp_path):
     assert answer(first) == expected
     first.stop()
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert len(kept(folder)) == 3, "the graph, what it gains, and what was found out about threads and batches"
+    assert len(kept(folder)) == 6, "the graph, what it gains, threads and batches, independent rows, and that the file loads (by content and by time)"
     second = serve(deep, *flags(folder))
     assert "loaded from the kept optimized graph in" in second.log
     assert "as found at an earlier start" in second.log or "threads=\"\"" in second.log

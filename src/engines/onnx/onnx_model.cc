@@ -55,8 +55,10 @@ Result<> check_inputs(const Ort::Session& session, const formats::ModelDescripti
 
 // Kept for a file, a library and a processor when it was shown. Doubt may come from a busy machine, so it is tried out again.
 RowsIndependence rows_of(Ort::Session& session, const GraphOpener& opener, const formats::ModelDescription& description,
-                         const LoadOptions& options) {
+                         const LoadOptions& options, bool on_cpu) {
   if (auto said = rows_said(description)) return *std::move(said);
+  // Other backends may keep what they compiled for the first shape: running several shapes would break the session.
+  if (!on_cpu) return {.independent = false, .why = "it is tried on the cpu backend only"};
   std::optional<Digest> key;
   if (opener.key() && options.cache.cache != nullptr) key = key_beside(*opener.key(), "rows 1");
   if (auto known = key ? find_findings<RowsIndependence>(*options.cache.cache, *key) : std::nullopt) return *std::move(known);
@@ -89,7 +91,7 @@ Result<std::shared_ptr<OnnxModel>> load_on(const std::string& backend, const std
                         ? open_tuned(opener, description, options.threads, options.cache.cache, bounds_at_load(options.run))
                         : TunedSessions{.one = opener.open(options.threads == 0 ? usable_cores() : options.threads)};
     TRY(check_inputs(sessions.one, description));
-    const RowsIndependence rows = rows_of(sessions.one, opener, description, options);
+    const RowsIndependence rows = rows_of(sessions.one, opener, description, options, on_cpu);
     report.rows_independent = rows.independent;
     report.rows = rows.why;
     model = std::make_shared<OnnxModel>(description, std::move(report), options.run, std::move(sessions));
