@@ -114,6 +114,7 @@ def test_cohere_embeds_by_type(server):
 def test_vectors_and_scores_that_are_no_numbers_are_errors_and_not_cached(server):
     """One text of many is at fault; the others are answered, and asking twice gives the error twice."""
     good, bad = "let there be light", "heaven and earth"
+    before = cache(server, "broken")["entries"], cache(server, "bad_judge")["entries"]
     for _ in range(2):
         error = post(server, "/v1/embeddings", model="broken", input=[good, bad], status=422)["error"]
         assert (error["code"], error["param"]) == ("vector_not_finite", "input[1]")
@@ -125,12 +126,12 @@ def test_vectors_and_scores_that_are_no_numbers_are_errors_and_not_cached(server
         for path, body in [("/v1/rerank", {"query": good, "documents": ["water", bad, "day"]}), ("/v2/rerank", {"query": good, "documents": ["water", bad, "day"], "top_n": 1}),
                            ("/rerank", {"query": good, "texts": ["water", bad]}), ("/classify", {"inputs": bad}), ("/predict", {"inputs": bad}), ("/v1/score", {"text_1": good, "text_2": ["water", bad]})]:
             assert "vector_not_finite" in str(post(server, path, model="bad_judge", status=422, **body)), path
+    assert cache(server, "broken")["entries"] <= before[0] + 1 and cache(server, "bad_judge")["entries"] <= before[1] + 2, "what is good beside them may be"
     assert len(post(server, "/v1/embeddings", model="broken", input=good)["data"]) == 1
-    assert cache(server, "broken")["entries"] == 1 and cache(server, "bad_judge")["entries"] <= 3
 
 
 def test_run_says_so_too(forebay, models):
-    answer = forebay("run", models[0] / "broken", "let there be light", "heaven and earth")
+    answer = forebay("run", models[0] / "broken" / "model.onnx", "let there be light", "heaven and earth")
     assert answer.returncode != 0 and "text 1" in answer.stderr and "finite" in answer.stderr, answer
 
 
@@ -235,7 +236,7 @@ def test_teis_predict_classifies_where_no_tensor_model_is_meant(serve, models):
     server = serve("--models", models[0], EXAMPLES / "digits.onnx")
     assert post(server, "/predict", model="kinds", inputs="the first day") == post(server, "/classify", model="kinds", inputs="the first day")
     assert len(post(server, "/predict", inputs=[["light"], ["light", "day"]])) == 2, "the only classifier"
-    assert post(server, "/predict", model="digits", inputs="the first day", status=400)["name"] == "tensor_type_mismatch", "a tensor model is meant"
+    assert post(server, "/predict", model="digits", inputs=["the first day"], status=400)["name"] == "tensor_type_mismatch", "a tensor model is meant"
     assert post(server, "/predict", model="mean", inputs="the first day", status=422)["name"] == "wrong_task"
 
 
@@ -250,12 +251,13 @@ def test_keys_do_not_see_each_others_vectors(serve, models):
     flags = ["--models", models[0], "--set", "accounts.api_keys=correct-horse,battery-staple"]
     for shared in ([], ["--set", "models.share_caches=mean"]):
         server = serve(*flags, *shared)
+        before = cache(server)
         for key in ("correct-horse", "battery-staple"):
             for _ in range(2):
                 answer = requests.post(server.url + "/v1/embeddings", json={"model": "mean", "input": "light"}, headers={"X-API-Key": key}, timeout=30)
                 assert answer.status_code == 200, answer.text
         stats = cache(server)
-        assert (stats["misses"], stats["hits"]) == ((1, 3) if shared else (2, 2))
+        assert (stats["misses"] - before["misses"], stats["hits"] - before["hits"]) == ((1, 3) if shared else (2, 2))
         server.stop()
 
 
@@ -274,6 +276,7 @@ def test_tokens_become_text_again_as_their_library_writes_it(server):
     ids = [make_tokenizer().encode(text).ids for text in TEXTS]
     from_library = make_tokenizer()
     from_library.decoder = decoders.WordPiece()
+    from_library.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
     assert post(server, "/decode", model="mean", ids=ids) == [from_library.decode(one) for one in ids]
     assert post(server, "/decode", model="mean", ids=ids[0], skip_special_tokens=False) == [from_library.decode(ids[0], skip_special_tokens=False)]
     assert post(server, "/decode", model="mean", ids=[100_000], status=400)["name"] == "token_out_of_range"

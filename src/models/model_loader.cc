@@ -20,6 +20,7 @@
 #include "models/processor_list.h"
 #include "models/repository.h"
 #include "scheduling/embedding_cache.h"
+#include "scheduling/errors.h"
 #include "scheduling/pipeline_runner.h"
 #include "scheduling/session_layout.h"
 
@@ -167,8 +168,10 @@ Result<> warm_generation(ServedModel& model, const Clock& clock) {
 // out of range say, so a failure of a tensor model is reported and does not keep it from serving.
 Result<> warm_up(ServedModel& model, const Clock& clock) {
   if (model.generation) return warm_generation(model, clock);
-  if (model.embedding) return warm_embedding(model);
-  if (auto warmed = warm_tensors(model, clock); !warmed) {
+  auto warmed = model.embedding ? warm_embedding(model) : warm_tensors(model, clock);
+  const bool text_at_fault = !warmed && warmed.error().code() == scheduling::kVectorNotFinite;
+  if (model.embedding && !text_at_fault) return warmed;
+  if (!warmed) {
     log::warning("the warm-up run failed", {{"model", model.name}, {"error", warmed.error().to_log_string()}});
     model.description.warnings.push_back({"warm_up_failed", warmed.error().message()});
   }
