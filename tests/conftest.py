@@ -24,7 +24,7 @@ REFERENCE = pathlib.Path(os.environ["FOREBAY_REFERENCE_MODELS"]) if os.environ.g
 
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 40
-LISTENING = re.compile(r'(http://(?:[0-9.]+|\[[0-9a-f:]+\]|localhost):([0-9]+))')
+LISTENING = re.compile(r'(https?://(?:[0-9.]+|\[[0-9a-f:]+\]|localhost):([0-9]+))')
 
 
 def environment(folder, extra=None):

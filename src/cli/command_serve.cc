@@ -167,7 +167,7 @@ class Greeting {
   Greeting(Console& console, const ServeOptions& options, std::size_t skipped, bool wanted)
       : console_(console), options_(options), skipped_(skipped), wanted_(wanted) {}
   void listening(std::uint16_t port) {
-    log::info("listening on " + url_of(options_.http.host, port));
+    log::info("listening on " + url_of(options_.http, port));
     step([&](State& state) { state.port = port; });
   }
   void settled(bool all_ready) {
@@ -198,7 +198,7 @@ class Greeting {
     }
     const bool needs_key = !options_.accounts.api_keys.empty();
     if (!needs_key && !is_loopback(options_.http.host)) console_.out << "\nWARNING: " << open_server_warning(options_.http.host) << '\n';
-    console_.out << things_to_try(options_.sources, url_of(options_.http.host, port), needs_key) << std::flush;
+    console_.out << things_to_try(options_.sources, url_of(options_.http, port), needs_key) << std::flush;
   }
 
   Console& console_;

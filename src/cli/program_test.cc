@@ -184,9 +184,10 @@ TEST(LoadProgress, DrawsABarOnATerminalAndTakesItAway) {
 }
 
 TEST(ServeGreeting, NamesAnAddressThatCanBeOpened) {
-  EXPECT_EQ(url_of("0.0.0.0", 80), "http://127.0.0.1:80");
-  EXPECT_EQ(url_of("::", 80), "http://[::1]:80");
-  EXPECT_EQ(url_of("localhost", 80), "http://localhost:80");
+  EXPECT_EQ(url_of({.host = "0.0.0.0"}, 80), "http://127.0.0.1:80");
+  EXPECT_EQ(url_of({.host = "::"}, 80), "http://[::1]:80");
+  EXPECT_EQ(url_of({.host = "localhost"}, 80), "http://localhost:80");
+  EXPECT_EQ(url_of({.host = "::1", .tls_certificate = "a.pem"}, 80), "https://[::1]:80");
 }
 
 TEST(ServeGreeting, ShowsWhatTheServedModelsCanDo) {

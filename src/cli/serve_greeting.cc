@@ -66,12 +66,12 @@ Examples choose(std::span<const models::ModelSource> sources) {
 }
 }  // namespace
 
-std::string url_of(const std::string& host, std::uint16_t port) {
-  std::string shown = host;
+std::string url_of(const http::HttpOptions& options, std::uint16_t port) {
+  std::string shown = options.host;
   if (shown == "0.0.0.0") shown = "127.0.0.1";
   if (shown == "::") shown = "::1";
   if (shown.find(':') != std::string::npos && !shown.starts_with('[')) shown = "[" + shown + "]";
-  return fmt::format("http://{}:{}", shown, port);
+  return fmt::format("{}://{}:{}", options.tls_certificate.empty() ? "http" : "https", shown, port);
 }
 
 std::string open_server_warning(const std::string& host) {

@@ -40,6 +40,9 @@ inline constexpr ErrorCode kRunTooLarge{
 inline constexpr ErrorCode kInputEmpty{3016, "input_empty", ErrorKind::kInvalidArgument,
                                        "An input has no elements, and the model does not say what it answers to that.",
                                        "send at least one element of every dimension"};
+inline constexpr ErrorCode kOperandRefused{3017, "operand_refused", ErrorKind::kUnprocessable,
+                                           "An operator of the model cannot compute with a value that it got.",
+                                           "send other values: the message says which ones the operator cannot take"};
 
 // Text.
 inline constexpr ErrorCode kBadStep{3020, "bad_step", ErrorKind::kInternal, "A step was put together wrongly.",
@@ -71,11 +74,11 @@ inline constexpr ErrorCode kModelCacheRefused{3040, "model_cache_refused", Error
                                               "The folder of the model cache cannot be used.",
                                               "give a folder that only the server's user may write to, or set models.cache.enabled=false"};
 
-inline constexpr ErrorCode kFileChanged{3041, "file_changed", ErrorKind::kInternal,
+inline constexpr ErrorCode kFileChanged{3041, "file_changed", ErrorKind::kUnprocessable,
                                         "A model's file was written to while its pages are the model's weights.",
                                         "load the model again; replace a model file by renaming a new one over it, not by writing into it"};
 
 inline constexpr const ErrorCode* kEngineErrors[] = {
-    &kModelRefused, &kBackendUnavailable, &kWrongKindOfModel, &kSessionRefused, &kNoWeights, &kNoEngine, &kInputMismatch, &kRunFailed, &kOutputUnsupported, &kOutputUnknown, &kRunTooLong, &kRunTooLarge, &kInputEmpty, &kBadStep, &kStepFailed, &kStateRefused, &kShareRefused, &kEmbeddingFailed, &kNoPooling, &kAdapterRefused, &kBadSampling, &kSamplingFailed, &kModelCacheRefused, &kFileChanged};
+    &kModelRefused, &kBackendUnavailable, &kWrongKindOfModel, &kSessionRefused, &kNoWeights, &kNoEngine, &kInputMismatch, &kRunFailed, &kOutputUnsupported, &kOutputUnknown, &kRunTooLong, &kRunTooLarge, &kInputEmpty, &kOperandRefused, &kBadStep, &kStepFailed, &kStateRefused, &kShareRefused, &kEmbeddingFailed, &kNoPooling, &kAdapterRefused, &kBadSampling, &kSamplingFailed, &kModelCacheRefused, &kFileChanged};
 
 }  // namespace forebay::engines

@@ -40,6 +40,7 @@ Result<> check_body(const wire::RequestHead& head, const Route& route, const Med
   if (length > options.body_bytes_max)
     return fail(kBodyTooLarge, fmt::format("the body has {} bytes, and {} are allowed", length, options.body_bytes_max));
   if (route.body == Body::kNone) return {};
+  if (head.count("content-encoding") > 1) return fail(kContentEncoding, "the body is compressed more than once");
   TRY(coding_of(head.field("content-encoding")));
   if (!media.charset.empty() && media.charset != "utf-8" && media.charset != "utf8")
     return fail(kContentType, fmt::format("charset {} is not taken, only utf-8", media.charset.substr(0, 40)));

@@ -55,7 +55,7 @@ TEST(OpenAiErrors, NameWhatIsTooLongForTheModelAsOpenAiDoes) {
 
 TEST(OpenAiErrors, KeepTooLargeForTheMessage) {
   EXPECT_EQ(status_of(Error(kTooManyItems, "m"), Dialect::kOpenAi), 400);
-  EXPECT_EQ(status_of(Error(kTooManyItems, "m"), Dialect::kPlain), 413);
+  EXPECT_EQ(status_of(Error(kTooManyItems, "m"), Dialect::kPlain), 400);
   EXPECT_EQ(status_of(Error(kBodyTooLarge, "m"), Dialect::kOpenAi), 413);
   EXPECT_EQ(status_of(Error(kHeaderTooLarge, "m"), Dialect::kOpenAi), 413);
 }

@@ -27,7 +27,6 @@
 #include "http/url.h"
 #include "http/urgency.h"
 #include "http/wire/connection.h"
-#include "models/catalog.h"
 #include "scheduling/request.h"
 
 namespace forebay::http {
@@ -46,6 +45,7 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   std::string query(std::string_view name) const { return query_.value(name); }
   std::string_view header(std::string_view lower_case_name) const { return head_->field(lower_case_name); }
   std::string_view content_type() const { return media_.type; }  // lower case, without parameters
+  bool is_json() const { return media_.is_json(); }
   std::string_view body() const { return body_.view(); }
   std::shared_ptr<const void> body_keeper() const { return body_.keeper(); }  // while it lives, body() stays
   void drop_body() { body_.drop(); }                                          // body() is not needed any more

@@ -81,7 +81,8 @@ std::optional<Digest> content_key_of(const std::vector<std::filesystem::path>& f
   for (const auto& file : files) {
     const auto content = digest_of_file(file);
     if (!content) return std::nullopt;
-    digester.add_text(file.filename().string()).add(*content);
+    // The model's own name does not matter; it names the files beside it.
+    digester.add_text(&file == &files.front() ? "" : file.filename().string()).add(*content);
   }
   return digester.finish();
 }

@@ -24,7 +24,13 @@ class BecomesChild : public testing::Environment {
     std::string text(std::istreambuf_iterator<char>(file), {});
     std::vector<char*> arguments;
     for (std::size_t at = 0; at < text.size(); at = text.find('\0', at) + 1) arguments.push_back(text.data() + at);
-    if (arguments.size() > 1 && arguments[1] == kProbeCommand) ::_exit(run_probe_child(std::span(arguments).subspan(1)));
+    if (arguments.size() < 2 || arguments[1] != kProbeCommand) return;
+    // A library that aborts, whatever its version.
+    if (std::ranges::any_of(arguments, [](std::string_view one) { return one.ends_with("harm.gguf"); })) {
+      std::fputs("ASSERT(harmless) failed\n", stderr);
+      std::abort();
+    }
+    ::_exit(run_probe_child(std::span(arguments).subspan(1)));
   }
 };
 [[maybe_unused]] const auto* const kChild = testing::AddGlobalTestEnvironment(new BecomesChild);
@@ -55,10 +61,7 @@ class ModelProbe : public testing::Test {
     std::ifstream file(example(name), std::ios::binary);
     return folder_.write("copy-" + name, std::string(std::istreambuf_iterator<char>(file), {}));
   }
-  // libllama aborts when a text is to become tokens: there is no tokenizer.
-  std::filesystem::path file_that_aborts() const {
-    return folder_.write("harm.gguf", formats::tiny_llama().without("tokenizer.ggml.model").text("tokenizer.ggml.model", "none").bytes());
-  }
+  std::filesystem::path file_that_aborts() const { return folder_.write("harm.gguf", formats::tiny_llama().bytes()); }
 
   const engines::ModelFolder folder_;
   const std::unique_ptr<engines::ModelCache> cache_ = engines::ModelCache::open({.path = folder_.write("x", "").replace_filename("cache")}).value();

@@ -95,6 +95,11 @@ class CachingRunner final : public EmbeddingRunner {
   ~CachingRunner() override {
     sending_.close_and_wait_until(Instant::max());
     runner_.reset();
+    // Requests in flight refer to the state that holds them.
+    std::unordered_map<std::string, std::vector<Place>> unanswered;
+    auto state = state_->lock();
+    unanswered.swap(state->in_flight);
+    state.unlock();
   }
 
   Result<> submit(EmbeddingRequest request, Done done) override;

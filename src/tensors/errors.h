@@ -33,7 +33,7 @@ inline constexpr ErrorCode kArrayRagged{511, "array_ragged", ErrorKind::kInvalid
                                         "send rows of one length; pad them yourself if the model takes padding"};
 inline constexpr ErrorCode kArrayNotFinite{512, "array_not_finite", ErrorKind::kInvalidArgument,
                                            "An array holds NaN, an infinity or null, which the model does not accept.",
-                                           "send finite numbers, or set the model's NaN policy to allow"};
+                                           "send finite numbers"};
 inline constexpr ErrorCode kArrayNotText{513, "array_not_text", ErrorKind::kUnprocessable,
                                          "An output has bytes that are not UTF-8, which JSON cannot carry.",
                                          "take it as bytes: POST /v2/models/NAME/infer with \"binary_data\": true for the output"};
@@ -65,9 +65,9 @@ inline constexpr ErrorCode kScoreNotFinite{545, "score_not_finite", ErrorKind::k
 inline constexpr const ErrorCode* kTensorErrors[] = {&kTensorSizeMismatch, &kTensorShapeInvalid,   &kTensorValueOutOfRange,
                                                      &kTensorTypeMismatch, &kTensorShapeMismatch,  &kTensorRowsOutOfRange,
                                                      &kTensorTooLarge,     &kArrayJsonSyntax,      &kArrayRagged,
-                                                     &kArrayNotFinite,     &kNpyInvalid,           &kNpyUnsupported,
+                                                     &kArrayNotFinite,     &kArrayNotText,         &kNpyInvalid,           &kNpyUnsupported,
                                                      &kCsvInvalid,         &kImageUnsupported,     &kImageInvalid,
                                                      &kImageTooLarge,      &kPreprocessingInvalid, &kVisionOutput,
-                                                     &kArrayNotText,       &kScoreNotFinite};
+                                                     &kScoreNotFinite};
 
 }  // namespace forebay::tensors

@@ -30,6 +30,14 @@ bool outputs_fit(const std::vector<Ort::Value>& outputs, std::uint64_t bytes_max
   return bytes <= bytes_max;
 }
 
+// What a check of ours (guard_operators.h) said, without what the library puts around it.
+std::optional<std::string> refused_by_guard(std::string_view message) {
+  constexpr std::string_view kBefore = "Status Message: ";
+  const auto at = message.find(kBefore);
+  if (!message.contains(" running Check") || at == std::string_view::npos) return std::nullopt;
+  return cleaned_library_message(message.substr(at + kBefore.size()));
+}
+
 }  // namespace
 
 RunBounds bounds_at_load(const RunBounds& bounds) {
@@ -60,6 +68,7 @@ Result<std::vector<Ort::Value>> bounded_run(Ort::Session& session, const RunArgu
     if (memory.account().exceeded()) return too_large(bounds);
     if (clock.now() >= until)
       return fail(kRunTooLong, fmt::format("the run was ended after {:.3g} s", std::chrono::duration<double>(bounds.time_max).count()));
+    if (auto refused = refused_by_guard(error.what())) return fail(kOperandRefused, *std::move(refused));
     return fail(kRunFailed, cleaned_library_message(error.what()));
   } catch (const std::bad_alloc&) {
     if (memory.account().exceeded()) return too_large(bounds);

@@ -173,18 +173,37 @@ Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& te
   }
 }
 
+namespace {
+
+// Made-up texts of different lengths. Their tokens come from different parts of the vocabulary, so that not even a maximum over all texts is
+// the same alone and together: from all of it, from smaller and smaller parts of its beginning, and of its end.
+std::vector<std::vector<Token>> made_up_texts(std::size_t pattern, std::size_t vocabulary, std::size_t length_max) {
+  constexpr std::size_t kTokensMax = 100;  // of the vocabulary: those that are in every one
+  const std::size_t all = std::clamp(vocabulary, std::size_t{1}, kTokensMax);
+  std::vector<std::vector<Token>> texts;
+  for (const std::size_t length : {7U, 5U, 2U}) {
+    const std::size_t part = pattern == 0 ? all : std::max<std::size_t>(1, all >> texts.size());
+    const std::size_t from = pattern == 2 ? all - part : 0;
+    auto& text = texts.emplace_back();
+    while (text.size() < std::min(length, std::max<std::size_t>(length_max, 1)))
+      text.push_back(static_cast<Token>(from + (text.size() * 37 + length * 11 + 1) % part));
+  }
+  return texts;
+}
+
+}  // namespace
+
 // Padding and the texts beside it change the order in which kernels add, and nothing else: 1e-3 of a vector's largest number is far above
 // that and far below what a text contributes.
 bool EncoderSession::shows_packing() const {
-  constexpr std::uint32_t kTokens = 100;  // of the vocabulary: those that are in every one
-  constexpr double kTolerance = 1e-3;
-  const std::uint32_t below = std::clamp(info_.vocabulary_size, 1U, kTokens);
-  std::vector<std::vector<Token>> tokens;
-  for (const std::size_t length : {7U, 5U, 2U}) {
-    const std::size_t fits = std::min<std::size_t>(length, std::max(info_.sequence_tokens_max, 1U));
-    for (tokens.emplace_back(); tokens.back().size() < fits;)
-      tokens.back().push_back(static_cast<Token>((tokens.back().size() * 37 + length * 11 + 1) % below));
+  for (const std::size_t pattern : {0U, 1U, 2U}) {
+    if (!same_alone_and_together(made_up_texts(pattern, info_.vocabulary_size, info_.sequence_tokens_max))) return false;
   }
+  return true;
+}
+
+bool EncoderSession::same_alone_and_together(const std::vector<std::vector<Token>>& tokens) const {
+  constexpr double kTolerance = 1e-3;
   const EmbeddingTexts texts{tokens};
   std::vector<std::vector<float>> together(tokens.size());
   std::vector<std::vector<float>> alone(tokens.size());

@@ -64,6 +64,7 @@ class EncoderSession final : public TextSession {
 
  private:
   Result<> check(const EmbeddingTexts& texts) const;
+  bool same_alone_and_together(const std::vector<std::vector<Token>>& tokens) const;
   Result<> compute(Ort::Session& session, const EmbeddingTexts& texts, const EncoderRun& run, const CancelToken& abort,
                    std::vector<std::vector<float>>& vectors) const;
 

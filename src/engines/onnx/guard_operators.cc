@@ -152,12 +152,22 @@ struct Length {
   }
 };
 
+// Empty if the node does not say.
+Shape list_of(const Ort::ConstKernelInfo& info, const char* name) {
+  try {
+    return info.GetAttributes<std::int64_t>(name);
+  } catch (const Ort::Exception&) {
+    return {};
+  }
+}
+
 struct Blocks {
   static constexpr std::string_view kName = kCheckBlocks;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny, kInt64, kInt64};
   static constexpr ONNXTensorElementDataType kOutput = kInt64;
   static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
-  explicit Blocks(const Ort::ConstKernelInfo&) {}
+  explicit Blocks(const Ort::ConstKernelInfo& info)
+      : strides_(list_of(info, "strides")), dilations_(list_of(info, "dilations")), pads_(list_of(info, "pads")) {}
   void operator()(Ort::KernelContext& context) const {
     constexpr std::int64_t kMost = std::int64_t{1} << 31;
     const auto columns = context.GetInput(0).GetTensorTypeAndShapeInfo().GetShape();
@@ -175,17 +185,44 @@ struct Blocks {
     };
     product(image);
     if (columns[1] % product(block) != 0) refuse("the columns do not hold whole blocks");
+    std::int64_t blocks = 1;
+    for (std::size_t i = 0; i < image.size(); ++i) {
+      const std::int64_t places = places_along(i, image[i], block[i], image.size());
+      if (places > kMost / blocks) refuse("the image holds too many blocks");
+      blocks *= places;
+    }
+    if (columns[2] != blocks) refuse("there are not as many columns as the image holds blocks");
     pass_on(context, context.GetInput(2));
   }
+
+ private:
+  // Where a block fits along one axis of the padded image.
+  std::int64_t places_along(std::size_t axis, std::int64_t image, std::int64_t block, std::size_t axes) const {
+    constexpr std::int64_t kMost = std::int64_t{1} << 31;
+    const auto at = [](const Shape& list, std::size_t i, std::int64_t otherwise) { return i < list.size() ? list[i] : otherwise; };
+    const std::int64_t stride = at(strides_, axis, 1);
+    const std::int64_t dilation = at(dilations_, axis, 1);
+    const std::int64_t first = at(pads_, axis, 0);
+    const std::int64_t last = at(pads_, axis + axes, 0);
+    for (const std::int64_t positive : {stride, dilation})
+      if (positive <= 0 || positive > kMost) refuse("a stride or a dilation is not positive, or too large");
+    for (const std::int64_t pad : {first, last})
+      if (pad < 0 || pad > kMost) refuse("a pad is negative, or too large");
+    if (block > kMost / dilation) refuse("a block is too large");
+    const std::int64_t room = image + first + last - dilation * (block - 1) - 1;
+    if (room < 0) refuse("a block is larger than the image");
+    return room / stride + 1;
+  }
+  const Shape strides_, dilations_, pads_;
 };
 
 struct Unpooling {
   static constexpr std::string_view kName = kCheckUnpooling;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny, kInt64, kInt64};
-  static constexpr ONNXTensorElementDataType kOutput = kInt64;
+  static constexpr ONNXTensorElementDataType kOutput = kAny;
   static constexpr auto kLast = INPUT_OUTPUT_OPTIONAL;
   explicit Unpooling(const Ort::ConstKernelInfo& info)
-      : kernel_(list(info, "kernel_shape")), strides_(list(info, "strides")), pads_(list(info, "pads")) {}
+      : kernel_(list_of(info, "kernel_shape")), strides_(list_of(info, "strides")), pads_(list_of(info, "pads")) {}
   void operator()(Ort::KernelContext& context) const {
     const auto shape = context.GetInput(0).GetTensorTypeAndShapeInfo().GetShape();
     if (shape.size() < 3 || kernel_.size() != shape.size() - 2) refuse("the tensor does not fit the shape of the kernel");
@@ -201,17 +238,10 @@ struct Unpooling {
     const auto indices = numbers_of<std::int64_t>(context.GetInput(1));
     if (!std::ranges::all_of(indices, [most](std::int64_t index) { return index >= 0 && index < most; }))
       refuse("an index is outside of the output");
-    pass_on(context, context.GetInput(1));
+    pass_on(context, context.GetInput(0));
   }
 
  private:
-  static Shape list(const Ort::ConstKernelInfo& info, const char* name) {
-    try {
-      return info.GetAttributes<std::int64_t>(name);
-    } catch (const Ort::Exception&) {
-      return {};  // the node does not say
-    }
-  }
   Shape unpooled(const Shape& shape) const {
     constexpr std::int64_t kMost = std::int64_t{1} << 31;
     Shape made = {shape[0], shape[1]};

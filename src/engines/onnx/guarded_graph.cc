@@ -114,12 +114,16 @@ class Planner {
     if (op == "Div" || op == "Mod") return division_of(node);
     if (op == "DFT") return transform_of(node);
     if (op == "STFT") return {{.op = kCheckLength, .inputs = {1}, .checked = 1}, {.op = kCheckLength, .inputs = {3}, .checked = 3}};
-    if (op == "Col2Im") return {{.op = kCheckBlocks, .inputs = {0, 1, 2}, .checked = 2}};
+    if (op == "Col2Im") return {{.op = kCheckBlocks, .inputs = {0, 1, 2}, .checked = 2, .takes_attributes = true}};
+    // A length of zero leaves its row as it was in memory.
+    if (op == "ReverseSequence") return {{.op = kCheckLength, .inputs = {1}, .checked = 1}};
     if (op == "Tile" && types_.constant(node.inputs.size() > 1 ? node.inputs[1] : "") == nullptr)
       return {{.op = kCheckRepeats, .inputs = {0, 1}, .checked = 1}};
     if (op == "RoiAlign") return {{.op = kCheckRegions, .inputs = {0, 2}, .checked = 2}};
     if (op == "MaxUnpool") {
-      Check check{.op = kCheckUnpooling, .inputs = {0, 1}, .checked = 1, .takes_attributes = true};
+      // The tensor is passed on, not the indices: without its shape the library's shape inference, which reads that of the indices without a
+      // check, is not run.
+      Check check{.op = kCheckUnpooling, .inputs = {0, 1}, .checked = 0, .takes_attributes = true};
       if (node.inputs.size() > 2 && !node.inputs[2].empty()) check.inputs.push_back(2);
       return {check};
     }

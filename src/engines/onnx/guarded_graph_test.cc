@@ -124,6 +124,19 @@ TEST(GuardedGraph, OtherOperatorsThatTrapOrWriteAnywhereAreGuarded) {
                   {"image", Tensor::of<std::int64_t>({2}, {2, 2})},
                   {"block", Tensor::of<std::int64_t>({2}, {0, 2})}},
                  "not positive");
+  const auto image_of = [](std::int64_t side) {
+    return NamedTensors{{"x", Tensor::zeros(DType::kFloat32, {1, 4, 1})},
+                        {"image", Tensor::of<std::int64_t>({2}, {side, side})},
+                        {"block", Tensor::of<std::int64_t>({2}, {2, 2})}};
+  };
+  EXPECT_TRUE(run(columns, image_of(2)));
+  expect_refused(columns, image_of(3), "as many columns");
+  expect_refused(columns, image_of(100), "as many columns");
+
+  OnnxGraphBuilder reversed("reversed");
+  reversed.input("x", DType::kFloat32, {1, 2}).input("l", DType::kInt64, {1}).node("ReverseSequence", {"x", "l"}, {"y"}, {{"batch_axis", std::int64_t{0}}, {"time_axis", std::int64_t{1}}});
+  reversed.output("y", DType::kFloat32, {1, 2});
+  expect_refused(reversed, {{"x", Tensor::of<float>({1, 2}, {1, 2})}, {"l", Tensor::of<std::int64_t>({1}, {0})}}, "not positive");
 
   OnnxGraphBuilder transform("transform");
   transform.opset("", 20).ir_version(9).input("x", DType::kFloat32, {1, 4, 1}).input("axis", DType::kInt64, {});

@@ -145,7 +145,7 @@ Result<> infer_now(const ExchangePtr& exchange) {
 void infer(const ExchangePtr& exchange) {
   const auto type = exchange->content_type();
   const bool binary = !exchange->header("inference-header-content-length").empty();
-  if (!type.empty() && type != "application/json" && !(binary && type == "application/octet-stream")) {
+  if (!type.empty() && !exchange->is_json() && !(binary && type == "application/octet-stream")) {
     return exchange->refuse(
         Error(kContentType, "infer takes application/json, or application/octet-stream with Inference-Header-Content-Length"));
   }

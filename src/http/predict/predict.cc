@@ -77,7 +77,7 @@ void predict(const ExchangePtr& exchange) {
   const auto type = exchange->content_type();
   if (type == "image/png" || type == "image/jpeg" || type == "image/webp") return predict_image(exchange);
   if (type == "multipart/form-data") return predict_form(exchange);
-  if (!type.empty() && type != "application/json") {
+  if (!type.empty() && !exchange->is_json()) {
     return exchange->refuse(
         Error(kContentType, "this route takes application/json, multipart/form-data, image/png, image/jpeg and image/webp"));
   }
