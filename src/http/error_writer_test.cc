@@ -54,8 +54,9 @@ TEST(OpenAiErrors, NameWhatIsTooLongForTheModelAsOpenAiDoes) {
 }
 
 TEST(OpenAiErrors, KeepTooLargeForTheMessage) {
-  EXPECT_EQ(status_of(Error(kTooManyItems, "m"), Dialect::kOpenAi), 400);
-  EXPECT_EQ(status_of(Error(kTooManyItems, "m"), Dialect::kPlain), 400);
+  EXPECT_EQ(status_of(Error(kTooManyItems, "m"), Dialect::kPlain), 400) << "also for Cohere's clients";
+  EXPECT_EQ(status_of(Error(kAnswerTooLarge, "m"), Dialect::kOpenAi), 400);
+  EXPECT_EQ(status_of(Error(kAnswerTooLarge, "m"), Dialect::kPlain), 413);
   EXPECT_EQ(status_of(Error(kBodyTooLarge, "m"), Dialect::kOpenAi), 413);
   EXPECT_EQ(status_of(Error(kHeaderTooLarge, "m"), Dialect::kOpenAi), 413);
 }

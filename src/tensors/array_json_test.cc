@@ -254,7 +254,7 @@ TEST(ArrayJson, AnIntegerIsReadExactlyOrNotAtAll) {
   }
   EXPECT_EQ(read_one("9007199254740993.0", DType::kInt64)->values<std::int64_t>()[0], 9007199254740993);
   EXPECT_EQ(read_one("-922337203685477580.8e1", DType::kInt64)->values<std::int64_t>()[0], INT64_MIN);
-  EXPECT_EQ(read_one("18446744073709551615", DType::kUint64)->values<std::uint64_t>()[0], UINT64_MAX);
+  EXPECT_EQ(read_one("1.844674407370955161e19", DType::kUint64)->values<std::uint64_t>()[0], 18446744073709551610U);
   EXPECT_EQ(read_one("0e400", DType::kInt32)->values<std::int32_t>()[0], 0);
   EXPECT_EQ(read_one("0.000000000000000000000000e-9", DType::kInt32)->values<std::int32_t>()[0], 0);
   EXPECT_EQ(read_one("2.000000000000000000000000", DType::kInt32)->values<std::int32_t>()[0], 2);

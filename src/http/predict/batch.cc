@@ -23,7 +23,7 @@ namespace {
 constexpr std::size_t kPicturesAtOnce = 16;
 // Tasks of one request in the request pool at once. Each prepares one picture, or some of the smaller items, and goes to the end of the
 // queue, because a large picture takes tens of milliseconds and other requests are waiting.
-constexpr std::size_t kTasksAtOnce = 4;
+constexpr std::size_t kTasksAtOnce = 2;
 constexpr std::size_t kItemsATask = 64;
 
 // What came: JSON items, or the files of a form. Both view the request's body.
