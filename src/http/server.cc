@@ -125,7 +125,9 @@ void Server::State::closed(const wire::Connection& connection) {
 
 void Server::State::accepted(std::unique_ptr<wire::Transport> transport, LoopParts& loop) {
   if (loop.stopping) return;
-  const wire::ConnectionLimits limits{.head_bytes_max = parts->options.header_bytes_max, .idle_timeout = parts->options.idle_timeout};
+  const wire::ConnectionLimits limits{.head_bytes_max = parts->options.header_bytes_max,
+                                      .body_bytes_max = parts->options.body_bytes_max,
+                                      .idle_timeout = parts->options.idle_timeout};
   const auto connection = std::make_shared<wire::Connection>(std::move(transport), loop.loop, limits, *this, *parts->context.clock);
   loop.connections.emplace(connection.get(), connection);
   if (++open > parts->options.connections_max) {

@@ -35,7 +35,7 @@ Connection::Connection(std::unique_ptr<Transport> transport, std::shared_ptr<Eve
       limits_(limits),
       application_(application),
       clock_(clock),
-      parser_(limits.head_bytes_max),
+      parser_({.head_bytes_max = limits.head_bytes_max, .body_bytes_max = limits.body_bytes_max}),
       buffer_(kBufferBytes),
       phase_since_(clock.now()),
       progress_(phase_since_) {}

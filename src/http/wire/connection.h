@@ -50,6 +50,7 @@ class Application {
 
 struct ConnectionLimits {
   std::uint32_t head_bytes_max = 64 << 10;
+  std::uint64_t body_bytes_max = UINT64_MAX;  // of chunked bodies; the receiver is told the length of others with their head
   std::chrono::milliseconds idle_timeout{60'000};
 };
 

@@ -50,8 +50,8 @@ Error error_of(const BeastError& code, std::uint32_t head_bytes_max) {
 // One request. Beast's parser reads one message and cannot be used again.
 class RequestParser::Message final : public beast::http::basic_parser<true> {
  public:
-  explicit Message(std::uint32_t head_bytes_max) : head_bytes_max_(head_bytes_max) {
-    header_limit(head_bytes_max);
+  explicit Message(const Limits& limits) : limits_(limits) {
+    header_limit(limits.head_bytes_max);
     body_limit(boost::none);  // the receiver of the body holds the limit, and can say so
   }
 
@@ -67,7 +67,7 @@ class RequestParser::Message final : public beast::http::basic_parser<true> {
       consumed_ += put(boost::asio::const_buffer(given_.data(), given_.size()), code);
       if (refused_) return fail(*std::move(refused_));
       if (code == beast::http::error::need_more) return Found::kNothing;
-      if (code) return fail(error_of(code, head_bytes_max_));
+      if (code) return fail(error_of(code, limits_.head_bytes_max));
       if (!piece_.empty()) return Found::kBody;
     }
   }
@@ -137,14 +137,19 @@ class RequestParser::Message final : public beast::http::basic_parser<true> {
     piece_ = view(bytes);
     return bytes.size();
   }
-  void on_chunk_header_impl(std::uint64_t, BeastView, BeastError&) override {}
+  void on_chunk_header_impl(std::uint64_t size, BeastView /*extensions*/, BeastError& code) override {
+    if (size > limits_.body_bytes_max - chunk_bytes_)
+      return refuse(Error(kBodyTooLarge, fmt::format("the body is larger than the {} bytes that are allowed", limits_.body_bytes_max)), code);
+    chunk_bytes_ += size;
+  }
   std::size_t on_chunk_body_impl(std::uint64_t, BeastView bytes, BeastError&) override {
     piece_ = view(bytes);
     return bytes.size();
   }
   void on_finish_impl(BeastError&) override {}
 
-  std::uint32_t head_bytes_max_;
+  const Limits limits_;
+  std::uint64_t chunk_bytes_ = 0;  // that chunks have stated
   std::shared_ptr<RequestHead> head_ = std::make_shared<RequestHead>();
   std::shared_ptr<const RequestHead> finished_head_;
   std::string_view given_;
@@ -155,7 +160,7 @@ class RequestParser::Message final : public beast::http::basic_parser<true> {
   std::optional<Error> refused_;
 };
 
-RequestParser::RequestParser(std::uint32_t head_bytes_max) : head_bytes_max_(head_bytes_max) { next(); }
+RequestParser::RequestParser(const Limits& limits) : limits_(limits) { next(); }
 RequestParser::~RequestParser() = default;
 
 Result<RequestParser::Found> RequestParser::read(std::string_view bytes) { return message_->read(bytes); }
@@ -163,6 +168,6 @@ std::size_t RequestParser::consumed() const { return message_->consumed(); }
 const std::shared_ptr<const RequestHead>& RequestParser::head() const { return message_->head(); }
 std::string_view RequestParser::body() const { return message_->body(); }
 bool RequestParser::inside() const { return message_->inside(); }
-void RequestParser::next() { message_ = std::make_unique<Message>(head_bytes_max_); }
+void RequestParser::next() { message_ = std::make_unique<Message>(limits_); }
 
 }  // namespace forebay::http::wire

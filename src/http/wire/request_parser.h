@@ -15,7 +15,11 @@ namespace forebay::http::wire {
 
 class RequestParser {
  public:
-  explicit RequestParser(std::uint32_t head_bytes_max);
+  struct Limits {
+    std::uint32_t head_bytes_max = 64 << 10;
+    std::uint64_t body_bytes_max = UINT64_MAX;  // of chunked bodies, by the sizes that chunks state
+  };
+  explicit RequestParser(const Limits& limits);
   ~RequestParser();
 
   enum class Found : std::uint8_t {
@@ -25,7 +29,7 @@ class RequestParser {
     kEnd       // the message is complete
   };
   // Reads up to the next finding. The first `consumed()` bytes are done with; the others must be given again, with more behind them.
-  // Errors: kBadRequest, kAmbiguousLength, kContentEncoding, kHeaderTooLarge. After an error nothing can be read any more.
+  // Errors: kBadRequest, kAmbiguousLength, kContentEncoding, kHeaderTooLarge, kBodyTooLarge. After an error nothing can be read any more.
   Result<Found> read(std::string_view bytes);
   std::size_t consumed() const;
   const std::shared_ptr<const RequestHead>& head() const;
@@ -37,7 +41,7 @@ class RequestParser {
 
  private:
   class Message;
-  std::uint32_t head_bytes_max_;
+  const Limits limits_;
   std::unique_ptr<Message> message_;
 };
 

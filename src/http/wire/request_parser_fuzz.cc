@@ -11,7 +11,7 @@ using forebay::http::wire::RequestParser;
 
 // The methods, paths and bodies of what was read, and whether it ended with an error.
 std::string read_all(std::string_view bytes, std::size_t cut) {
-  RequestParser parser(4096);
+  RequestParser parser({.head_bytes_max = 4096, .body_bytes_max = 1 << 20});
   std::string found_text;
   std::string pending(bytes.substr(0, cut));
   for (bool last = false;; last = true) {

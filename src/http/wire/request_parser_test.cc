@@ -20,7 +20,7 @@ struct Reading {
 
 // Gives the bytes in pieces, as a socket would.
 Reading read_all(std::string_view bytes, const std::vector<std::size_t>& cuts = {}) {
-  RequestParser parser(64 << 10);
+  RequestParser parser({});
   Reading reading;
   std::string pending;
   std::optional<Message> open;
@@ -159,12 +159,29 @@ TEST(RequestParser, RefusesWhatIsNoRequest) {
 TEST(RequestParser, HoldsTheLimitOfAHead) {
   const std::string start = "GET / HTTP/1.1\r\nHost: here\r\nX: ";
   const auto request = [&](std::size_t bytes) { return start + std::string(bytes - start.size() - 4, 'a') + "\r\n\r\n"; };
-  RequestParser fits(1024);
+  RequestParser fits({.head_bytes_max = 1024});
   EXPECT_EQ(fits.read(request(1024)), RequestParser::Found::kHead);
-  RequestParser too_small(1023);
+  RequestParser too_small({.head_bytes_max = 1023});
   const auto refused = too_small.read(request(1024));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), kHeaderTooLarge);
+}
+
+TEST(RequestParser, RefusesChunksThatAreLargerTogetherThanABodyMayBe) {
+  const std::string head = "POST /p HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const auto read = [&](const std::string& body) {
+    RequestParser parser({.body_bytes_max = 8});
+    std::string pending = head + body;
+    while (true) {
+      auto found = parser.read(pending);
+      if (!found) return std::string(found.error().code().name);
+      pending.erase(0, parser.consumed());
+      if (*found == RequestParser::Found::kNothing || *found == RequestParser::Found::kEnd) return std::string("read");
+    }
+  };
+  EXPECT_EQ(read("4\r\nabcd\r\n4\r\nabcd\r\n0\r\n\r\n"), "read");
+  EXPECT_EQ(read("4\r\nabcd\r\n5\r\n"), "body_too_large");
+  EXPECT_EQ(read("ffffffffffffffff\r\n"), "body_too_large");
 }
 
 TEST(RequestParser, KnowsThatABodyIsAskedFor) {
