@@ -491,7 +491,7 @@ TEST(Property27, EveryInvalidValueIsRefusedWithFileAndLine) {
       {"http.request_timeout", {"30", "-30s", "0.5", "30 y", "s", "25h1", "2d", "true", "[]"}},
       {"http.body_bytes_max", {"-1", "1", "1.5MiB", "MiB", "64 mib", "1PiB", "true"}},
       {"http.host", {"\"\"", "a/b", "a b", "[x]", "'\"'"}},
-      {"models.warm", {"1", "yes", "True", "\"true\"", "on"}},
+      {"models.warm", {"yes", "on", "2"}},
       {"models.backend", {"\"\"", "cpu,", ",cpu", "a b", "cpu,,dnnl"}},
       {"models.generation.sequences_max", {"0", "257", "1.0", "many"}},
       {"models.tensors.admission.queue_requests_max", {"0", "1000001", "~"}},

@@ -60,7 +60,7 @@ Result<std::shared_ptr<EncoderGraph>> make_encoder_graph(const formats::ModelDes
   graph->bounds = bounds_at_load(options.bounds);
   TextSessionInfo info;
   info.sequence_tokens_max = text.context_length;
-  info.vocabulary_size = text.vocabulary_size;
+  info.vocabulary_size = text.vocabulary_size > 0 ? text.vocabulary_size : options.vocabulary_size;
   graph->packs = EncoderSession(graph, info).shows_packing();
   graph->bounds = options.bounds;
   if (!graph->packs)

@@ -15,6 +15,7 @@ struct EncoderGraphOptions {
   Token padding = 0;
   RunBounds bounds;
   std::function<Ort::Session(std::size_t threads)> open;
+  std::uint32_t vocabulary_size = 0;  // of the tokenizer, where the description states none
 };
 
 // The description has a text part with the output and the pooling. Throws Ort::Exception as `open` does.

@@ -35,7 +35,7 @@ Result<NamedTensors> run(const OnnxGraphBuilder& model, const NamedTensors& inpu
 void expect_refused(const OnnxGraphBuilder& model, const NamedTensors& inputs, std::string_view why) {
   const auto outcome = run(model, inputs);
   ASSERT_FALSE(outcome) << why;
-  EXPECT_EQ(outcome.error().code(), kRunFailed);
+  EXPECT_EQ(outcome.error().code(), kOperandRefused);
   EXPECT_NE(std::string_view(outcome.error().message()).find(why), std::string_view::npos) << outcome.error().message();
 }
 

@@ -36,7 +36,9 @@ Result<> make_encoder(OnnxModel& model, const std::filesystem::path& path, Graph
   auto tokenizer = text::SubwordTokenizer::open(path.parent_path() / text.tokenizer_file);
   if (!tokenizer) return fail(annotate(std::move(tokenizer).error(), "reading tokenizer.json beside the model"));
   const auto open = [&](std::size_t threads) { return opener.open(threads); };
-  TRY_ASSIGN(auto encoder, make_encoder_graph(model.description(), {options.threads, (*tokenizer)->padding_token(), options.run, open}));
+  const auto vocabulary = static_cast<std::uint32_t>(std::max((*tokenizer)->vocabulary_size(), 0));
+  TRY_ASSIGN(auto encoder,
+             make_encoder_graph(model.description(), {options.threads, (*tokenizer)->padding_token(), options.run, open, vocabulary}));
   model.encode_with(*std::move(tokenizer), std::move(encoder));
   return {};
 }
