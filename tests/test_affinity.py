@@ -52,7 +52,8 @@ def test_what_computes_stays_on_the_named_processors(serve):
     assert any(name.startswith("background") and processors == str(chosen) for name, processors in found), found
     # libggml's have the name of the thread that generates, and are there while it does.
     with server.post("/generate", {"model": "chat", "prompt": "In the", "max_tokens": 1500, "stream": True}, stream=True) as stream:
-        next(stream.iter_lines())
+        lines = stream.iter_lines()  # kept: a forgotten iterator closes the connection
+        assert next(lines)
         eventually(lambda: [processors for name, processors in threads(server) if name.startswith("generate")] == [str(chosen)] * 2)
     if len(USABLE) > 1:
         assert any(processors != str(chosen) for _, processors in found), "what serves connections is where it was"
