@@ -246,13 +246,17 @@ Result<> CachingRunner::compute(const std::shared_ptr<Pending>& pending, Missing
 
 void CachingRunner::arrived(const std::shared_ptr<Pending>& pending, const Missing& missing, EmbeddingAnswer answer) {
   std::vector<std::shared_ptr<Pending>> finished;
+  std::vector<Place> taken;  // outlives the lock: the last reference to a request ends its subscription, whose callback takes the lock
   {
     auto state = state_->lock();
     pending->answer.queued = answer.queued;
     pending->answer.inference = answer.inference;
     for (std::size_t i = 0; i < missing.keys.size(); ++i) {
       const auto& key = missing.keys[i];
-      for (const Place& place : state->take_places(key)) put(place, answer.vectors[i], finished);
+      for (auto& place : state->take_places(key)) {
+        put(place, answer.vectors[i], finished);
+        taken.push_back(std::move(place));
+      }
       if (missing.generation != state->generation) continue;
       const std::size_t bytes = 2 * key.size() + answer.vectors[i].size() * sizeof(float) + kEntryOverheadBytes;
       state->vectors.insert(key, std::make_shared<const std::vector<float>>(std::move(answer.vectors[i])), bytes);
