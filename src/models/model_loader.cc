@@ -138,7 +138,7 @@ Result<> warm_tensors(ServedModel& model, const Clock& clock) {
     const auto inputs = engines::neutral_inputs(model.description, value, kWarmElementsMax);
     if (!inputs) return {};
     warmed = warm_tensors(model, *inputs, clock);
-    if (warmed || warmed.error().code() != engines::kRunFailed) break;
+    if (warmed || (warmed.error().code() != engines::kRunFailed && warmed.error().code() != engines::kOperandRefused)) break;
   }
   return warmed;
 }

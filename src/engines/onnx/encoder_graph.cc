@@ -61,7 +61,9 @@ Result<std::shared_ptr<EncoderGraph>> make_encoder_graph(const formats::ModelDes
   TextSessionInfo info;
   info.sequence_tokens_max = text.context_length;
   info.vocabulary_size = text.vocabulary_size > 0 ? text.vocabulary_size : options.vocabulary_size;
-  graph->packs = EncoderSession(graph, info).shows_packing();
+  // Texts of one token only would show nothing.
+  graph->packs = description.rows_independent.value_or(description.mixes_rows.empty() && info.vocabulary_size > 1 &&
+                                                       EncoderSession(graph, info).shows_packing());
   graph->bounds = options.bounds;
   if (!graph->packs)
     log::info("texts do not share runs: a text's vector would change with the texts beside it", {{"model", description.name}});

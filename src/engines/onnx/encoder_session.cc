@@ -164,7 +164,7 @@ Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& te
     };
     auto done = graph_->wide_integers ? call(RunInputs<std::int64_t>(texts, run, graph_->padding))
                                       : call(RunInputs<std::int32_t>(texts, run, graph_->padding));
-    if (!done && done.error().code() == kRunFailed) return fail(kEmbeddingFailed, std::string(done.error().message()));
+    if (!done && (done.error().code() == kRunFailed || done.error().code() == kOperandRefused)) return fail(kEmbeddingFailed, std::string(done.error().message()));
     return done;
   } catch (const Ort::Exception& error) {
     return fail(kEmbeddingFailed, cleaned_library_message(error.what()));

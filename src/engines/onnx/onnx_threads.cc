@@ -141,7 +141,8 @@ std::optional<Duration> run_time_of(Ort::Session& session, const formats::ModelD
     const auto inputs = neutral_inputs(description, value, kElementsMax, rows);
     if (!inputs) return std::nullopt;
     const auto best = best_of_some(session, *inputs, bounds);
-    if (best || best.error().code() != kRunFailed) return best ? std::optional(*best) : std::nullopt;
+    if (best) return *best;
+    if (best.error().code() != kRunFailed && best.error().code() != kOperandRefused) return std::nullopt;
   }
   return std::nullopt;
 }
