@@ -1,5 +1,7 @@
 #include "http/error_writer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/errors.h"
@@ -44,7 +46,12 @@ void field_or_null(JsonWriter& json, std::string_view key, const std::string& te
 
 Error about(Error error, const std::string& field) { return error.field().empty() ? std::move(error).with_field(field) : error; }
 
+Error refused_type(std::string_view sent, std::string_view taken) {
+  return Error(kContentType, fmt::format("Content-Type {} is not taken here: {}", sent.substr(0, 80), taken));
+}
+
 int status_of(const Error& error, Dialect dialect) {
+  if (error.code() == kBodyStalled) return 408;
   const int status = mapping_of(error.kind()).http_status;
   if (dialect != Dialect::kOpenAi) return status;
   if (error.code() == scheduling::kContextFull) return 400;

@@ -193,5 +193,29 @@ TEST(RequestParser, KnowsThatABodyIsAskedFor) {
   EXPECT_FALSE(read_all("POST /p HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\nx").messages.at(0).head->expects_continue());
 }
 
+TEST(RequestParser, TellsTheTargetHoweverMuchOfTheHeadIsThere) {
+  const struct {
+    std::string_view bytes, target;
+  } cases[] = {
+      {"GET /v1/models?a=b HTTP/1.1\r\nHost: h\r\n", "/v1/models?a=b"},
+      {"GET /v1/models HTTP/1.1\r\nHo", "/v1/models"},
+      {"GET /v1/models HTTP/1.1\r\n", "/v1/models"},
+      {"GET /v1/models HTTP/1.1\r\nHost: a b\r\n\r\n", "/v1/models"},
+      {"\r\n\r\nPOST /v2 HTTP/9\r\n", "/v2"},
+      {"GET /v1/mo", "/v1/mo"},
+      {"GET http://host:1/v1/models HTTP/1.1\r\n", "/v1/models"},
+      {"GET http://host", ""},
+      {"GET", ""},
+      {"GET ", ""},
+      {"", ""},
+      {"GET\r\n /v1", ""},
+  };
+  for (const auto& one : cases) {
+    RequestParser parser({});
+    const auto read = parser.read(one.bytes);
+    EXPECT_EQ(parser.target(one.bytes.substr(read ? parser.consumed() : 0)), one.target) << one.bytes;
+  }
+}
+
 }  // namespace
 }  // namespace forebay::http::wire
