@@ -232,3 +232,18 @@ def test_without_a_name_only_a_model_that_could_answer_is_named(serve, tmp_path)
     assert "could not be read: 'broken'" in answer.json()["error"]["hint"]
     assert "digits" not in answer.text
     assert server.post("/predict", {"input": IMAGE}).status_code == 200
+
+
+# --- vectors that no engine here makes
+
+@pytest.mark.parametrize("path,message", [("/embed_all", "before pooling"), ("/embed_sparse", "Model is not an embedding model with Splade pooling")])
+def test_token_and_sparse_vectors_are_refused_by_name(example_server, path, message):
+    answer = example_server.post(path, {"inputs": ["light", "water"], "model": "embed", "truncate": True})
+    assert (answer.status_code, answer.json()["name"]) == (422, "vectors_not_made")
+    assert message in answer.json()["error"]
+    assert "/embed" in answer.json()["hint"]
+    assert example_server.post(path, {"inputs": "light"}).json()["name"] == "vectors_not_made", "one encoder is served, so it needs no name"
+    assert example_server.post(path, {"inputs": "light", "model": "nothing"}).status_code == 404
+    assert example_server.post(path, {"inputs": "light", "model": "digits"}).json()["name"] == "wrong_task"
+    assert example_server.post(path, {"texts": "light"}).json()["field"] == "texts"
+    assert example_server.post(path, {}).json()["field"] == "inputs"

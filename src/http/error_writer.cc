@@ -27,12 +27,18 @@ std::string_view openai_type(int status) {
   }
 }
 
-// What clients of OpenAI look for to shorten a conversation and try again.
-std::string_view openai_code(const ErrorCode& code) {
+bool is_too_long(const ErrorCode& code) {
   const ErrorCode* const too_long[] = {&scheduling::kPromptTooLong, &scheduling::kContextFull, &scheduling::kTextTooLongToEmbed,
                                        &text::kTextTooLong};
-  const bool is_too_long = std::ranges::any_of(too_long, [&](const ErrorCode* one) { return *one == code; });
-  return is_too_long ? "context_length_exceeded" : code.name;
+  return std::ranges::any_of(too_long, [&](const ErrorCode* one) { return *one == code; });
+}
+
+// What clients of OpenAI look for to shorten a conversation and try again: in the code, or in the words of the message where their library
+// shows no more than it.
+std::string_view openai_code(const ErrorCode& code) { return is_too_long(code) ? "context_length_exceeded" : code.name; }
+std::string openai_message(const Error& error) {
+  if (!is_too_long(error.code())) return error.message();
+  return error.message() + (error.message().ends_with('.') ? "" : ".") + " The request exceeds the context window (context_length_exceeded).";
 }
 
 void field_or_null(JsonWriter& json, std::string_view key, const std::string& text) {
@@ -62,7 +68,7 @@ int status_of(const Error& error, Dialect dialect) {
 void write_error(JsonWriter& json, const Error& error, Dialect dialect, std::string_view request_id) {
   json.object();
   if (dialect == Dialect::kOpenAi) {
-    json.key("error").object().field("message", error.message());
+    json.key("error").object().field("message", openai_message(error));
     json.field("type", openai_type(status_of(error, dialect)));
     field_or_null(json, "param", error.field());
     json.field("code", openai_code(error.code())).field("forebay_code", error.code().id());
