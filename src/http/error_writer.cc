@@ -38,7 +38,8 @@ bool is_too_long(const ErrorCode& code) {
 std::string_view openai_code(const ErrorCode& code) { return is_too_long(code) ? "context_length_exceeded" : code.name; }
 std::string openai_message(const Error& error) {
   if (!is_too_long(error.code())) return error.message();
-  return error.message() + (error.message().ends_with('.') ? "" : ".") + " The request exceeds the context window (context_length_exceeded).";
+  return error.message() + (error.message().ends_with('.') ? "" : ".") +
+         " The request exceeds the context window (context_length_exceeded).";
 }
 
 void field_or_null(JsonWriter& json, std::string_view key, const std::string& text) {

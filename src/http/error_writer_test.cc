@@ -102,7 +102,8 @@ TEST(Property24, EveryErrorHasItsDialectsShape) {
 TEST(ErrorWriter, SaysInWordsThatTheContextIsTooSmall) {
   for (const auto* code : {&scheduling::kPromptTooLong, &scheduling::kContextFull, &scheduling::kTextTooLongToEmbed, &text::kTextTooLong}) {
     const auto body = error_reply(Error(*code, "It is long"), Dialect::kOpenAi, "r").body;
-    EXPECT_THAT(body, ::testing::HasSubstr("\"message\":\"It is long. The request exceeds the context window (context_length_exceeded).\""));
+    EXPECT_THAT(body,
+                ::testing::HasSubstr("\"message\":\"It is long. The request exceeds the context window (context_length_exceeded).\""));
     EXPECT_THAT(error_reply(Error(*code, "It is long."), Dialect::kPlain, "r").body, ::testing::HasSubstr("\"error\":\"It is long.\""));
   }
   EXPECT_THAT(error_reply(Error(kFieldRange, "m"), Dialect::kOpenAi, "r").body, ::testing::HasSubstr("\"message\":\"m\""));

@@ -36,8 +36,9 @@ class ConnectionWriter final : public StreamWriter {
 // A preflight asks for the header names that the page wants to send: they are echoed, if they are names.
 bool are_header_names(std::string_view text) {
   constexpr std::size_t kNamesBytesMax = 4'096;
-  return !text.empty() && text.size() <= kNamesBytesMax &&
-         std::ranges::all_of(text, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == ',' || c == ' '; });
+  return !text.empty() && text.size() <= kNamesBytesMax && std::ranges::all_of(text, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == ',' || c == ' ';
+  });
 }
 
 }  // namespace
@@ -217,7 +218,8 @@ void Exchange::add_fields(wire::Response& response) const {
   const auto& callers = parts_->callers;
   if (!callers.has_cors(origin_)) return;
   response.fields.emplace_back("Access-Control-Allow-Origin", callers.any_origin() ? "*" : std::string(origin_));
-  response.fields.emplace_back("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Server-Timing, Inference-Header-Content-Length");
+  response.fields.emplace_back("Access-Control-Expose-Headers",
+                               "X-Request-Id, Retry-After, Server-Timing, Inference-Header-Content-Length");
   if (!callers.any_origin()) response.fields.emplace_back("Vary", "Origin");
 }
 
@@ -225,8 +227,8 @@ void Exchange::start_stream(const std::function<void(EventStream&)>& ready) {
   const auto connection = connection_.lock();
   if (connection == nullptr || ended_ || answered_.exchange(true)) return;
   const std::weak_ptr<Exchange> weak = weak_from_this();
-  stream_ = std::make_unique<EventStream>(
-      std::make_unique<ConnectionWriter>(connection), parts_->options, parts_->context.clock->now(), [weak] {
+  stream_ =
+      std::make_unique<EventStream>(std::make_unique<ConnectionWriter>(connection), parts_->options, parts_->context.clock->now(), [weak] {
         const auto slow = weak.lock();
         if (slow == nullptr) return;
         slow->parts_->context.serving_metrics->count_error(kSlowReader.id());
@@ -320,7 +322,8 @@ void Exchange::log_end(double seconds) const {
   const bool probe = match_.route != nullptr && match_.route->access == Access::kPublic;
   const auto level = probe ? log::Level::kDebug : log::Level::kInfo;
   if (log::level() > level) return;
-  const std::string line = fmt::format("{} {} {} in {:.1f} ms", head_->method().substr(0, 20), head_->path().substr(0, 200), status_, seconds * 1000);
+  const std::string line =
+      fmt::format("{} {} {} in {:.1f} ms", head_->method().substr(0, 20), head_->path().substr(0, 200), status_, seconds * 1000);
   const std::string& client = principal_.client.empty() ? peer_ : principal_.client;
   if (trace_id_.empty())
     log::write(level, line, {{"request_id", id_}, {"client", client}, {"body_bytes", std::to_string(body_bytes_)}});

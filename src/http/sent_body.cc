@@ -19,7 +19,8 @@ struct Kind {
 
 constexpr std::string_view kJsonHint = "send a JSON object with Content-Type: application/json";
 constexpr std::string_view kImageHint =
-    "send a JSON object, or the image alone to POST /predict: curl --data-binary @FILE -H 'Content-Type: image/png' (or image/jpeg, image/webp)";
+    "send a JSON object, or the image alone to POST /predict: curl --data-binary @FILE -H 'Content-Type: image/png' (or image/jpeg, "
+    "image/webp)";
 constexpr std::string_view kUnicodeHint = "encode the JSON as UTF-8";
 
 struct Signature {
@@ -41,7 +42,8 @@ Kind kind_of(std::string_view body) {
   for (const auto& signature : kSignatures) {
     if (body.starts_with(signature.bytes)) return signature.kind;
   }
-  if (body.starts_with("RIFF") && body.substr(std::min<std::size_t>(8, body.size())).starts_with("WEBP")) return {"a WebP image", kImageHint};
+  if (body.starts_with("RIFF") && body.substr(std::min<std::size_t>(8, body.size())).starts_with("WEBP"))
+    return {"a WebP image", kImageHint};
   // Text of one byte a character has no zero bytes.
   if (body.size() > 1 && (body[0] == '\0') != (body[1] == '\0')) return {"UTF-16 or UTF-32", kUnicodeHint};
   return {};
@@ -67,7 +69,8 @@ Error with_what_was_sent(const Error& error, std::string_view body, std::string_
   const std::string sent = content_type.empty() ? "without a Content-Type" : fmt::format("with Content-Type '{}'", printable(content_type));
   if (code == kBodyMissing) return Error(code, fmt::format("the body is empty, sent {}", sent)).with_hint(std::string(kJsonHint));
   const std::string looks = kind.name.empty() ? error.message() : fmt::format("it looks like {}", kind.name);
-  return Error(code, fmt::format("the body, sent {}, is not JSON: {}", sent, looks)).with_hint(std::string(kind.name.empty() ? kJsonHint : kind.hint));
+  return Error(code, fmt::format("the body, sent {}, is not JSON: {}", sent, looks))
+      .with_hint(std::string(kind.name.empty() ? kJsonHint : kind.hint));
 }
 
 }  // namespace forebay::http

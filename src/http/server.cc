@@ -161,9 +161,8 @@ void Server::State::stop_loop(LoopParts& loop) {
 
 Result<> Server::run(const std::function<void(std::uint16_t)>& listening) {
   auto& state = *state_;
-  state.listener->start([&state](std::unique_ptr<wire::Transport> transport, std::size_t loop) {
-    state.accepted(std::move(transport), *state.loops[loop]);
-  });
+  state.listener->start(
+      [&state](std::unique_ptr<wire::Transport> transport, std::size_t loop) { state.accepted(std::move(transport), *state.loops[loop]); });
   std::vector<std::jthread> threads;
   for (std::size_t i = 0; i < state.loops.size(); ++i) {
     threads.emplace_back([&state, i] {

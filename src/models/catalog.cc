@@ -89,7 +89,8 @@ std::string names_of(const Entries& entries) {
 }
 
 // No ready model can answer. `loading` and `failed` are those that could; of a file that could not be read the task is not known.
-std::unexpected<Error> none_ready(const Table& table, const std::optional<formats::Task>& task, const Entries& loading, const Entries& failed) {
+std::unexpected<Error> none_ready(const Table& table, const std::optional<formats::Task>& task, const Entries& loading,
+                                  const Entries& failed) {
   const std::string kind = task ? fmt::format("no model for {}", name_of(*task)) : "no model";
   if (loading.size() == 1) return not_ready(*loading.front());
   if (!loading.empty())
@@ -102,8 +103,8 @@ std::unexpected<Error> none_ready(const Table& table, const std::optional<format
   if (!known.empty()) return fail(kModelLoadFailed, fmt::format("{} is ready, and these could not be loaded: {}", kind, names_of(known)));
   Error error(kModelNotFound, kind + " is served");
   if (failed.empty()) return fail(std::move(error));
-  return fail(std::move(error).with_hint(
-      fmt::format("what these models are for is not known, because their files could not be read: {}; GET /v1/models says why", names_of(failed))));
+  return fail(std::move(error).with_hint(fmt::format(
+      "what these models are for is not known, because their files could not be read: {}; GET /v1/models says why", names_of(failed))));
 }
 
 // The request names no model: it means the only one, or the only one that does this kind of work.
@@ -139,7 +140,7 @@ struct Catalog::State {
   Synchronized<Table> table;
   Gate loads;
   std::atomic<bool> stopping{false};
-  CancelToken stop;  // of loads
+  CancelToken stop;                                  // of loads
   Synchronized<std::vector<ModelSource>> pipelines;  // that wait
 
   void load(const ModelSource& source);

@@ -29,8 +29,7 @@ Result<tensors::Tensor> strings(tensors::Shape shape, std::string_view bytes) {
     texts.emplace_back(bytes.substr(0, length));
     bytes.remove_prefix(length);
   }
-  if (texts.size() != count || !bytes.empty())
-    return fail(kBinarySizes, "the lengths of the strings do not add up to binary_data_size");
+  if (texts.size() != count || !bytes.empty()) return fail(kBinarySizes, "the lengths of the strings do not add up to binary_data_size");
   return tensors::Tensor::from_strings(std::move(shape), std::move(texts));
 }
 

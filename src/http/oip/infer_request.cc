@@ -115,7 +115,8 @@ Result<tensors::NamedTensor> read_input(const JsonValue& item, const Context& co
   if (!data && !bytes) return fail(Error(kFieldMissing, fmt::format("'{}' has no data", name)).with_field(item.path() + ".data"));
   const std::string where = item.path() + (bytes ? ".parameters.binary_data_size" : ".data");
   if (!bytes && (dtype == tensors::DType::kFloat16 || dtype == tensors::DType::kBfloat16))
-    return fail(Error(kFieldNotSupported, fmt::format("input '{}': FP16 and BF16 travel as binary tensors only", spec->name)).with_field(where));
+    return fail(
+        Error(kFieldNotSupported, fmt::format("input '{}': FP16 and BF16 travel as binary tensors only", spec->name)).with_field(where));
   auto tensor = bytes ? context.binary.take(dtype, std::move(shape), *bytes)
                       : tensors::tensor_from_json(data->raw(), dtype, shape, tensors::NanPolicy::kAllow);
   if (!tensor) return fail(about_input(tensor.error(), spec->name, where));
@@ -180,7 +181,8 @@ Result<tensors::NamedTensor> read_raw_input(std::string_view body, const formats
 
 Result<InferRequest> read_raw(std::string_view body, const formats::ModelDescription& description, std::shared_ptr<const void> keeper) {
   if (description.inputs.size() != 1)
-    return fail(Error(kBinarySizes, fmt::format("a raw body is one input, and the model has {}", description.inputs.size())).with_field("inputs"));
+    return fail(
+        Error(kBinarySizes, fmt::format("a raw body is one input, and the model has {}", description.inputs.size())).with_field("inputs"));
   const auto& spec = description.inputs.front();
   auto input = read_raw_input(body, spec, std::move(keeper));
   if (!input) return fail(about_input(input.error(), spec.name, "inputs[0]"));
@@ -233,7 +235,8 @@ Result<InferRequest> read_infer_request(std::string_view body, std::optional<std
     TRY_ASSIGN(auto input, read_input(item, {description, binary}, inputs.size() == 1));
     request.inputs.push_back(std::move(input));
   }
-  if (binary.left() > 0) return fail(Error(kBinarySizes, fmt::format("{} bytes follow the last tensor", binary.left())).with_field("inputs"));
+  if (binary.left() > 0)
+    return fail(Error(kBinarySizes, fmt::format("{} bytes follow the last tensor", binary.left())).with_field("inputs"));
   TRY(check_complete(description, request.inputs));
   TRY_ASSIGN(request.outputs, read_outputs(object, description, request.all_binary));
   return request;

@@ -143,7 +143,8 @@ TEST(InferRequestBody, AnErrorNamesTheInputAndItsField) {
       {x + R"({"name":"mask","shape":[1,2],"datatype":"INT32","data":[1,2]})", "inputs[1].datatype", "'mask'"},
       {x + R"({"name":"mask","shape":[1,2],"datatype":"INT64"})", "inputs[1].data", "'mask'"},
       {x + R"({"name":"task","shape":[1,2],"datatype":"INT64","data":[1,2]})", "inputs[1].name", "'task'"},
-      {x + R"({"name":"mask","shape":[1,2],"datatype":"INT64","parameters":{"binary_data_size":16}})", "inputs[1].parameters.binary_data_size", "'mask'"},
+      {x + R"({"name":"mask","shape":[1,2],"datatype":"INT64","parameters":{"binary_data_size":16}})",
+       "inputs[1].parameters.binary_data_size", "'mask'"},
       {R"({"name":"x","shape":[1,2],"datatype":"FP32","data":[1,1e400]})", "inputs[0].data", "'x'"},
       {R"({"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]})", "inputs", "'mask'"},
       {x + R"({"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]})", "inputs", "'x'"},
@@ -158,7 +159,8 @@ TEST(InferRequestBody, AnErrorNamesTheInputAndItsField) {
 
 TEST(InferRequestBody, AnErrorInBinaryNamesTheInputAndItsField) {
   const auto sized = [](const char* name, const char* datatype, const char* shape, int bytes) {
-    return fmt::format(R"({{"inputs":[{{"name":"{}","shape":{},"datatype":"{}","parameters":{{"binary_data_size":{}}}}}]}})", name, shape, datatype, bytes);
+    return fmt::format(R"({{"inputs":[{{"name":"{}","shape":{},"datatype":"{}","parameters":{{"binary_data_size":{}}}}}]}})", name, shape,
+                       datatype, bytes);
   };
   for (const auto& json : {sized("x", "FP32", "[1,2]", 4), sized("x", "FP32", "[1,2]", 400), sized("note", "BYTES", "[2]", 8)}) {
     const auto refused = read(json, std::string(8, '\x07'), two_inputs());

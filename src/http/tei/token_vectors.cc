@@ -27,7 +27,8 @@ void refuse_vectors(const ExchangePtr& exchange, const char* reason) {
 }  // namespace
 
 void embed_all(const ExchangePtr& exchange) {
-  refuse_vectors(exchange, "the vectors of single tokens, before pooling, are not there: every engine here pools them to one vector a text");
+  refuse_vectors(exchange,
+                 "the vectors of single tokens, before pooling, are not there: every engine here pools them to one vector a text");
 }
 
 // In the words of Text Embeddings Inference.

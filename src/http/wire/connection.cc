@@ -194,7 +194,8 @@ void Connection::nothing_follows() {
     return refuse_request(Error(kBadRequest, what).with_hint("send the whole body before ending the connection"));
   }
   if (phase_ == Phase::kHead && (parser_.inside() || unread().find_first_not_of("\r\n") != std::string_view::npos))
-    return refuse_request(Error(kBadRequest, "the request's head ends early").with_hint("send the whole head, with an empty line at its end"));
+    return refuse_request(
+        Error(kBadRequest, "the request's head ends early").with_hint("send the whole head, with an empty line at its end"));
   if (unsent_ == 0) return drop();
   begin_closing();
 }
@@ -360,8 +361,7 @@ void Connection::tick(Instant now) {
     return;
   }
   if (phase_ == Phase::kBody && !responding_ && !paused_ && now - body_progress_ > limits_.body_idle_timeout) {
-    return refuse_request(
-        Error(kBodyStalled, fmt::format("no byte of the body came for {} ms", limits_.body_idle_timeout.count())));
+    return refuse_request(Error(kBodyStalled, fmt::format("no byte of the body came for {} ms", limits_.body_idle_timeout.count())));
   }
   const bool waits_for_peer = phase_ == Phase::kHead || (phase_ == Phase::kBody && responded_);
   if (waits_for_peer && unsent_ == 0 && waited > limits_.idle_timeout) return drop();

@@ -132,8 +132,7 @@ class Connection final : public Transport::Events, public std::enable_shared_fro
   std::size_t out_offset_ = 0;  // bytes of the first string that are written
   std::uint64_t unsent_ = 0;
   Instant phase_since_;
-  Instant progress_;       // of writing
-  Instant body_progress_;  // of reading a body
+  Instant progress_, body_progress_;  // of writing, of reading a body
   Instant probe_at_;
   bool reading_ = false;
   bool writing_ = false;

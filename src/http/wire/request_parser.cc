@@ -150,7 +150,8 @@ class RequestParser::Message final : public beast::http::basic_parser<true> {
   }
   void on_chunk_header_impl(std::uint64_t size, BeastView /*extensions*/, BeastError& code) override {
     if (size > limits_.body_bytes_max - chunk_bytes_)
-      return refuse(Error(kBodyTooLarge, fmt::format("the body is larger than the {} bytes that are allowed", limits_.body_bytes_max)), code);
+      return refuse(Error(kBodyTooLarge, fmt::format("the body is larger than the {} bytes that are allowed", limits_.body_bytes_max)),
+                    code);
     chunk_bytes_ += size;
   }
   std::size_t on_chunk_body_impl(std::uint64_t, BeastView bytes, BeastError&) override {

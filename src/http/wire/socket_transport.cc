@@ -39,8 +39,7 @@ template <class Layer>
 class SocketTransport final : public Transport {
  public:
   template <class... Arguments>
-  explicit SocketTransport(Arguments&&... arguments)
-      : layer_(std::forward<Arguments>(arguments)...), peer_(address_of(layer_.socket())) {
+  explicit SocketTransport(Arguments&&... arguments) : layer_(std::forward<Arguments>(arguments)...), peer_(address_of(layer_.socket())) {
     Code ignored;
     layer_.socket().set_option(Tcp::no_delay(true), ignored);
     layer_.socket().non_blocking(true, ignored);
@@ -63,9 +62,8 @@ class SocketTransport final : public Transport {
 
   void read(std::span<char> into, std::shared_ptr<Events> events) override {
     on_stream([&](auto& stream) {
-      stream.async_read_some(asio::buffer(into.data(), into.size()), [events = std::move(events)](const Code& code, std::size_t bytes) {
-        events->read_done(code ? 0 : bytes);
-      });
+      stream.async_read_some(asio::buffer(into.data(), into.size()),
+                             [events = std::move(events)](const Code& code, std::size_t bytes) { events->read_done(code ? 0 : bytes); });
     });
   }
 
@@ -73,9 +71,8 @@ class SocketTransport final : public Transport {
     buffers_.clear();
     for (const auto piece : pieces) buffers_.emplace_back(piece.data(), piece.size());
     on_stream([&](auto& stream) {
-      stream.async_write_some(buffers_, [events = std::move(events)](const Code& code, std::size_t bytes) {
-        events->write_done(code ? 0 : bytes);
-      });
+      stream.async_write_some(buffers_,
+                              [events = std::move(events)](const Code& code, std::size_t bytes) { events->write_done(code ? 0 : bytes); });
     });
   }
 
