@@ -171,11 +171,11 @@ def test_a_body_that_stops_coming_is_refused_with_408(serve):
 
 def test_the_time_of_an_upload_is_not_the_time_of_the_answer(serve):
     server = serve(DIGITS, "--set", "http.request_timeout=20s")
-    body = json.dumps({"model": "digits", "input": IMAGE, "timeout_ms": 600}).encode()
+    body = json.dumps({"model": "digits", "input": IMAGE, "timeout_ms": 1500}).encode()
     request = post(b"/predict", body, b"Connection: close")
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as sock:
         sock.sendall(request[:-1])
-        sock.settimeout(1.0)  # longer than timeout_ms: nothing may come
+        sock.settimeout(2.0)  # longer than timeout_ms: nothing may come
         with pytest.raises(TimeoutError):
             sock.recv(1)
         sock.settimeout(60)

@@ -180,7 +180,7 @@ void Exchange::answer(Reply reply) {
 
 void Exchange::refuse(const Error& found) {
   if (answered()) return;
-  const Error error = with_what_was_sent(found, body(), header("content-type"));
+  const Error error = is_about_body(found) ? with_what_was_sent(found, body(), header("content-type")) : found;
   if (error.kind() == ErrorKind::kInternal || error.kind() == ErrorKind::kDataLoss) {
     log::error(
         error.to_log_string(),

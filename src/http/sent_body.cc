@@ -58,9 +58,14 @@ std::string printable(std::string_view text) {
 
 }  // namespace
 
-Error with_what_was_sent(const Error& error, std::string_view body, std::string_view content_type) {
+bool is_about_body(const Error& error) {
   const auto& code = error.code();
-  if (!error.field().empty() || (code != kJsonSyntax && code != kJsonNotUtf8 && code != kBodyMissing)) return error;
+  return error.field().empty() && (code == kJsonSyntax || code == kJsonNotUtf8 || code == kBodyMissing);
+}
+
+Error with_what_was_sent(const Error& error, std::string_view body, std::string_view content_type) {
+  if (!is_about_body(error)) return error;
+  const auto& code = error.code();
   const std::string_view text = without_mark(body);
   const auto first = std::ranges::find_if_not(text, is_json_space);
   const Kind kind = kind_of(body);
