@@ -191,6 +191,7 @@ def test_a_prompt_longer_than_the_context_is_refused(example_server):
         error = answer.json()["error"]
         assert (error["code"], error["type"]) == ("context_length_exceeded", "invalid_request_error"), error
         assert "This model's maximum context length is" in error["message"], error
+        assert "(context_length_exceeded)" in error["message"], "LangChain looks for it in the message"
         assert error["param"] == param or error["param"] == "prompt", error
     answer = example_server.post("/generate", {"model": "chat", "prompt": "word " * 20000})
     assert (answer.status_code, answer.json()["name"]) == (400, "prompt_too_long")

@@ -1,5 +1,7 @@
 #include "http/error_writer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/errors.h"
@@ -25,12 +27,19 @@ std::string_view openai_type(int status) {
   }
 }
 
-// What clients of OpenAI look for to shorten a conversation and try again.
-std::string_view openai_code(const ErrorCode& code) {
+bool is_too_long(const ErrorCode& code) {
   const ErrorCode* const too_long[] = {&scheduling::kPromptTooLong, &scheduling::kContextFull, &scheduling::kTextTooLongToEmbed,
                                        &text::kTextTooLong};
-  const bool is_too_long = std::ranges::any_of(too_long, [&](const ErrorCode* one) { return *one == code; });
-  return is_too_long ? "context_length_exceeded" : code.name;
+  return std::ranges::any_of(too_long, [&](const ErrorCode* one) { return *one == code; });
+}
+
+// What clients of OpenAI look for to shorten a conversation and try again: in the code, or in the words of the message where their library
+// shows no more than it.
+std::string_view openai_code(const ErrorCode& code) { return is_too_long(code) ? "context_length_exceeded" : code.name; }
+std::string openai_message(const Error& error) {
+  if (!is_too_long(error.code())) return error.message();
+  return error.message() + (error.message().ends_with('.') ? "" : ".") +
+         " The request exceeds the context window (context_length_exceeded).";
 }
 
 void field_or_null(JsonWriter& json, std::string_view key, const std::string& text) {
@@ -44,7 +53,12 @@ void field_or_null(JsonWriter& json, std::string_view key, const std::string& te
 
 Error about(Error error, const std::string& field) { return error.field().empty() ? std::move(error).with_field(field) : error; }
 
+Error refused_type(std::string_view sent, std::string_view taken) {
+  return Error(kContentType, fmt::format("Content-Type {} is not taken here: {}", sent.substr(0, 80), taken));
+}
+
 int status_of(const Error& error, Dialect dialect) {
+  if (error.code() == kBodyStalled) return 408;
   const int status = mapping_of(error.kind()).http_status;
   if (dialect != Dialect::kOpenAi) return status;
   if (error.code() == scheduling::kContextFull) return 400;
@@ -55,7 +69,7 @@ int status_of(const Error& error, Dialect dialect) {
 void write_error(JsonWriter& json, const Error& error, Dialect dialect, std::string_view request_id) {
   json.object();
   if (dialect == Dialect::kOpenAi) {
-    json.key("error").object().field("message", error.message());
+    json.key("error").object().field("message", openai_message(error));
     json.field("type", openai_type(status_of(error, dialect)));
     field_or_null(json, "param", error.field());
     json.field("code", openai_code(error.code())).field("forebay_code", error.code().id());

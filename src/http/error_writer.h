@@ -16,6 +16,9 @@ namespace forebay::http {
 // The error, about this field unless it names one itself.
 Error about(Error error, const std::string& field);
 
+// kContentType: the type that was sent, and what is taken.
+Error refused_type(std::string_view sent, std::string_view taken);
+
 struct Reply {
   int status = 200;
   std::string content_type = "application/json";

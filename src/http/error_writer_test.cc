@@ -74,14 +74,14 @@ TEST(Property24, EveryErrorHasItsDialectsShape) {
       const auto reply = error_reply(Error(*code, "what \"happened\"\n").with_field("a.b"), dialect, "req-1");
       EXPECT_EQ(reply.status, status_of(Error(*code, "m"), dialect));
       if (dialect != Dialect::kOpenAi) {
-        EXPECT_EQ(reply.status, mapping_of(code->kind).http_status);
+        EXPECT_EQ(reply.status, *code == kBodyStalled ? 408 : mapping_of(code->kind).http_status);
       }
       EXPECT_EQ(reply.content_type, "application/json");
       auto body = JsonObject::parse(reply.body, kLimits).value();
       if (dialect == Dialect::kOpenAi) {
         ASSERT_EQ(body.members().size(), 1U);
         body = JsonObject::of(body.need("error").value()).value();
-        EXPECT_EQ(body.need("message").value().string().value(), "what \"happened\"\n");
+        EXPECT_THAT(body.need("message").value().string().value(), ::testing::StartsWith("what \"happened\"\n"));
         EXPECT_EQ(body.need("param").value().string().value(), "a.b");
         EXPECT_EQ(body.need("code").value().string().value(), *code == text::kTextTooLong ? "context_length_exceeded" : code->name);
         EXPECT_EQ(body.need("forebay_code").value().string().value(), code->id());
@@ -96,6 +96,17 @@ TEST(Property24, EveryErrorHasItsDialectsShape) {
       EXPECT_EQ(body.need("request_id").value().string().value(), "req-1");
     }
   }
+}
+
+// LangChain reads the message alone, in which its openai package leaves out the code.
+TEST(ErrorWriter, SaysInWordsThatTheContextIsTooSmall) {
+  for (const auto* code : {&scheduling::kPromptTooLong, &scheduling::kContextFull, &scheduling::kTextTooLongToEmbed, &text::kTextTooLong}) {
+    const auto body = error_reply(Error(*code, "It is long"), Dialect::kOpenAi, "r").body;
+    EXPECT_THAT(body,
+                ::testing::HasSubstr("\"message\":\"It is long. The request exceeds the context window (context_length_exceeded).\""));
+    EXPECT_THAT(error_reply(Error(*code, "It is long."), Dialect::kPlain, "r").body, ::testing::HasSubstr("\"error\":\"It is long.\""));
+  }
+  EXPECT_THAT(error_reply(Error(kFieldRange, "m"), Dialect::kOpenAi, "r").body, ::testing::HasSubstr("\"message\":\"m\""));
 }
 
 TEST(ErrorWriter, SaysNullForAnErrorAboutNoField) {

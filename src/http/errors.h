@@ -84,6 +84,14 @@ inline constexpr ErrorCode kHostNotAllowed{7051, "host_not_allowed", ErrorKind::
 inline constexpr ErrorCode kOriginNotAllowed{7052, "origin_not_allowed", ErrorKind::kPermissionDenied,
                                              "The request comes from a page of another site.",
                                              "add the page's origin to http.cors_origins"};
+inline constexpr ErrorCode kVectorsNotMade{7055, "vectors_not_made", ErrorKind::kUnprocessable,
+                                           "The model does not make vectors of the kind that this route answers.",
+                                           "use /embed for one vector a text"};
+inline constexpr ErrorCode kBodyStalled{7053, "body_stalled", ErrorKind::kDeadlineExceeded,
+                                        "No byte of the body came for http.body_idle_timeout; the status is 408.",
+                                        "send the body without long pauses, or raise http.body_idle_timeout"};
+inline constexpr ErrorCode kTlsWanted{7054, "tls_wanted", ErrorKind::kInvalidArgument, "Plain HTTP was sent to a port that speaks TLS.",
+                                      "write https:// instead of http://"};
 
 // Limits of the server.
 inline constexpr ErrorCode kTooBusy{7060, "too_many_requests_in_flight", ErrorKind::kUnavailable,
@@ -120,7 +128,7 @@ inline constexpr const ErrorCode* kHttpErrors[] = {
     &kFieldType,        &kFieldRange,     &kFieldNotSupported, &kFieldConflict,   &kTooManyItems,      &kTokenOutOfRange,
     &kInputUnknown,     &kInputMissing,   &kInputMismatch,     &kBinarySizes,     &kImageNotWanted,    &kImageNotBase64,
     &kFormInvalid,      &kBodyTooLarge,   &kBodyMissing,       &kContentType,     &kContentEncoding,   &kRouteNotFound,
-    &kMethodNotAllowed, &kHeaderTooLarge, &kBadRequest,        &kAmbiguousLength, &kBadEscape, &kBodyDamaged, &kHostNotAllowed, &kOriginNotAllowed, &kTooBusy,
+    &kMethodNotAllowed, &kHeaderTooLarge, &kBadRequest,        &kAmbiguousLength, &kBadEscape, &kBodyDamaged, &kHostNotAllowed, &kOriginNotAllowed, &kBodyStalled, &kTlsWanted, &kVectorsNotMade, &kTooBusy,
     &kSlowReader,       &kBadAddress,     &kPortInUse,         &kPortNotAllowed,  &kMemoryPressure,    &kAnswerTooLarge,
     &kBodiesTooLarge, &kCertificate, &kTooManyConnections};
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "http/admission.h"
 #include "http/errors.h"
+#include "http/sent_body.h"
 #include "http/wire/event_loop.h"
 
 namespace forebay::http {
@@ -35,8 +36,9 @@ class ConnectionWriter final : public StreamWriter {
 // A preflight asks for the header names that the page wants to send: they are echoed, if they are names.
 bool are_header_names(std::string_view text) {
   constexpr std::size_t kNamesBytesMax = 4'096;
-  return !text.empty() && text.size() <= kNamesBytesMax &&
-         std::ranges::all_of(text, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == ',' || c == ' '; });
+  return !text.empty() && text.size() <= kNamesBytesMax && std::ranges::all_of(text, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == ',' || c == ' ';
+  });
 }
 
 }  // namespace
@@ -53,14 +55,13 @@ Exchange::Exchange(std::shared_ptr<ServerParts> parts, const std::shared_ptr<wir
       origin_(head_->field("origin")),
       peer_(connection->peer()),
       began_(parts_->context.clock->now()),
+      arrived_(began_),
       deadline_(began_ + parts_->options.request_timeout),
       cutoff_(deadline_.load()) {
   const std::string wanted_id(head_->field("x-request-id"));
   id_ = is_harmless_id(wanted_id) ? wanted_id : make_id("req");
   trace_id_ = trace_id_of(std::string(head_->field("traceparent")));
-  dialect_ = dialect_of(head_->path());
   match_ = find_route(head_->method() == "HEAD" ? "GET" : head_->method(), head_->path());
-  if (match_.route != nullptr) dialect_ = match_.route->dialect;
 }
 
 Exchange::~Exchange() {
@@ -99,9 +100,9 @@ Result<> Exchange::admit() {
 }
 
 Reply Exchange::options_reply() const {
-  if (match_.malformed) return error_reply(Error(kBadEscape, "the URL's path has a broken escape"), dialect_, id_);
+  if (match_.malformed) return error_reply(Error(kBadEscape, "the URL's path has a broken escape"), dialect(), id_);
   if (match_.allow.empty() && head_->target() != "*")
-    return error_reply(Error(kRouteNotFound, "there is nothing at this URL"), dialect_, id_);
+    return error_reply(Error(kRouteNotFound, "there is nothing at this URL"), dialect(), id_);
   Reply reply{.status = 204, .content_type = "", .body = {}};
   if (!match_.allow.empty()) reply.headers.emplace_back("Allow", match_.allow);
   if (head_->field("access-control-request-method").empty() || !parts_->callers.has_cors(origin_)) return reply;
@@ -127,6 +128,8 @@ void Exchange::body_piece(std::string_view bytes) {
 
 void Exchange::body_complete() {
   if (answered()) return;
+  arrived_ = parts_->context.clock->now();
+  cutoff_ = deadline_ = arrived_.load() + parts_->options.request_timeout;
   if (coding_ == ContentCoding::kNone || body().empty()) return run_handler();
   on_pool([self = shared_from_this()] { self->decode_body(); });
 }
@@ -163,7 +166,7 @@ scheduling::Ticket Exchange::ticket() const {
 
 Result<> Exchange::set_urgency(const Urgency& urgency, bool partial) {
   priority_ = urgency.priority;
-  if (urgency.timeout) deadline_ = std::min(deadline(), began_ + *urgency.timeout);
+  if (urgency.timeout) deadline_ = std::min(deadline(), arrived_.load() + *urgency.timeout);
   cutoff_ = partial ? deadline() + kPartialGrace : deadline();
   return check_pressure(parts_->context.pressure, priority_);
 }
@@ -175,8 +178,9 @@ void Exchange::answer(Reply reply) {
   on_loop([self = shared_from_this(), reply = std::move(reply)]() mutable { self->send(std::move(reply)); });
 }
 
-void Exchange::refuse(const Error& error) {
+void Exchange::refuse(const Error& found) {
   if (answered()) return;
+  const Error error = is_about_body(found) ? with_what_was_sent(found, body(), header("content-type")) : found;
   if (error.kind() == ErrorKind::kInternal || error.kind() == ErrorKind::kDataLoss) {
     log::error(
         error.to_log_string(),
@@ -185,7 +189,7 @@ void Exchange::refuse(const Error& error) {
     log::debug(error.to_log_string(), {{"request_id", id_}});
   }
   parts_->count(error);
-  answer(error_reply(error, dialect_, id_));
+  answer(error_reply(error, dialect(), id_));
 }
 
 void Exchange::send(Reply reply) {
@@ -214,7 +218,8 @@ void Exchange::add_fields(wire::Response& response) const {
   const auto& callers = parts_->callers;
   if (!callers.has_cors(origin_)) return;
   response.fields.emplace_back("Access-Control-Allow-Origin", callers.any_origin() ? "*" : std::string(origin_));
-  response.fields.emplace_back("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Server-Timing, Inference-Header-Content-Length");
+  response.fields.emplace_back("Access-Control-Expose-Headers",
+                               "X-Request-Id, Retry-After, Server-Timing, Inference-Header-Content-Length");
   if (!callers.any_origin()) response.fields.emplace_back("Vary", "Origin");
 }
 
@@ -222,8 +227,8 @@ void Exchange::start_stream(const std::function<void(EventStream&)>& ready) {
   const auto connection = connection_.lock();
   if (connection == nullptr || ended_ || answered_.exchange(true)) return;
   const std::weak_ptr<Exchange> weak = weak_from_this();
-  stream_ = std::make_unique<EventStream>(
-      std::make_unique<ConnectionWriter>(connection), parts_->options, parts_->context.clock->now(), [weak] {
+  stream_ =
+      std::make_unique<EventStream>(std::make_unique<ConnectionWriter>(connection), parts_->options, parts_->context.clock->now(), [weak] {
         const auto slow = weak.lock();
         if (slow == nullptr) return;
         slow->parts_->context.serving_metrics->count_error(kSlowReader.id());
@@ -246,7 +251,7 @@ void Exchange::fail_stream(const Error& error) {
   if (stream_ == nullptr) return;
   parts_->count(error);
   JsonWriter json;
-  write_error(json, error, dialect_, id_);
+  write_error(json, error, dialect(), id_);
   stream_->send(json.take(), parts_->context.clock->now());
   end_stream();
 }
@@ -275,10 +280,10 @@ void Exchange::tick(Instant now) {
   if (ended_) return;
   const auto silence = parts_->options.keep_alive_interval;
   if (stream_ != nullptr) stream_->tick(now);
-  if (silent_ && !answered() && silence.count() > 0 && now - began_ >= silence) std::exchange(silent_, nullptr)();
+  if (silent_ && !answered() && silence.count() > 0 && now - arrived_.load() >= silence) std::exchange(silent_, nullptr)();
   if (now < cutoff_.load() || ended_) return;
   const Error late(kDeadlinePassed, fmt::format("the request took longer than {} ms",
-                                                std::chrono::ceil<std::chrono::milliseconds>(deadline() - began_).count()));
+                                                std::chrono::ceil<std::chrono::milliseconds>(deadline() - arrived_.load()).count()));
   cancel_.cancel(CancelReason::kDeadline);
   if (stream_ != nullptr) return fail_stream(late);
   refuse(late);
@@ -317,7 +322,8 @@ void Exchange::log_end(double seconds) const {
   const bool probe = match_.route != nullptr && match_.route->access == Access::kPublic;
   const auto level = probe ? log::Level::kDebug : log::Level::kInfo;
   if (log::level() > level) return;
-  const std::string line = fmt::format("{} {} {} in {:.1f} ms", head_->method().substr(0, 20), head_->path().substr(0, 200), status_, seconds * 1000);
+  const std::string line =
+      fmt::format("{} {} {} in {:.1f} ms", head_->method().substr(0, 20), head_->path().substr(0, 200), status_, seconds * 1000);
   const std::string& client = principal_.client.empty() ? peer_ : principal_.client;
   if (trace_id_.empty())
     log::write(level, line, {{"request_id", id_}, {"client", client}, {"body_bytes", std::to_string(body_bytes_)}});

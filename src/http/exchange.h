@@ -40,7 +40,7 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
 
   // --- what came
   const RouteMatch& match() const { return match_; }
-  Dialect dialect() const { return dialect_; }
+  Dialect dialect() const { return match_.dialect; }
   const std::string& parameter(std::size_t index) const { return match_.parameters.at(index); }
   std::string query(std::string_view name) const { return query_.value(name); }
   std::string_view header(std::string_view lower_case_name) const { return head_->field(lower_case_name); }
@@ -52,10 +52,9 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   const std::string& id() const { return id_; }
   const accounts::Principal& principal() const { return principal_; }
   const CancelToken& cancel() const { return cancel_; }
-  Instant began() const { return began_; }
   Instant deadline() const { return deadline_.load(); }
   ServerParts& parts() const { return *parts_; }
-  // Before ticket() is asked for. With `partial`, what is finished at the deadline is the response: it gets a moment to arrive.
+  // Before ticket() is asked for. A timeout counts from the end of the request's body. With `partial`, what is finished at the deadline is the response: it gets a moment to arrive.
   // kMemoryPressure: no time for what is not urgent.
   Result<> set_urgency(const Urgency& urgency, bool partial = false);
   // For the scheduler: the request's id, client, priority, deadline and cancel token.
@@ -64,7 +63,8 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   // --- answering
   void answer(Reply reply);
   void answer_json(std::string body) { answer({.body = std::move(body)}); }
-  void refuse(const Error& error);
+  // The error of a body that is not JSON is told with what was sent instead.
+  void refuse(const Error& found);
   bool answered() const { return answered_.load(std::memory_order_acquire); }
   // Starts an event stream: `ready` gets it on the loop thread once the headers are sent. Nothing when already answered.
   void start_stream(const std::function<void(EventStream&)>& ready);
@@ -120,14 +120,14 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   MediaType media_;
   ContentCoding coding_ = ContentCoding::kNone;
   RouteMatch match_;
-  Dialect dialect_ = Dialect::kPlain;
   std::string id_;
   std::string trace_id_;  // of the request's traceparent, for the log
   std::string_view origin_;
   std::string peer_;
   accounts::Principal principal_;
   CancelToken cancel_;
-  Instant began_;
+  Instant began_;                 // the head was here
+  std::atomic<Instant> arrived_;  // the whole request was here: the time of an upload is not the time of the answer
   std::atomic<Instant> deadline_;
   std::atomic<Instant> cutoff_;  // when it is answered with kDeadlinePassed whatever happens
   scheduling::Priority priority_ = scheduling::Priority::kNormal;

@@ -19,8 +19,9 @@ struct HttpOptions {
   std::uint32_t json_depth_max = 64;
   std::uint32_t concurrent_requests_max = 1024;  // in flight; 503 with Retry-After beyond
   std::uint32_t connections_max = 4096;
-  std::chrono::milliseconds request_timeout{300'000};     // 504 beyond; a stream ends with an error event
+  std::chrono::milliseconds request_timeout{300'000};     // for the request to arrive, and then for its answer; 504 beyond
   std::chrono::milliseconds idle_timeout{60'000};         // of a connection without a request
+  std::chrono::milliseconds body_idle_timeout{30'000};    // 408 when no byte of a body comes for so long
   std::chrono::milliseconds keep_alive_interval{15'000};  // comments on silent streams, also before their first event; 0: none
   std::uint64_t stream_unsent_bytes_max = 1 << 20;        // a reader this far behind is dropped
   std::uint32_t batch_items_max = 1024;                   // of /predict/batch, and prompts of one completion request

@@ -32,6 +32,8 @@ constexpr Route kRoutes[] = {
     {"POST", "/chat", "chat", Dialect::kPlain, Access::kKey, Body::kJson, predict::chat},
     {"POST", "/embeddings", "embeddings", Dialect::kPlain, Access::kKey, Body::kJson, predict::embed},
     {"POST", "/embed", "tei_embed", Dialect::kPlain, Access::kKey, Body::kJson, tei::embed},
+    {"POST", "/embed_all", "tei_embed_all", Dialect::kPlain, Access::kKey, Body::kJson, tei::embed_all},
+    {"POST", "/embed_sparse", "tei_embed_sparse", Dialect::kPlain, Access::kKey, Body::kJson, tei::embed_sparse},
     {"POST", "/rerank", "tei_rerank", Dialect::kPlain, Access::kKey, Body::kJson, tei::rerank},
     {"POST", "/classify", "tei_classify", Dialect::kPlain, Access::kKey, Body::kJson, tei::classify},
     {"POST", "/similarity", "tei_similarity", Dialect::kPlain, Access::kKey, Body::kJson, tei::similarity},
@@ -132,8 +134,16 @@ std::vector<std::string> parameters_of(std::string_view pattern, const std::vect
 std::span<const Route> routes() { return kRoutes; }
 
 namespace {
+Dialect dialect_of_prefix(std::string_view path) {
+  const auto is_below = [&](std::string_view prefix) {
+    return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+  };
+  if (is_below("/v1") || is_below("/openai")) return Dialect::kOpenAi;
+  return is_below("/v2") ? Dialect::kOip : Dialect::kPlain;
+}
+
 RouteMatch search_route(std::string_view method, std::string_view path) {
-  RouteMatch match;
+  RouteMatch match{.dialect = dialect_of_prefix(path)};
   std::vector<std::string_view> escaped;
   if (!split(path, escaped)) return match;
   std::vector<std::string> segments;
@@ -145,6 +155,7 @@ RouteMatch search_route(std::string_view method, std::string_view path) {
   if (match.malformed) return match;
   for (const Route& route : kRoutes) {
     if (!fits(route.pattern, segments)) continue;
+    match.dialect = route.dialect;
     if (route.method == method) {
       match.route = &route;
       match.parameters = parameters_of(route.pattern, segments);
@@ -175,10 +186,6 @@ RouteMatch find_route(std::string_view method, std::string_view path) {
   return found != kPlain.end() ? found->second : search_route(method, path);
 }
 
-Dialect dialect_of(std::string_view path) {
-  if (path == "/v1" || path.starts_with("/v1/") || path.starts_with("/openai/")) return Dialect::kOpenAi;
-  if (path == "/v2" || path.starts_with("/v2/")) return Dialect::kOip;
-  return Dialect::kPlain;
-}
+Dialect dialect_of(std::string_view target) { return find_route("GET", target.substr(0, target.find('?'))).dialect; }
 
 }  // namespace forebay::http

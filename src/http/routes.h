@@ -40,10 +40,11 @@ struct RouteMatch {
   std::vector<std::string> parameters;  // percent-decoded
   std::string allow;                    // "GET, HEAD, OPTIONS" when the URL exists; empty when it does not
   bool malformed = false;               // the path has a broken escape
+  Dialect dialect = Dialect::kPlain;    // of errors, also for a URL or method that does not exist
 };
 // `path` is as the client sent it, without the query; its segments are decoded before they are compared. HEAD is GET.
 RouteMatch find_route(std::string_view method, std::string_view path);
-// Of an error for a URL that may not exist.
-Dialect dialect_of(std::string_view path);
+// The shape of errors for this request target: its route's, whatever the method, else its prefix's. A query is left out.
+Dialect dialect_of(std::string_view target);
 
 }  // namespace forebay::http

@@ -64,6 +64,17 @@ TEST(Routes, KnowTheDialectOfAPathThatDoesNotExist) {
   EXPECT_EQ(dialect_of("/v1/nowhere"), Dialect::kOpenAi);
   EXPECT_EQ(dialect_of("/v2/nowhere"), Dialect::kOip);
   EXPECT_EQ(dialect_of("/v1x"), Dialect::kPlain);
+  EXPECT_EQ(dialect_of("/v1/%zz"), Dialect::kOpenAi);
+  EXPECT_EQ(dialect_of("/v1?model=x"), Dialect::kOpenAi);
+  EXPECT_EQ(dialect_of(""), Dialect::kPlain);
+}
+
+TEST(Routes, KnowTheDialectOfARouteWhateverTheMethod) {
+  for (const auto& route : routes()) {
+    EXPECT_EQ(dialect_of(route.pattern), route.dialect) << route.pattern;
+    EXPECT_EQ(find_route("TRACE", route.pattern).dialect, route.dialect) << route.pattern;
+  }
+  EXPECT_EQ(find_route("GET", "/%63hat/completions").dialect, Dialect::kOpenAi);
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ struct Server::State final : wire::Application {
   // --- wire::Application, on the loop of the connection
   std::shared_ptr<wire::Receiver> begin(const std::shared_ptr<wire::Connection>& connection,
                                         const std::shared_ptr<const wire::RequestHead>& head) override;
-  wire::Response refuse(const Error& error) override;
+  wire::Response refuse(const Error& error, std::string_view target) override;
   void closed(const wire::Connection& connection) override;
 
   void accepted(std::unique_ptr<wire::Transport> transport, LoopParts& loop);
@@ -107,9 +107,9 @@ std::shared_ptr<wire::Receiver> Server::State::begin(const std::shared_ptr<wire:
   return exchange;
 }
 
-wire::Response Server::State::refuse(const Error& error) {
+wire::Response Server::State::refuse(const Error& error, std::string_view target) {
   const std::string id = make_id("req");
-  Reply reply = error_reply(error, Dialect::kPlain, id);
+  Reply reply = error_reply(error, dialect_of(target), id);
   parts->context.serving_metrics->count_request("none", reply.status, 0);
   parts->count(error);
   log::info("bytes that are no request were refused", {{"reason", error.message()}, {"request_id", id}});
@@ -127,7 +127,8 @@ void Server::State::accepted(std::unique_ptr<wire::Transport> transport, LoopPar
   if (loop.stopping) return;
   const wire::ConnectionLimits limits{.head_bytes_max = parts->options.header_bytes_max,
                                       .body_bytes_max = parts->options.body_bytes_max,
-                                      .idle_timeout = parts->options.idle_timeout};
+                                      .idle_timeout = parts->options.idle_timeout,
+                                      .body_idle_timeout = parts->options.body_idle_timeout};
   const auto connection = std::make_shared<wire::Connection>(std::move(transport), loop.loop, limits, *this, *parts->context.clock);
   loop.connections.emplace(connection.get(), connection);
   if (++open > parts->options.connections_max) {
@@ -160,9 +161,8 @@ void Server::State::stop_loop(LoopParts& loop) {
 
 Result<> Server::run(const std::function<void(std::uint16_t)>& listening) {
   auto& state = *state_;
-  state.listener->start([&state](std::unique_ptr<wire::Transport> transport, std::size_t loop) {
-    state.accepted(std::move(transport), *state.loops[loop]);
-  });
+  state.listener->start(
+      [&state](std::unique_ptr<wire::Transport> transport, std::size_t loop) { state.accepted(std::move(transport), *state.loops[loop]); });
   std::vector<std::jthread> threads;
   for (std::size_t i = 0; i < state.loops.size(); ++i) {
     threads.emplace_back([&state, i] {

@@ -6,6 +6,7 @@
 
 #include "base/nearest.h"
 #include "http/errors.h"
+#include "http/model_choice.h"
 #include "models/errors.h"
 #include "models/served_model.h"
 #include "tensors/array_json.h"
@@ -23,11 +24,17 @@ Result<const formats::TensorSpec*> input_of(const formats::ModelDescription& des
   return fail(std::move(error));
 }
 
+Error about_input(const Error& error, std::string_view name, std::string field) {
+  Error named(error.code(), fmt::format("input '{}': {}", name.substr(0, 100), error.message()));
+  if (error.hint() != error.code().hint) named = std::move(named).with_hint(std::string(error.hint()));
+  return std::move(named).with_field(std::move(field));
+}
+
 Result<tensors::Tensor> input_from_json(const formats::TensorSpec& spec, const JsonValue& value) {
   constexpr auto kNan = tensors::NanPolicy::kRefuse;
   auto tensor = spec.has_shape ? tensors::tensor_from_json(value.raw(), spec.dtype, spec.shape, kNan)
                                : tensors::tensor_from_json(value.raw(), spec.dtype, kNan);
-  if (!tensor) return fail(about(std::move(tensor).error(), value.path()));
+  if (!tensor) return fail(about_input(tensor.error(), spec.name, value.path()));
   return tensor;
 }
 
@@ -66,7 +73,9 @@ Result<tensors::Tensor> fitted_input(const formats::TensorSpec& spec, tensors::T
 }
 
 Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string& name, const std::string& version) {
-  auto lease = exchange.parts().context.catalog->lease(name, version, formats::Task::kTensors);
+  TRY_ASSIGN(const auto meant, model_name(exchange, name));
+  TRY_ASSIGN(const auto meant_version, model_version(exchange, version));
+  auto lease = exchange.parts().context.catalog->lease(meant, meant_version, formats::Task::kTensors);
   if (!lease) return fail(about(lease.error(), "model"));
   return lease;
 }

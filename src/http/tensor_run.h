@@ -16,6 +16,8 @@ namespace forebay::http {
 
 // The input of that name; kInputUnknown with the nearest name.
 Result<const formats::TensorSpec*> input_of(const formats::ModelDescription& description, std::string_view name);
+// An error of reading an input: its message begins with the input's name, and it is about `field` of the request.
+Error about_input(const Error& error, std::string_view name, std::string field);
 // One JSON value as this input: nested or flat, a batch or one of it. kInputMismatch and tensors' codes, with `field`.
 Result<tensors::Tensor> input_from_json(const formats::TensorSpec& spec, const JsonValue& value);
 // Every input that is not optional is there, once. kInputMissing, kFieldConflict.

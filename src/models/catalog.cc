@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 
 #include "base/gate.h"
 #include "base/log.h"
@@ -25,6 +26,7 @@ struct Entry {
   std::optional<Error> error;
   std::chrono::system_clock::time_point since;
   std::shared_ptr<ServedModel> model;
+  std::optional<formats::Task> task;  // once its file was read
 };
 
 // Versions are numbers where they look like numbers: 10 comes after 9.
@@ -76,25 +78,55 @@ std::unexpected<Error> unknown_model(const Table& table, std::string_view name) 
   return fail(std::move(error));
 }
 
+using Entries = std::vector<const Entry*>;
+
+std::string names_of(const Entries& entries) {
+  constexpr std::size_t kNamesMost = 10;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(entries.size(), kNamesMost); ++i)
+    names += fmt::format("{}'{}'", i == 0 ? "" : ", ", entries[i]->source.name);
+  return entries.size() > kNamesMost ? fmt::format("{} and {} more", names, entries.size() - kNamesMost) : names;
+}
+
+// No ready model can answer. `loading` and `failed` are those that could; of a file that could not be read the task is not known.
+std::unexpected<Error> none_ready(const Table& table, const std::optional<formats::Task>& task, const Entries& loading,
+                                  const Entries& failed) {
+  const std::string kind = task ? fmt::format("no model for {}", name_of(*task)) : "no model";
+  if (loading.size() == 1) return not_ready(*loading.front());
+  if (!loading.empty())
+    return fail(Error(kModelNotReady, fmt::format("{} is ready, and these still load: {}", kind, names_of(loading)))
+                    .with_retry_after(kLoadingRetryAfter));
+  Entries known;
+  std::ranges::copy_if(failed, std::back_inserter(known), [&](const Entry* entry) { return !task || entry->task == task; });
+  if (table.size() == 1 && failed.size() == 1) known = failed;
+  if (known.size() == 1) return not_ready(*known.front());
+  if (!known.empty()) return fail(kModelLoadFailed, fmt::format("{} is ready, and these could not be loaded: {}", kind, names_of(known)));
+  Error error(kModelNotFound, kind + " is served");
+  if (failed.empty()) return fail(std::move(error));
+  return fail(std::move(error).with_hint(fmt::format(
+      "what these models are for is not known, because their files could not be read: {}; GET /v1/models says why", names_of(failed))));
+}
+
 // The request names no model: it means the only one, or the only one that does this kind of work.
 Result<Lease> only_model(const Table& table, std::optional<formats::Task> task) {
   std::vector<Lease> candidates;
-  const Entry* pending = nullptr;
+  Entries loading;
+  Entries failed;
   for (const auto& [name, versions] : table) {
-    auto model = latest(versions);
-    if (!model) {
-      // A model that still loads may answer later; one that failed does not.
-      if (pending == nullptr || pending->state == ModelState::kFailed) pending = &awaited(versions);
-    } else if (!task || (*model)->description.task == *task) {
-      candidates.push_back(*std::move(model));
+    if (auto model = latest(versions)) {
+      if (!task || (*model)->description.task == *task) candidates.push_back(*std::move(model));
+      continue;
     }
+    const Entry& entry = awaited(versions);
+    if (task && entry.task && entry.task != task) continue;
+    (entry.state == ModelState::kFailed ? failed : loading).push_back(&entry);
   }
   if (candidates.size() == 1) return candidates.front();
   if (candidates.size() > 1)
     return fail(Error(kModelNameNeeded, fmt::format("{} models could answer; name one", candidates.size())).with_field("model"));
-  if (pending != nullptr) return not_ready(*pending);
-  return fail(kModelNotFound, task ? fmt::format("no model for {} is served", name_of(*task)) : "no model is served");
+  return none_ready(table, task, loading, failed);
 }
+
 bool all_of_entries(const Table& table, bool (*holds)(const Entry&)) {
   return std::ranges::all_of(table, [&](const auto& named) {
     return std::ranges::all_of(named.second, [&](const auto& version) { return holds(version.second); });
@@ -108,7 +140,7 @@ struct Catalog::State {
   Synchronized<Table> table;
   Gate loads;
   std::atomic<bool> stopping{false};
-  CancelToken stop;  // of loads
+  CancelToken stop;                                  // of loads
   Synchronized<std::vector<ModelSource>> pipelines;  // that wait
 
   void load(const ModelSource& source);
@@ -180,6 +212,7 @@ void Catalog::State::load(const ModelSource& source) {
                             .probes = context.probes,
                             .metrics = context.metrics,
                             .progress = [this](float) { return !stopping.load(); },
+                            .described = [&](formats::Task task) { set(source, [task](Entry& entry) { entry.task = task; }); },
                             .cancel = stop,
                             .find_model = [this](const std::string& name) { return find_model(name); }});
   if (!loaded && stopping) {

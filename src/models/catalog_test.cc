@@ -121,6 +121,22 @@ TEST_F(CatalogTest, AnEmptyNameMeansTheOnlyModelThatCanAnswer) {
   EXPECT_EQ(catalog.lease("", "", formats::Task::kEmbedding).error().code(), kModelNotFound);
 }
 
+TEST_F(CatalogTest, WithoutANameOnlyAModelThatCouldAnswerIsNamed) {
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("digits")}));
+  control_->switches.load_fails = true;
+  ASSERT_TRUE(catalog.add({source("chat", "1", "chat.gguf"), source("bad", "1", "README.md")}));
+  const auto generation = catalog.lease("", "", formats::Task::kTextGeneration);
+  EXPECT_EQ(generation.error().code(), kModelLoadFailed);
+  EXPECT_TRUE(generation.error().message().contains("'chat'")) << generation.error().message();
+  const auto reranking = catalog.lease("", "", formats::Task::kReranking);
+  EXPECT_EQ(reranking.error().code(), kModelNotFound) << "'chat' does other work";
+  EXPECT_EQ(reranking.error().message(), "no model for reranking is served");
+  EXPECT_TRUE(reranking.error().hint().contains("'bad'")) << "its task is not known: " << reranking.error().hint();
+  EXPECT_FALSE(reranking.error().hint().contains("'chat'"));
+  EXPECT_EQ((*catalog.lease("", "", formats::Task::kTensors))->name, "digits");
+}
+
 TEST_F(CatalogTest, NamesTheNearestModelAndTheWrongKindOfWork) {
   auto& catalog = open();
   ASSERT_TRUE(catalog.add({source("digits")}));

@@ -191,6 +191,7 @@ Result<Digest> digest_of_files(const std::vector<std::filesystem::path>& files) 
 
 Result<std::shared_ptr<ServedModel>> load_pipeline(const ModelSource& source, const ModelsOptions& options, const LoaderContext& context) {
   const auto started = context.clock->now();
+  if (context.described) context.described(Task::kTensors);
   TRY_ASSIGN(const auto file, MappedFile::open(source.path, kPipelineBytesMax));
   TRY_ASSIGN(const auto text, read_pipeline({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}),
              "reading pipeline " + source.name);
@@ -231,6 +232,7 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
                                                .loop_steps_max = options.loop_steps_max}),
              "reading model " + source.name);
   const auto& description = model->description;
+  if (context.described) context.described(description.task);
   for (const auto& beside : description.external_files) TRY(files->add(source.path.parent_path() / beside), "reading model " + source.name);
   if (description.text && !description.text->has_tensors) return fail(kModelHasNoWeights, fmt::format("'{}' has no weights", source.name));
 

@@ -15,8 +15,8 @@ class BinaryPart {
  public:
   BinaryPart(std::string_view bytes, std::shared_ptr<const void> keeper) : bytes_(bytes), keeper_(std::move(keeper)) {}
   std::size_t left() const { return bytes_.size(); }
-  // kBinarySizes when fewer bytes are left, or they are not exactly this tensor's; `field` is what the error is about.
-  Result<tensors::Tensor> take(tensors::DType dtype, tensors::Shape shape, std::size_t size, const std::string& field);
+  // kBinarySizes when fewer bytes are left, or they are not exactly this tensor's.
+  Result<tensors::Tensor> take(tensors::DType dtype, tensors::Shape shape, std::size_t size);
 
  private:
   std::string_view bytes_;

@@ -30,9 +30,12 @@ struct Context {
 };
 
 // The input of that name; with one input any name will do, because MLServer's examples call it "predict" or "input-0".
-Result<const formats::TensorSpec*> spec_of(const formats::ModelDescription& description, std::string_view name) {
+Result<const formats::TensorSpec*> spec_of(const formats::ModelDescription& description, const JsonValue& name_field) {
   if (description.inputs.size() == 1) return &description.inputs.front();
-  return input_of(description, name);
+  TRY_ASSIGN(const auto name, name_field.string());
+  auto spec = input_of(description, name);
+  if (!spec) return fail(std::move(spec).error().with_field(name_field.path()));
+  return spec;
 }
 
 Result<tensors::Shape> read_shape(const JsonValue& field) {
@@ -94,28 +97,32 @@ Result<tensors::NamedTensor> read_input(const JsonValue& item, const Context& co
   TRY(input.only({"name", "shape", "datatype", "parameters", "data"}));
   TRY_ASSIGN(const auto name_field, input.need("name"));
   TRY_ASSIGN(const auto name, name_field.string());
-  TRY_ASSIGN(const auto* spec, spec_of(context.description, name));
+  TRY_ASSIGN(const auto* spec, spec_of(context.description, name_field));
   TRY_ASSIGN(const auto dtype, read_dtype(input));
+  if (dtype != spec->dtype) {
+    return fail(Error(kInputMismatch, fmt::format("the input '{}' is {}, and the model wants {}", spec->name, tensors::oip_name_of(dtype),
+                                                  tensors::oip_name_of(spec->dtype)))
+                    .with_field(item.path() + ".datatype"));
+  }
   TRY_ASSIGN(const auto shape_field, input.need("shape"));
   TRY_ASSIGN(auto shape, read_shape(shape_field));
   TRY_ASSIGN(auto bytes, binary_size(input));
   const auto data = input.find("data");
   if (data && bytes)
-    return fail(Error(kFieldConflict, fmt::format("'{}' has both data and binary_data_size", name)).with_field(item.path()));
+    return fail(Error(kFieldConflict, fmt::format("'{}' has both data and binary_data_size", name)).with_field(item.path() + ".data"));
   if (!data && !bytes && is_only && context.binary.left() > 0)
     bytes = context.binary.left();  // OpenVINO Model Server's clients leave it out
   if (!data && !bytes) return fail(Error(kFieldMissing, fmt::format("'{}' has no data", name)).with_field(item.path() + ".data"));
-  tensors::Tensor tensor;
-  if (bytes) {
-    TRY_ASSIGN(tensor, context.binary.take(dtype, std::move(shape), *bytes, item.path()));
-  } else {
-    if (dtype == tensors::DType::kFloat16 || dtype == tensors::DType::kBfloat16) {
-      return fail(Error(kFieldNotSupported, "FP16 and BF16 travel as binary tensors only").with_field(item.path() + ".data"));
-    }
-    TRY_ASSIGN(tensor, tensors::tensor_from_json(data->raw(), dtype, shape, tensors::NanPolicy::kAllow), "reading " + item.path());
-  }
-  TRY_ASSIGN(tensor, fitted_input(*spec, std::move(tensor)));
-  return tensors::NamedTensor{spec->name, std::move(tensor)};
+  const std::string where = item.path() + (bytes ? ".parameters.binary_data_size" : ".data");
+  if (!bytes && (dtype == tensors::DType::kFloat16 || dtype == tensors::DType::kBfloat16))
+    return fail(
+        Error(kFieldNotSupported, fmt::format("input '{}': FP16 and BF16 travel as binary tensors only", spec->name)).with_field(where));
+  auto tensor = bytes ? context.binary.take(dtype, std::move(shape), *bytes)
+                      : tensors::tensor_from_json(data->raw(), dtype, shape, tensors::NanPolicy::kAllow);
+  if (!tensor) return fail(about_input(tensor.error(), spec->name, where));
+  auto fitted = fitted_input(*spec, *std::move(tensor));
+  if (!fitted) return fail(std::move(fitted).error().with_field(item.path() + ".shape"));
+  return tensors::NamedTensor{spec->name, *std::move(fitted)};
 }
 
 Result<std::vector<WantedOutput>> read_outputs(const JsonObject& body, const formats::ModelDescription& description, bool all_binary) {
@@ -149,12 +156,8 @@ Result<std::vector<WantedOutput>> read_outputs(const JsonObject& body, const for
 }
 
 // A body that is nothing but one tensor: the shape is the model's, with its one free dimension counted from the bytes.
-Result<InferRequest> read_raw(std::string_view body, const formats::ModelDescription& description, std::shared_ptr<const void> keeper) {
-  if (description.inputs.size() != 1) return fail(kBinarySizes, "a raw body needs a model with exactly one input");
-  const auto& spec = description.inputs.front();
+Result<tensors::NamedTensor> read_raw_input(std::string_view body, const formats::TensorSpec& spec, std::shared_ptr<const void> keeper) {
   if (!spec.has_shape) return fail(kBinarySizes, "a raw body needs a model whose file states the shape of its input");
-  InferRequest request;
-  request.all_binary = true;
   tensors::Shape shape = spec.shape;
   const auto free = std::ranges::count_if(shape, [](std::int64_t dimension) { return dimension < 0; });
   if (free > 1)
@@ -164,8 +167,7 @@ Result<InferRequest> read_raw(std::string_view body, const formats::ModelDescrip
     std::ranges::replace_if(shape, [](std::int64_t dimension) { return dimension < 0; }, 1);
     if (tensors::element_count(shape) != 1U) return fail(kBinarySizes, "a raw body of BYTES is one element");
     TRY_ASSIGN(auto text, tensors::Tensor::from_strings(std::move(shape), {std::string(body)}));
-    request.inputs.push_back({spec.name, std::move(text)});
-    return request;
+    return tensors::NamedTensor{spec.name, std::move(text)};
   }
   tensors::Shape fixed = shape;
   std::ranges::replace_if(fixed, [](std::int64_t dimension) { return dimension < 0; }, 1);
@@ -173,8 +175,20 @@ Result<InferRequest> read_raw(std::string_view body, const formats::ModelDescrip
   if (free == 1 && row > 0)
     std::ranges::replace_if(shape, [](std::int64_t dimension) { return dimension < 0; }, static_cast<std::int64_t>(body.size() / row));
   BinaryPart binary(body, std::move(keeper));
-  TRY_ASSIGN(auto tensor, binary.take(spec.dtype, std::move(shape), body.size(), spec.name));
-  request.inputs.push_back({spec.name, std::move(tensor)});
+  TRY_ASSIGN(auto tensor, binary.take(spec.dtype, std::move(shape), body.size()));
+  return tensors::NamedTensor{spec.name, std::move(tensor)};
+}
+
+Result<InferRequest> read_raw(std::string_view body, const formats::ModelDescription& description, std::shared_ptr<const void> keeper) {
+  if (description.inputs.size() != 1)
+    return fail(
+        Error(kBinarySizes, fmt::format("a raw body is one input, and the model has {}", description.inputs.size())).with_field("inputs"));
+  const auto& spec = description.inputs.front();
+  auto input = read_raw_input(body, spec, std::move(keeper));
+  if (!input) return fail(about_input(input.error(), spec.name, "inputs[0]"));
+  InferRequest request;
+  request.all_binary = true;
+  request.inputs.push_back(*std::move(input));
   return request;
 }
 
@@ -182,8 +196,9 @@ Result<std::size_t> read_header_length(std::string_view text, std::size_t body_b
   std::size_t length = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), length);
   if (read.ec != std::errc() || read.ptr != text.data() + text.size() || length > body_bytes) {
-    return fail(kBinarySizes,
-                fmt::format("Inference-Header-Content-Length is '{}', and the body has {} bytes", text.substr(0, 40), body_bytes));
+    return fail(Error(kBinarySizes,
+                      fmt::format("Inference-Header-Content-Length is '{}', and the body has {} bytes", text.substr(0, 40), body_bytes))
+                    .with_field("Inference-Header-Content-Length"));
   }
   return length;
 }
@@ -220,7 +235,8 @@ Result<InferRequest> read_infer_request(std::string_view body, std::optional<std
     TRY_ASSIGN(auto input, read_input(item, {description, binary}, inputs.size() == 1));
     request.inputs.push_back(std::move(input));
   }
-  if (binary.left() > 0) return fail(kBinarySizes, fmt::format("{} bytes follow the last tensor", binary.left()));
+  if (binary.left() > 0)
+    return fail(Error(kBinarySizes, fmt::format("{} bytes follow the last tensor", binary.left())).with_field("inputs"));
   TRY(check_complete(description, request.inputs));
   TRY_ASSIGN(request.outputs, read_outputs(object, description, request.all_binary));
   return request;

@@ -1,5 +1,6 @@
 #include "http/oip/infer_request.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -121,6 +122,58 @@ TEST(InferRequestBody, RefusesTheRestOfTheHardeningList) {
   EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}],"outputs":[{"name":"w"}]})"), kInputUnknown);
   EXPECT_EQ(error(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}],"parameters":{"sequence_id":1}})"),
             kFieldNotSupported);
+}
+
+formats::ModelDescription two_inputs() {
+  auto description = one_float_input();
+  description.inputs.push_back({.name = "mask", .dtype = DType::kInt64, .shape = {-1, 2}});
+  description.inputs.push_back({.name = "note", .dtype = DType::kString, .shape = {-1}, .is_optional = true});
+  return description;
+}
+
+TEST(InferRequestBody, AnErrorNamesTheInputAndItsField) {
+  const std::string x = R"({"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]},)";
+  const struct {
+    std::string inputs, field, named;
+  } cases[] = {
+      {x + R"({"name":"mask","shape":[1,2],"datatype":"INT64","data":[1]})", "inputs[1].data", "'mask'"},
+      {x + R"({"name":"mask","shape":[1,2],"datatype":"INT64","data":[1,"a"]})", "inputs[1].data", "'mask'"},
+      {x + R"({"name":"mask","shape":[1,2],"datatype":"INT64","data":[1,1e400]})", "inputs[1].data", "'mask'"},
+      {x + R"({"name":"mask","shape":[1,3],"datatype":"INT64","data":[1,2,3]})", "inputs[1].shape", "'mask'"},
+      {x + R"({"name":"mask","shape":[1,2],"datatype":"INT32","data":[1,2]})", "inputs[1].datatype", "'mask'"},
+      {x + R"({"name":"mask","shape":[1,2],"datatype":"INT64"})", "inputs[1].data", "'mask'"},
+      {x + R"({"name":"task","shape":[1,2],"datatype":"INT64","data":[1,2]})", "inputs[1].name", "'task'"},
+      {x + R"({"name":"mask","shape":[1,2],"datatype":"INT64","parameters":{"binary_data_size":16}})",
+       "inputs[1].parameters.binary_data_size", "'mask'"},
+      {R"({"name":"x","shape":[1,2],"datatype":"FP32","data":[1,1e400]})", "inputs[0].data", "'x'"},
+      {R"({"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]})", "inputs", "'mask'"},
+      {x + R"({"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]})", "inputs", "'x'"},
+  };
+  for (const auto& one : cases) {
+    const auto refused = read("{\"inputs\":[" + one.inputs + "]}", {}, two_inputs());
+    ASSERT_FALSE(refused) << one.inputs;
+    EXPECT_EQ(refused.error().field(), one.field) << refused.error().message();
+    EXPECT_TRUE(refused.error().message().contains(one.named)) << refused.error().message();
+  }
+}
+
+TEST(InferRequestBody, AnErrorInBinaryNamesTheInputAndItsField) {
+  const auto sized = [](const char* name, const char* datatype, const char* shape, int bytes) {
+    return fmt::format(R"({{"inputs":[{{"name":"{}","shape":{},"datatype":"{}","parameters":{{"binary_data_size":{}}}}}]}})", name, shape,
+                       datatype, bytes);
+  };
+  for (const auto& json : {sized("x", "FP32", "[1,2]", 4), sized("x", "FP32", "[1,2]", 400), sized("note", "BYTES", "[2]", 8)}) {
+    const auto refused = read(json, std::string(8, '\x07'), two_inputs());
+    ASSERT_FALSE(refused) << json;
+    EXPECT_EQ(refused.error().code(), kBinarySizes);
+    EXPECT_EQ(refused.error().field(), "inputs[0].parameters.binary_data_size") << refused.error().message();
+    EXPECT_TRUE(refused.error().message().contains(json.contains("note") ? "'note'" : "'x'")) << refused.error().message();
+  }
+  const auto raw = read_infer_request("12345", "0", one_float_input(), {}, nullptr);
+  EXPECT_EQ(raw.error().field(), "inputs[0]");
+  EXPECT_TRUE(raw.error().message().contains("'x'")) << raw.error().message();
+  EXPECT_EQ(read_infer_request("12345678", "0", two_inputs(), {}, nullptr).error().field(), "inputs");
+  EXPECT_EQ(read_infer_request("{}", "9", two_inputs(), {}, nullptr).error().field(), "Inference-Header-Content-Length");
 }
 
 TEST(InferRequestBody, ReadsUrgencyFromItsParameters) {

@@ -147,7 +147,7 @@ void infer(const ExchangePtr& exchange) {
   const bool binary = !exchange->header("inference-header-content-length").empty();
   if (!type.empty() && !exchange->is_json() && !(binary && type == "application/octet-stream")) {
     return exchange->refuse(
-        Error(kContentType, "infer takes application/json, or application/octet-stream with Inference-Header-Content-Length"));
+        refused_type(type, "infer takes application/json, or application/octet-stream with Inference-Header-Content-Length"));
   }
   if (exchange->body().size() > (binary ? kLoopBinaryBytesMax : kLoopJsonBytesMax))
     return prepare_on_pool(exchange, [exchange] { return infer_now(exchange); });

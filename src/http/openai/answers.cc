@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "http/model_choice.h"
 #include "models/served_model.h"
 #include "text/stream_text.h"
 
@@ -80,7 +81,8 @@ std::int64_t unix_seconds(const Exchange& exchange) {
 
 Result<models::Lease> lease_for(const Exchange& exchange, const std::string& name, formats::Task task) {
   const auto& in_url = exchange.match().parameters;
-  auto lease = exchange.parts().context.catalog->lease(in_url.empty() ? name : in_url.front(), {}, task);
+  TRY_ASSIGN(const auto meant, model_name(exchange, in_url.empty() ? name : in_url.front()));
+  auto lease = exchange.parts().context.catalog->lease(meant, {}, task);
   if (!lease && lease.error().field().empty()) return fail(Error(lease.error()).with_field("model"));
   return lease;
 }

@@ -220,7 +220,7 @@ Result<> start(const ExchangePtr& exchange) {
 void batch(const ExchangePtr& exchange) {
   const auto type = exchange->content_type();
   if (!type.empty() && !exchange->is_json() && type != "multipart/form-data")
-    return exchange->refuse(Error(kContentType, "this route takes application/json and multipart/form-data"));
+    return exchange->refuse(refused_type(type, "this route takes application/json and multipart/form-data"));
   prepare_on_pool(exchange, [exchange] { return start(exchange); });
 }
 

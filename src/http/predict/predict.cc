@@ -79,7 +79,7 @@ void predict(const ExchangePtr& exchange) {
   if (type == "multipart/form-data") return predict_form(exchange);
   if (!type.empty() && !exchange->is_json()) {
     return exchange->refuse(
-        Error(kContentType, "this route takes application/json, multipart/form-data, image/png, image/jpeg and image/webp"));
+        refused_type(type, "this route takes application/json, multipart/form-data, image/png, image/jpeg and image/webp"));
   }
   // Small bodies are read right here: two hops to the pool and back cost more than they do.
   if (exchange->body().size() > kLoopJsonBytesMax) return prepare_on_pool(exchange, [exchange] { return predict_json(exchange); });

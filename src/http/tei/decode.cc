@@ -9,6 +9,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/model_choice.h"
 #include "http/openai/answers.h"
 #include "http/tei/handlers.h"
 #include "models/served_model.h"
@@ -48,7 +49,8 @@ Result<std::string> texts_of(const Exchange& exchange) {
   TRY_ASSIGN(const bool skip_special, body.boolean_or("skip_special_tokens", true));
   TRY_ASSIGN(const auto ids, body.need("ids"));
   TRY_ASSIGN(const auto all, read_texts(ids));
-  auto lease = exchange.parts().context.catalog->lease(name);
+  TRY_ASSIGN(const auto meant, model_name(exchange, name));
+  auto lease = exchange.parts().context.catalog->lease(meant);
   if (!lease) return fail(about(lease.error(), "model"));
   if ((*lease)->tokenizer == nullptr) return fail(Error(kFieldRange, "the model has no tokenizer").with_field("model"));
   JsonWriter json;

@@ -9,6 +9,9 @@
 namespace forebay::http::tei {
 
 void embed(const ExchangePtr& exchange);
+// kVectorsNotMade.
+void embed_all(const ExchangePtr& exchange);
+void embed_sparse(const ExchangePtr& exchange);
 void rerank(const ExchangePtr& exchange);
 void classify(const ExchangePtr& exchange);
 // Whether the body is one of /classify, texts for a model that classifies.

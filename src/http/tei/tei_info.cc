@@ -2,6 +2,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/model_choice.h"
 #include "http/openai/answers.h"
 #include "http/tei/handlers.h"
 #include "models/served_model.h"
@@ -27,7 +28,8 @@ Result<std::string> tokens_of(const Exchange& exchange) {
   if (const auto field = body.find("prompt_name")) {
     TRY_ASSIGN(prompt_name, field->string());
   }
-  auto lease = exchange.parts().context.catalog->lease(name);
+  TRY_ASSIGN(const auto meant, model_name(exchange, name));
+  auto lease = exchange.parts().context.catalog->lease(meant);
   if (!lease) return fail(Error(lease.error()).with_field("model"));
   const auto* tokenizer = (*lease)->tokenizer;
   if (tokenizer == nullptr) return fail(Error(kFieldRange, "the model has no tokenizer").with_field("model"));

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "http/errors.h"
 #include "http/wire/event_loop.h"
 
 namespace forebay::http::wire {
@@ -45,12 +46,13 @@ void Connection::open() { transport_->open(shared_from_this()); }
 void Connection::refuse(const Error& error) {
   if (!transport_->can_be_half_closed()) return drop();  // TLS has not begun
   shutting_down_ = true;
-  respond(application_.refuse(error));
+  respond(application_.refuse(error, {}));
 }
 
-void Connection::opened(bool usable) {
+void Connection::opened(Opened how) {
   if (closed_) return;
-  if (!usable) return gone();
+  if (how == Opened::kFailed) return gone();
+  plain_on_tls_ = how == Opened::kPlainOnTls;
   read_more();
 }
 
@@ -80,6 +82,7 @@ void Connection::read_done(std::size_t bytes) {
   const bool between = phase_ == Phase::kHead && end_ == begin_ && !parser_.inside();
   end_ += bytes;
   if (between) phase_since_ = clock_.now();
+  if (phase_ == Phase::kBody) body_progress_ = clock_.now();
   go_on();
 }
 
@@ -107,15 +110,13 @@ void Connection::process() {
 
 // False: more bytes are needed.
 bool Connection::process_one() {
+  if (plain_on_tls_) {
+    if (!unread().empty()) refuse_request(Error(kTlsWanted, "this port speaks TLS: use https://"));
+    return false;
+  }
   auto found = parser_.read(unread());
   if (!found) {
-    keep_alive_ = false;
-    if (const auto receiver = receiver_) {
-      receiver->body_broken(found.error());
-    } else if (!responded_) {
-      respond(application_.refuse(found.error()));
-    }
-    if (!closed_) begin_closing();
+    refuse_request(found.error());
     return false;
   }
   begin_ += parser_.consumed();
@@ -136,10 +137,21 @@ bool Connection::process_one() {
   return false;
 }
 
+// The rest of the message is not read.
+void Connection::refuse_request(const Error& error) {
+  keep_alive_ = false;
+  if (const auto receiver = receiver_) {
+    receiver->body_broken(error);
+  } else if (!responded_) {
+    respond(application_.refuse(error, parser_.target(unread())));
+  }
+  if (!closed_) begin_closing();
+}
+
 void Connection::head_complete() {
   head_ = parser_.head();
   phase_ = Phase::kBody;
-  phase_since_ = clock_.now();
+  phase_since_ = body_progress_ = clock_.now();
   keep_alive_ = head_->keep_alive();
   paused_ = false;
   body_bytes_ = 0;
@@ -159,6 +171,7 @@ void Connection::message_complete() {
 
 void Connection::resume_body() {
   if (!std::exchange(paused_, false)) return;
+  body_progress_ = clock_.now();
   loop_->defer([self = shared_from_this()] { self->go_on(); });
 }
 
@@ -174,7 +187,15 @@ void Connection::peer_ended_sending() {
 // What is here is no whole request, and the peer sends nothing more.
 void Connection::nothing_follows() {
   if (closed_ || phase_ == Phase::kRunning || unsent_ >= kUnsentAheadMax) return;
-  if (phase_ == Phase::kBody && !responded_) return gone();
+  if (phase_ == Phase::kBody && !responded_) {
+    if (paused_) return;
+    const auto length = head_->content_length();
+    const auto what = length ? fmt::format("the body ends after {} of {} bytes", body_bytes_, *length) : "the chunked body ends early";
+    return refuse_request(Error(kBadRequest, what).with_hint("send the whole body before ending the connection"));
+  }
+  if (phase_ == Phase::kHead && (parser_.inside() || unread().find_first_not_of("\r\n") != std::string_view::npos))
+    return refuse_request(
+        Error(kBadRequest, "the request's head ends early").with_hint("send the whole head, with an empty line at its end"));
   if (unsent_ == 0) return drop();
   begin_closing();
 }
@@ -338,6 +359,9 @@ void Connection::tick(Instant now) {
   if (phase_ == Phase::kClosing) {
     if (unsent_ == 0 && (peer_ended_ || waited > kGoodbye)) drop();
     return;
+  }
+  if (phase_ == Phase::kBody && !responding_ && !paused_ && now - body_progress_ > limits_.body_idle_timeout) {
+    return refuse_request(Error(kBodyStalled, fmt::format("no byte of the body came for {} ms", limits_.body_idle_timeout.count())));
   }
   const bool waits_for_peer = phase_ == Phase::kHead || (phase_ == Phase::kBody && responded_);
   if (waits_for_peer && unsent_ == 0 && waited > limits_.idle_timeout) return drop();

@@ -43,8 +43,8 @@ class Application {
   virtual ~Application() = default;
   // The head is complete. The receiver may have responded already: its body is read and dropped then, or the connection closed.
   virtual std::shared_ptr<Receiver> begin(const std::shared_ptr<Connection>& connection, const std::shared_ptr<const RequestHead>& head) = 0;
-  // The bytes are no request.
-  virtual Response refuse(const Error& error) = 0;
+  // The bytes are no request, or no whole one. `target` is what its request line names; empty if that is not known.
+  virtual Response refuse(const Error& error, std::string_view target) = 0;
   virtual void closed(const Connection& connection) = 0;
 };
 
@@ -52,6 +52,7 @@ struct ConnectionLimits {
   std::uint32_t head_bytes_max = 64 << 10;
   std::uint64_t body_bytes_max = UINT64_MAX;  // of chunked bodies; the receiver is told the length of others with their head
   std::chrono::milliseconds idle_timeout{60'000};
+  std::chrono::milliseconds body_idle_timeout{30'000};  // without a byte of a body that is awaited
 };
 
 class Connection final : public Transport::Events, public std::enable_shared_from_this<Connection> {
@@ -83,7 +84,7 @@ class Connection final : public Transport::Events, public std::enable_shared_fro
   const std::shared_ptr<EventLoop>& loop() const { return loop_; }
 
   // --- Transport::Events
-  void opened(bool usable) override;
+  void opened(Opened how) override;
   void read_done(std::size_t bytes) override;
   void write_done(std::size_t bytes) override;
   void broken() override { gone(); }
@@ -101,6 +102,7 @@ class Connection final : public Transport::Events, public std::enable_shared_fro
   void response_complete();
   void peer_ended_sending();
   void nothing_follows();
+  void refuse_request(const Error& error);
   void all_sent();
   void begin_next();
   void begin_closing();
@@ -130,12 +132,13 @@ class Connection final : public Transport::Events, public std::enable_shared_fro
   std::size_t out_offset_ = 0;  // bytes of the first string that are written
   std::uint64_t unsent_ = 0;
   Instant phase_since_;
-  Instant progress_;  // of writing
+  Instant progress_, body_progress_;  // of writing, of reading a body
   Instant probe_at_;
   bool reading_ = false;
   bool writing_ = false;
   bool processing_ = false;
   bool paused_ = false;
+  bool plain_on_tls_ = false;
   bool peer_ended_ = false;
   bool keep_alive_ = true;  // after the current response
   bool responding_ = false;

@@ -20,12 +20,13 @@ struct Client {
   bool server_ended = false;
   bool closed = false;
   bool watched = false;
+  Opened opened = Opened::kUsable;
 };
 
 class FakeTransport final : public Transport {
  public:
   explicit FakeTransport(Client& client) : client_(client) {}
-  void open(std::shared_ptr<Events> events) override { events->opened(true); }
+  void open(std::shared_ptr<Events> events) override { events->opened(client_.opened); }
   void read(std::span<char> into, std::shared_ptr<Events> events) override { reading_ = {into, std::move(events)}; }
   void write(std::span<const std::string_view> pieces, std::shared_ptr<Events> events) override {
     text_.clear();
@@ -129,7 +130,9 @@ class ConnectionTest : public testing::Test, public Application {
     if (on_head) on_head(*from);
     return request;
   }
-  Response refuse(const Error& error) override { return {.status = 400, .fields = {}, .body = error.message()}; }
+  Response refuse(const Error& error, std::string_view target) override {
+    return {.status = 400, .fields = {}, .body = error.message() + " for " + std::string(target)};
+  }
   void closed(const Connection&) override { ++times_closed; }
 
   void send(std::string_view bytes) {
@@ -356,11 +359,77 @@ TEST_F(ConnectionTest, AClientThatHasGoneIsFoundByAProbe) {
   EXPECT_TRUE(client.closed);
 }
 
-TEST_F(ConnectionTest, AClientThatEndsWithinABodyHasGone) {
+TEST_F(ConnectionTest, AClientThatEndsWithinABodyIsToldSo) {
   send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nab");
   end();
-  EXPECT_EQ(requests.at(0).gone.size(), 1U);
+  ASSERT_EQ(requests.at(0).broken.size(), 1U);
+  EXPECT_EQ(requests[0].broken[0], "the body ends after 2 of 3 bytes");
+  EXPECT_TRUE(client.received.starts_with("HTTP/1.1 400 ")) << client.received;
+  EXPECT_TRUE(client.received.contains("Connection: close"));
   EXPECT_TRUE(client.closed);
+}
+
+TEST_F(ConnectionTest, AClientThatEndsWithinAHeadIsToldSo) {
+  on_complete = answer_at_once;
+  send(std::string(kGet) + "GET /v1/b HTTP/1.1\r\n");
+  end();
+  EXPECT_EQ(responses(), 1U) << "the first request was whole";
+  EXPECT_TRUE(client.received.ends_with("the request's head ends early for /v1/b")) << client.received;
+  EXPECT_TRUE(client.closed);
+}
+
+TEST_F(ConnectionTest, AClientThatEndsBetweenRequestsIsNotAnswered) {
+  on_complete = answer_at_once;
+  send(std::string(kGet) + "\r\n");
+  end();
+  EXPECT_EQ(responses(), 1U);
+  EXPECT_FALSE(client.received.contains("400")) << client.received;
+  EXPECT_TRUE(client.closed);
+}
+
+TEST_F(ConnectionTest, APausedBodyIsNotOverWhenTheClientEnds) {
+  on_complete = answer_at_once;
+  on_piece = [](Connection& from) { from.pause_body(); };
+  send("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n");
+  end();
+  EXPECT_FALSE(client.closed);
+  EXPECT_EQ(requests.at(0).body, "a");
+}
+
+TEST_F(ConnectionTest, ABodyThatStopsComingIsRefused) {
+  send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na");
+  pass(std::chrono::seconds(29));
+  send("b");
+  pass(std::chrono::seconds(29));
+  EXPECT_TRUE(requests.at(0).broken.empty()) << "the time counts from the last byte";
+  pass(std::chrono::seconds(2));
+  ASSERT_EQ(requests[0].broken.size(), 1U);
+  EXPECT_EQ(requests[0].broken[0], "no byte of the body came for 30000 ms");
+  EXPECT_TRUE(client.received.contains("Connection: close"));
+  EXPECT_TRUE(client.server_ended);
+}
+
+TEST_F(ConnectionTest, APausedBodyIsNotStalled) {
+  on_piece = [](Connection& from) { from.pause_body(); };
+  send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na");
+  pass(std::chrono::hours(1));
+  EXPECT_TRUE(requests.at(0).broken.empty());
+}
+
+TEST_F(ConnectionTest, PlainHttpWhereTlsIsWantedIsToldSo) {
+  Client other{.to_server = {}, .received = {}, .opened = Opened::kPlainOnTls};
+  auto own = std::make_unique<FakeTransport>(other);
+  auto* const plain = own.get();
+  const auto wrong = std::make_shared<Connection>(std::move(own), loop, ConnectionLimits{}, *this, clock);
+  wrong->open();
+  other.to_server = "GET /v1/models HTTP/1.1\r\nHost: h\r\n\r\n";
+  while (!other.closed && plain->move()) {
+  }
+  EXPECT_TRUE(other.received.starts_with("HTTP/1.1 400 ")) << other.received;
+  EXPECT_TRUE(other.received.ends_with("this port speaks TLS: use https:// for /v1/models")) << other.received;
+  EXPECT_TRUE(other.server_ended);
+  EXPECT_TRUE(requests.empty());
+  wrong->drop();
 }
 
 TEST_F(ConnectionTest, IdleAndSlowConnectionsAreClosed) {

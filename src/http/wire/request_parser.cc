@@ -25,6 +25,16 @@ bool equal_ignoring_case(std::string_view text, std::string_view lower) {
   return std::ranges::equal(text, lower, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
 }
 
+// The target in the request line that these bytes begin with, as far as it is there.
+std::string_view target_in(std::string_view bytes) {
+  while (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
+  const std::string_view line = bytes.substr(0, bytes.find_first_of("\r\n"));
+  const auto space = line.find(' ');
+  if (space == std::string_view::npos) return {};
+  const std::string_view rest = line.substr(space + 1);
+  return rest.substr(0, rest.find(' '));
+}
+
 bool all_digits(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -74,6 +84,7 @@ class RequestParser::Message final : public beast::http::basic_parser<true> {
 
   bool inside() const { return got_some() && !is_done(); }
   std::size_t consumed() const { return consumed_; }
+  std::string_view target() const { return head_ == nullptr ? finished_head_->target() : head_->target(); }
   const std::shared_ptr<const RequestHead>& head() const { return finished_head_; }
   std::string_view body() const { return piece_; }
 
@@ -139,7 +150,8 @@ class RequestParser::Message final : public beast::http::basic_parser<true> {
   }
   void on_chunk_header_impl(std::uint64_t size, BeastView /*extensions*/, BeastError& code) override {
     if (size > limits_.body_bytes_max - chunk_bytes_)
-      return refuse(Error(kBodyTooLarge, fmt::format("the body is larger than the {} bytes that are allowed", limits_.body_bytes_max)), code);
+      return refuse(Error(kBodyTooLarge, fmt::format("the body is larger than the {} bytes that are allowed", limits_.body_bytes_max)),
+                    code);
     chunk_bytes_ += size;
   }
   std::size_t on_chunk_body_impl(std::uint64_t, BeastView bytes, BeastError&) override {
@@ -167,6 +179,13 @@ Result<RequestParser::Found> RequestParser::read(std::string_view bytes) { retur
 std::size_t RequestParser::consumed() const { return message_->consumed(); }
 const std::shared_ptr<const RequestHead>& RequestParser::head() const { return message_->head(); }
 std::string_view RequestParser::body() const { return message_->body(); }
+std::string_view RequestParser::target(std::string_view unread) const {
+  const std::string_view target = message_->target().empty() ? target_in(unread) : message_->target();
+  const auto scheme = target.find("://");
+  if (target.starts_with('/') || scheme == std::string_view::npos) return target;
+  const auto slash = target.find('/', scheme + 3);
+  return slash == std::string_view::npos ? std::string_view() : target.substr(slash);
+}
 bool RequestParser::inside() const { return message_->inside(); }
 void RequestParser::next() { message_ = std::make_unique<Message>(limits_); }
 

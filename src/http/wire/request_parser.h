@@ -34,6 +34,9 @@ class RequestParser {
   std::size_t consumed() const;
   const std::shared_ptr<const RequestHead>& head() const;
   std::string_view body() const;
+  // What the request line names, for an error about a head that is not valid or not complete. An absolute target has lost its scheme and
+  // authority. `unread`: the bytes that were given and not consumed. Empty if no target is there.
+  std::string_view target(std::string_view unread) const;
   // True between the first byte of a request and its end.
   bool inside() const;
   // Begins with the next request. Requires: kEnd was found.

@@ -138,18 +138,21 @@ TEST(RequestParser, RefusesWhatTwoProgramsCouldReadDifferently) {
 }
 
 TEST(RequestParser, RefusesChunksThatAreNotExact) {
-  for (const char* body : {"0x5\r\nhello\r\n0\r\n\r\n", "+5\r\nhello\r\n0\r\n\r\n", "5zz\r\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n0\r\n\r\n", "\r\nhello\r\n0\r\n\r\n",
-                           "5 \r\nhello\r\n0\r\n\r\n", "5\nhello\r\n0\r\n\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n",
-                           "10000000000000000\r\nhello\r\n0\r\n\r\n", "5;\r\nhello\r\n0\r\n\r\n", "0\r\nbad trailer\r\n\r\n"}) {
-    const auto reading = read_all("POST /p HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(body) + "GET /s HTTP/1.1\r\nHost: a\r\n\r\n");
+  for (const char* body :
+       {"0x5\r\nhello\r\n0\r\n\r\n", "+5\r\nhello\r\n0\r\n\r\n", "5zz\r\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n0\r\n\r\n",
+        "\r\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n", "5\nhello\r\n0\r\n\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n",
+        "10000000000000000\r\nhello\r\n0\r\n\r\n", "5;\r\nhello\r\n0\r\n\r\n", "0\r\nbad trailer\r\n\r\n"}) {
+    const auto reading = read_all("POST /p HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(body) +
+                                  "GET /s HTTP/1.1\r\nHost: a\r\n\r\n");
     EXPECT_TRUE(reading.error) << body;
     EXPECT_TRUE(reading.messages.empty()) << body;
   }
 }
 
 TEST(RequestParser, RefusesWhatIsNoRequest) {
-  for (const char* bytes : {"\x16\x03\x01\x02", "GET / SMTP/1.0\r\n\r\n", "GET /\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n", "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
-                            "GET / HTTP/1.1\nHost: a\n\n", "GET /\x01 HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "GET a HTTP/1.1\r\nHost: a\r\n\r\n", "{}"}) {
+  for (const char* bytes :
+       {"\x16\x03\x01\x02", "GET / SMTP/1.0\r\n\r\n", "GET /\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n", "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\nHost: a\n\n", "GET /\x01 HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "GET a HTTP/1.1\r\nHost: a\r\n\r\n", "{}"}) {
     const auto reading = read_all(bytes);
     ASSERT_TRUE(reading.error) << bytes;
     EXPECT_EQ(reading.error->code(), kBadRequest) << bytes;
@@ -191,6 +194,30 @@ TEST(RequestParser, KnowsThatABodyIsAskedFor) {
     EXPECT_TRUE(reading.messages[0].head->expects_continue());
   }
   EXPECT_FALSE(read_all("POST /p HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\nx").messages.at(0).head->expects_continue());
+}
+
+TEST(RequestParser, TellsTheTargetHoweverMuchOfTheHeadIsThere) {
+  const struct {
+    std::string_view bytes, target;
+  } cases[] = {
+      {"GET /v1/models?a=b HTTP/1.1\r\nHost: h\r\n", "/v1/models?a=b"},
+      {"GET /v1/models HTTP/1.1\r\nHo", "/v1/models"},
+      {"GET /v1/models HTTP/1.1\r\n", "/v1/models"},
+      {"GET /v1/models HTTP/1.1\r\nHost: a b\r\n\r\n", "/v1/models"},
+      {"\r\n\r\nPOST /v2 HTTP/9\r\n", "/v2"},
+      {"GET /v1/mo", "/v1/mo"},
+      {"GET http://host:1/v1/models HTTP/1.1\r\n", "/v1/models"},
+      {"GET http://host", ""},
+      {"GET", ""},
+      {"GET ", ""},
+      {"", ""},
+      {"GET\r\n /v1", ""},
+  };
+  for (const auto& one : cases) {
+    RequestParser parser({});
+    const auto read = parser.read(one.bytes);
+    EXPECT_EQ(parser.target(one.bytes.substr(read ? parser.consumed() : 0)), one.target) << one.bytes;
+  }
 }
 
 }  // namespace

@@ -39,8 +39,7 @@ template <class Layer>
 class SocketTransport final : public Transport {
  public:
   template <class... Arguments>
-  explicit SocketTransport(Arguments&&... arguments)
-      : layer_(std::forward<Arguments>(arguments)...), peer_(address_of(layer_.socket())) {
+  explicit SocketTransport(Arguments&&... arguments) : layer_(std::forward<Arguments>(arguments)...), peer_(address_of(layer_.socket())) {
     Code ignored;
     layer_.socket().set_option(Tcp::no_delay(true), ignored);
     layer_.socket().non_blocking(true, ignored);
@@ -48,24 +47,32 @@ class SocketTransport final : public Transport {
 
   void open(std::shared_ptr<Events> events) override {
     if constexpr (Layer::kEncrypted) {
-      layer_.stream.async_handshake(asio::ssl::stream_base::server,
-                                    [events = std::move(events)](const Code& code) { events->opened(!code); });
+      layer_.socket().async_wait(Tcp::socket::wait_read, [this, events = std::move(events)](const Code& code) mutable {
+        if (code) return events->opened(Opened::kFailed);
+        plain_ = begins_with_a_letter();
+        if (plain_) return events->opened(Opened::kPlainOnTls);
+        layer_.stream.async_handshake(asio::ssl::stream_base::server, [events = std::move(events)](const Code& failed) {
+          events->opened(failed ? Opened::kFailed : Opened::kUsable);
+        });
+      });
     } else {
-      events->opened(true);
+      events->opened(Opened::kUsable);
     }
   }
 
   void read(std::span<char> into, std::shared_ptr<Events> events) override {
-    layer_.stream.async_read_some(asio::buffer(into.data(), into.size()), [events = std::move(events)](const Code& code, std::size_t bytes) {
-      events->read_done(code ? 0 : bytes);
+    on_stream([&](auto& stream) {
+      stream.async_read_some(asio::buffer(into.data(), into.size()),
+                             [events = std::move(events)](const Code& code, std::size_t bytes) { events->read_done(code ? 0 : bytes); });
     });
   }
 
   void write(std::span<const std::string_view> pieces, std::shared_ptr<Events> events) override {
     buffers_.clear();
     for (const auto piece : pieces) buffers_.emplace_back(piece.data(), piece.size());
-    layer_.stream.async_write_some(buffers_, [events = std::move(events)](const Code& code, std::size_t bytes) {
-      events->write_done(code ? 0 : bytes);
+    on_stream([&](auto& stream) {
+      stream.async_write_some(buffers_,
+                              [events = std::move(events)](const Code& code, std::size_t bytes) { events->write_done(code ? 0 : bytes); });
     });
   }
 
@@ -77,21 +84,35 @@ class SocketTransport final : public Transport {
 
   void end_sending(std::shared_ptr<Events> events) override {
     if constexpr (Layer::kEncrypted) {
-      layer_.stream.async_shutdown([events = std::move(events)](const Code&) {});  // the answer is not waited for
-    } else {
-      Code ignored;
-      layer_.socket().shutdown(Tcp::socket::shutdown_send, ignored);
+      if (!plain_) return layer_.stream.async_shutdown([events = std::move(events)](const Code&) {});  // the answer is not waited for
     }
+    Code ignored;
+    layer_.socket().shutdown(Tcp::socket::shutdown_send, ignored);
   }
   void close() override {
     Code ignored;
     layer_.socket().close(ignored);
   }
   const std::string& peer_address() const override { return peer_; }
-  bool can_be_half_closed() const override { return !Layer::kEncrypted; }
+  bool can_be_half_closed() const override { return !Layer::kEncrypted || plain_; }
 
  private:
+  // HTTP does; a record of TLS does not.
+  bool begins_with_a_letter() {
+    char first = 0;
+    Code code;
+    const std::size_t bytes = layer_.socket().receive(asio::buffer(&first, 1), Tcp::socket::message_peek, code);
+    return !code && bytes == 1 && ((first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z'));
+  }
+  void on_stream(auto&& operation) {
+    if constexpr (Layer::kEncrypted) {
+      if (plain_) return operation(layer_.socket());
+    }
+    operation(layer_.stream);
+  }
+
   Layer layer_;
+  bool plain_ = !Layer::kEncrypted;
   std::string peer_;
   std::vector<asio::const_buffer> buffers_;
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,12 +11,15 @@
 
 namespace forebay::http::wire {
 
+// kPlainOnTls: the client does not speak TLS where TLS is wanted; the transport goes on without it.
+enum class Opened : std::uint8_t { kUsable, kFailed, kPlainOnTls };
+
 class Transport {
  public:
   class Events {
    public:
     virtual ~Events() = default;
-    virtual void opened(bool usable) = 0;               // false: the TLS handshake failed
+    virtual void opened(Opened how) = 0;
     virtual void read_done(std::size_t bytes) = 0;      // 0: the peer sends nothing more, or the connection is broken
     virtual void write_done(std::size_t bytes) = 0;     // 0: the connection is broken
     virtual void broken() = 0;                          // asked for by watch()
