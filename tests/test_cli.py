@@ -126,6 +126,15 @@ def test_config_check_names_every_mistake(forebay, tmp_path):
     assert forebay("config", "check", "good.json").returncode == 0
 
 
+def test_config_check_names_what_cannot_be_used_beside_other_mistakes(forebay, tmp_path):
+    (tmp_path / "bad.yaml").write_text("http:\n  port: 99999\nmodels:\n  cpu_affinity: [4095]\n  backend: cup\nmodels_served: [a.onnx, b.onnx]\n")
+    done = forebay("config", "check", "bad.yaml")
+    assert done.returncode == 78
+    for line in (r"bad\.yaml:2.*port", r"bad\.yaml:4: models\.cpu_affinity", r"bad\.yaml:5: models\.backend.*did you mean 'cpu'", r"bad\.yaml:6: models_served.*a\.onnx",
+                 r"bad\.yaml:6: models_served.*b\.onnx", "has 5 mistakes"):
+        assert re.search(line, done.stderr), (line, done.stderr)
+
+
 @pytest.mark.parametrize("setting,word", [
     ("models.generation.strategy=foo", "round_robin"), ("models.generation.cells=foo", "unified"), ("models.backend=foo", "foo"), ("models.numa=foo", "isolate"),
     ("models.cpu_affinity=4095", "4095"), ("models_folder=/nowhere", "/nowhere"), ("models_served=nothing.onnx", "nothing.onnx"),

@@ -218,8 +218,10 @@ Result<std::shared_ptr<ServedModel>> load_pipeline(const ModelSource& source, co
 }
 }  // namespace
 
-Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const ModelsOptions& options, const LoaderContext& context) {
-  if (is_pipeline(source.path)) return load_pipeline(source, options, context);
+Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& given, const ModelsOptions& options, const LoaderContext& context) {
+  if (is_pipeline(given.path)) return load_pipeline(given, options, context);
+  ModelSource source = given;  // by its file, beside which the others lie
+  TRY_ASSIGN(source.path, formats::model_file_of(given.path), "reading model " + given.name);
   const auto started = context.clock->now();
   auto model = std::make_shared<ServedModel>();
   model->name = source.name;
