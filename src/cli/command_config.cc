@@ -77,8 +77,8 @@ class UseCheck {
     if (outcome) return;
     const auto origin = loaded_.origins.find(path);
     const Error& error = outcome.error();
-    mistakes_.push_back(Error(kSettingNotUsable, fmt::format("{}: {}: {}", origin == loaded_.origins.end() ? "default" : origin->second, path,
-                                                             error.message()))
+    mistakes_.push_back(Error(kSettingNotUsable, fmt::format("{}: {}: {}", origin == loaded_.origins.end() ? "default" : origin->second,
+                                                             path, error.message()))
                             .with_hint(std::string(error.hint())));
   }
 
@@ -97,7 +97,8 @@ Result<> check(Console& console, const ConfigurationFlags& flags, const std::str
   ConfigurationFlags with_file = flags;
   if (!file.empty()) with_file.file = file;
   TRY_ASSIGN(const auto sources, sources_with(with_file));
-  const auto loaded = load_configuration(sources, [](const LoadedConfiguration& read, Mistakes& mistakes) { UseCheck(read, mistakes).run(); });
+  const auto loaded =
+      load_configuration(sources, [](const LoadedConfiguration& read, Mistakes& mistakes) { UseCheck(read, mistakes).run(); });
   if (!loaded) return fail(combined(loaded.error()));
   for (const auto& read : loaded->files) console.out << "read " << read.string() << '\n';
   console.out << "the configuration is valid\n";

@@ -1,5 +1,6 @@
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <ostream>
@@ -56,7 +57,8 @@ Rows overview(const formats::ModelDescription& model) {
   Rows rows;
   add_row(rows, "format", fmt::format("{} (version {})", formats::name_of(model.format), model.format_version));
   add_row(rows, "task", std::string(formats::name_of(model.task)));
-  const auto refused = std::ranges::find(model.warnings, kDoesNotLoad, &formats::Warning::code);
+  const auto refused = std::ranges::find_if(
+      model.warnings, [](const auto& warning) { return warning.code == kDoesNotLoad || warning.code == "diffusion_model"; });
   if (refused != model.warnings.end()) add_row(rows, "runs here", harmless("no: " + refused->message));
   add_row(rows, "name", harmless(model.name));
   add_row(rows, "architecture", harmless(model.architecture));

@@ -15,22 +15,26 @@ TEST(LibraryMessage, SaysTheOperatorAndTheSentence) {
   const std::string status = "Non-zero status code returned while running ";
   EXPECT_EQ(cleaned_library_message(status + "Range node. Name:'places' Status Message: delta in Range operator can not be zero!"),
             "the operator Range (node 'places'): delta in Range operator can not be zero!");
-  EXPECT_EQ(cleaned_library_message(status + "Pad node. Name:'' Status Message: ./onnxruntime/core/common/safeint.h:17 static void "
-                                             "SafeIntExceptionHandler<onnxruntime::OnnxRuntimeException>::SafeIntOnOverflow() Integer overflow"),
-            "the operator Pad: Integer overflow");
-  EXPECT_EQ(cleaned_library_message(status + "Resize node. Name:'' Status Message: upsamplebase.h:422 ScalesValidation Scale value should be "
-                                             "greater than 0."),
-            "the operator Resize: Scale value should be greater than 0.");
+  EXPECT_EQ(
+      cleaned_library_message(status + "Pad node. Name:'' Status Message: ./onnxruntime/core/common/safeint.h:17 static void "
+                                       "SafeIntExceptionHandler<onnxruntime::OnnxRuntimeException>::SafeIntOnOverflow() Integer overflow"),
+      "the operator Pad: Integer overflow");
+  EXPECT_EQ(
+      cleaned_library_message(status + "Resize node. Name:'' Status Message: upsamplebase.h:422 ScalesValidation Scale value should be "
+                                       "greater than 0."),
+      "the operator Resize: Scale value should be greater than 0.");
   EXPECT_EQ(cleaned_library_message(
-                status + "Expand node. Name:'' Status Message: ./onnxruntime/core/framework/op_kernel.cc:83 virtual OrtValue* "
-                         "onnxruntime::OpKernelContext::OutputMLValue(int, const onnxruntime::TensorShape&) status.IsOK() was false. tensor.cc:57 "
-                         "CalculateTensorStorageSize Tensor shape.Size() must be >= 0"),
+                status +
+                "Expand node. Name:'' Status Message: ./onnxruntime/core/framework/op_kernel.cc:83 virtual OrtValue* "
+                "onnxruntime::OpKernelContext::OutputMLValue(int, const onnxruntime::TensorShape&) status.IsOK() was false. tensor.cc:57 "
+                "CalculateTensorStorageSize Tensor shape.Size() must be >= 0"),
             "the operator Expand: Tensor shape.Size() must be >= 0");
-  EXPECT_EQ(cleaned_library_message(
-                status + "STFT node. Name:'' Status Message: ./onnxruntime/core/providers/cpu/signal/dft.cc:509 onnxruntime::common::Status "
-                         "onnxruntime::short_time_fourier_transform(OpKernelContext*, bool, bool) [with T = float; U = float] window_size <= "
-                         "signal_size was false. "),
-            "the operator STFT cannot compute with these inputs");
+  EXPECT_EQ(
+      cleaned_library_message(
+          status + "STFT node. Name:'' Status Message: ./onnxruntime/core/providers/cpu/signal/dft.cc:509 onnxruntime::common::Status "
+                   "onnxruntime::short_time_fourier_transform(OpKernelContext*, bool, bool) [with T = float; U = float] window_size <= "
+                   "signal_size was false. "),
+      "the operator STFT cannot compute with these inputs");
 }
 
 TEST(LibraryMessage, LeavesOutWhereInTheSourceItWasSaid) {

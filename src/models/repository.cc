@@ -112,8 +112,8 @@ class Lister {
     TRY(add(name, version, file));
     if (files.size() == 1) return {};
     const std::size_t others = files.size() - 1;
-    const auto why = fmt::format("'{}' is its model, and {} other{} in it: name what to serve by --model NAME=FILE", file.filename().string(),
-                                 others, others == 1 ? " is" : "s are");
+    const auto why = fmt::format("'{}' is its model, and {} other{} in it: name what to serve by --model NAME=FILE",
+                                 file.filename().string(), others, others == 1 ? " is" : "s are");
     return ignore(folder, why, true);
   }
 

@@ -147,8 +147,8 @@ TEST_F(Repository, PrefersTheFileNamedModel) {
   write("two/model.onnx");
   write("two/a.onnx");
   EXPECT_EQ(listed(), (std::vector<std::string>{"two/1=two/model.onnx"}));
-  EXPECT_EQ(ignored(), (std::vector<std::string>{
-                           "! two: 'model.onnx' is its model, and 1 other is in it: name what to serve by --model NAME=FILE"}));
+  EXPECT_EQ(ignored(),
+            (std::vector<std::string>{"! two: 'model.onnx' is its model, and 1 other is in it: name what to serve by --model NAME=FILE"}));
 }
 
 TEST_F(Repository, RefusesAnEmptyFolderAMissingOneAndTooManyModels) {
@@ -192,7 +192,8 @@ TEST(AdapterSetting, HasAModelAnAdapterAndAFile) {
 
 TEST_F(Repository, TakesPrintableNames) {
   for (const char* name : {"-x", ".x", "a/b", "a b", "\xc3\xa4", "llama3:8b", "Qwen/Qwen3-0.6B"}) EXPECT_TRUE(is_model_name(name)) << name;
-  for (const char* name : {"", ".", "..", "/a", "a/", "a//b", "a/../b", "a/.", " a", "a ", "a\n", "a\x7f", "\xff", "\xc2\x85", "\xe2\x80\xa8", "a\xe2\x80\xae"})
+  for (const char* name : {"", ".", "..", "/a", "a/", "a//b", "a/../b", "a/.", " a", "a ", "a\n", "a\x7f", "\xff", "\xc2\x85",
+                           "\xe2\x80\xa8", "a\xe2\x80\xae"})
     EXPECT_FALSE(is_model_name(name)) << name;
   EXPECT_TRUE(is_model_name(std::string(255, 'a')));
   EXPECT_FALSE(is_model_name(std::string(256, 'a')));

@@ -26,10 +26,10 @@ namespace forebay::sandbox {
 namespace {
 constexpr const char* kOwnBinary = "/proc/self/exe";
 constexpr int kResultDescriptor = 3;
-constexpr int kAboveTargets = 64;  // descriptors are moved here first, so that none is overwritten by another
-constexpr std::size_t kErrorBytesMax = 16 << 10;     // kept: the last of them
-constexpr std::size_t kErrorBytesEver = 16 << 20;    // more than a library says before it ends
-constexpr std::size_t kBytesAtOnceMax = 64 << 10;    // a pipe holds as much; between two reads the limits are looked at
+constexpr int kAboveTargets = 64;                  // descriptors are moved here first, so that none is overwritten by another
+constexpr std::size_t kErrorBytesMax = 16 << 10;   // kept: the last of them
+constexpr std::size_t kErrorBytesEver = 16 << 20;  // more than a library says before it ends
+constexpr std::size_t kBytesAtOnceMax = 64 << 10;  // a pipe holds as much; between two reads the limits are looked at
 constexpr int kLookEveryMs = 20;
 constexpr int kCpuLimitSignals[] = {SIGXCPU, SIGKILL};
 

@@ -89,7 +89,12 @@ std::string limits_of_this_process() {
 }
 
 ChildTask task(std::string what, std::string more = {}) {
-  ChildTask made{.command = std::string(kCommand), .arguments = {std::move(what)}, .environment = {}, .descriptors = {}, .limits = {}, .keeps_going = {}};
+  ChildTask made{.command = std::string(kCommand),
+                 .arguments = {std::move(what)},
+                 .environment = {},
+                 .descriptors = {},
+                 .limits = {},
+                 .keeps_going = {}};
   if (!more.empty()) made.arguments.push_back(std::move(more));
   return made;
 }

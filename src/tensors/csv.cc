@@ -117,7 +117,8 @@ class Cells {
 // What a reader who has a table of another kind has to change; empty if nothing shows.
 std::string separator_hint(const CsvLines& lines, std::string_view field) {
   if (field.contains(';') || field.contains('\t'))
-    return "between fields stands what the first line has: a comma, else a semicolon, else a tab; write 1.5 for 1,5 where fields end with a "
+    return "between fields stands what the first line has: a comma, else a semicolon, else a tab; write 1.5 for 1,5 where fields end with "
+           "a "
            "semicolon";
   if (lines.separator() != ',' && field.contains(',')) return "write a dot in numbers: 1.5 for 1,5";
   return "";
@@ -190,7 +191,8 @@ Result<CsvTable> read_csv(std::string_view text, DType dtype, const CsvOptions& 
       }
     }
     auto added = add_row(cells, lines, columns, options.cells_max);
-    const bool may_be_header = first && std::ranges::none_of(lines.fields(), [&](const auto& field) { return !separator_hint(lines, field).empty(); });
+    const bool may_be_header =
+        first && std::ranges::none_of(lines.fields(), [&](const auto& field) { return !separator_hint(lines, field).empty(); });
     if (!added && may_be_header && added.error().code() == kTensorTypeMismatch) return fail(with_header_hint(std::move(added).error()));
     TRY(std::move(added));
     ++rows;

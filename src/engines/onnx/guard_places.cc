@@ -139,7 +139,8 @@ struct Pads {
       refuse("there are not two pads for each axis");
     for (std::size_t i = 0; i < half; ++i) {
       const std::int64_t axis = axes.data() == nullptr ? static_cast<std::int64_t>(i) : axes[i] < 0 ? axes[i] + rank : axes[i];
-      if (!has_unknown_axes_ && (axis < 0 || axis >= rank)) refuse(fmt::format("there is no axis {} in a tensor of {} dimensions", axis, rank));
+      if (!has_unknown_axes_ && (axis < 0 || axis >= rank))
+        refuse(fmt::format("there is no axis {} in a tensor of {} dimensions", axis, rank));
       const std::int64_t extent = !has_unknown_axes_ ? shape[static_cast<std::size_t>(axis)] : shape.empty() ? 0 : std::ranges::min(shape);
       padding_.check(extent, pads[i], pads[i + half]);
     }

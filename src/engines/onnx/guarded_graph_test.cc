@@ -7,6 +7,7 @@
 #include "engines/errors.h"
 #include "engines/testing/model_files.h"
 #include "formats/onnx_graph_builder.h"
+#include "formats/protobuf_wire.h"
 #include "formats/testing/tiny_models.h"
 
 namespace forebay::engines {
@@ -73,6 +74,35 @@ TEST(GuardedGraph, ASubgraphIsGuardedToo) {
                  "divided by zero");
 }
 
+// The names in it are floats in the graph.
+TEST(GuardedGraph, AFunctionIsGuardedWhateverItsNamesMeanElsewhere) {
+  OnnxGraphBuilder model("calls");
+  model.opset("own", 1).input("a", DType::kInt64, {1}).input("b", DType::kInt64, {1}).output("c", DType::kInt64, {1});
+  model.node("Cast", {"a"}, {"p"}, {{"to", std::int64_t{1}}}).node("Cast", {"b"}, {"q"}, {{"to", std::int64_t{1}}});
+  model.node("Quotient", {"a", "b"}, {"c"}, {}, "own");
+  formats::WireWriter division;
+  for (const char* name : {"p", "q"}) division.bytes(1, name);
+  division.bytes(2, "r");
+  division.bytes(4, "Div");
+  formats::WireWriter import;
+  import.bytes(1, "");
+  import.varint(2, 17);
+  formats::WireWriter function;
+  function.bytes(1, "Quotient");
+  for (const char* name : {"p", "q"}) function.bytes(4, name);
+  function.bytes(5, "r");
+  function.message(7, division);
+  function.message(9, import);
+  function.bytes(10, "own");
+  formats::WireWriter more;
+  more.message(25, function);
+  const auto session = load_bytes(model.build() + more.written())->open_tensor_session().value();
+  const auto outcome =
+      session->run({{"a", Tensor::of<std::int64_t>({1}, {1})}, {"b", Tensor::of<std::int64_t>({1}, {0})}}, {}, CancelToken());
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().code(), kOperandRefused);
+}
+
 TEST(GuardedGraph, FloatsAndSafeConstantsStayAsTheyAre) {
   EXPECT_FALSE(is_guarded(division(DType::kFloat32)));
   EXPECT_TRUE(is_guarded(division(DType::kInt32)));
@@ -134,7 +164,9 @@ TEST(GuardedGraph, OtherOperatorsThatTrapOrWriteAnywhereAreGuarded) {
   expect_refused(columns, image_of(100), "as many columns");
 
   OnnxGraphBuilder reversed("reversed");
-  reversed.input("x", DType::kFloat32, {1, 2}).input("l", DType::kInt64, {1}).node("ReverseSequence", {"x", "l"}, {"y"}, {{"batch_axis", std::int64_t{0}}, {"time_axis", std::int64_t{1}}});
+  reversed.input("x", DType::kFloat32, {1, 2})
+      .input("l", DType::kInt64, {1})
+      .node("ReverseSequence", {"x", "l"}, {"y"}, {{"batch_axis", std::int64_t{0}}, {"time_axis", std::int64_t{1}}});
   reversed.output("y", DType::kFloat32, {1, 2});
   expect_refused(reversed, {{"x", Tensor::of<float>({1, 2}, {1, 2})}, {"l", Tensor::of<std::int64_t>({1}, {0})}}, "not positive");
 
@@ -175,7 +207,8 @@ TEST(GuardedGraph, ARangeThatCannotBeCountedIsRefused) {
   for (const char* name : {"a", "b", "c"}) floats.input(name, DType::kFloat32, {});
   floats.node("Range", {"a", "b", "c"}, {"y"}).output("y", DType::kFloat32, {"n"});
   for (const auto& [limit, delta] : {std::pair{1e30F, 1.F}, std::pair{1.F, 1e-40F}})
-    expect_refused(floats, {{"a", Tensor::of<float>({}, {0})}, {"b", Tensor::of<float>({}, {limit})}, {"c", Tensor::of<float>({}, {delta})}},
+    expect_refused(floats,
+                   {{"a", Tensor::of<float>({}, {0})}, {"b", Tensor::of<float>({}, {limit})}, {"c", Tensor::of<float>({}, {delta})}},
                    "too many numbers");
 }
 
@@ -221,8 +254,7 @@ TEST(GuardedGraph, PadsRepeatOnlyWhatIsThere) {
   expect_refused(padding("reflect"), {{"x", three}, {"p", list({0, 3})}}, "repeats more than there is");
   expect_refused(padding("reflect"), {{"x", three}, {"p", list({-1, 100})}}, "repeats more than there is");
   expect_refused(padding("wrap"), {{"x", three}, {"p", list({4, 0})}}, "repeats more than there is");
-  for (const char* mode : {"constant", "edge"})
-    expect_refused(padding(mode), {{"x", three}, {"p", list({-3, 1})}}, "take all away");
+  for (const char* mode : {"constant", "edge"}) expect_refused(padding(mode), {{"x", three}, {"p", list({-3, 1})}}, "take all away");
   EXPECT_EQ(floats_of(run(padding("reflect"), {{"x", three}, {"p", list({2, 1})}})), (std::vector<float>{3, 2, 1, 2, 3, 2}));
   EXPECT_EQ(floats_of(run(padding("edge"), {{"x", three}, {"p", list({2, -1})}})), (std::vector<float>{1, 1, 1, 2}));
   EXPECT_EQ(floats_of(run(padding("constant"), {{"x", three}, {"p", list({1, -2})}})), (std::vector<float>{0, 1}));
@@ -240,7 +272,10 @@ TEST(GuardedGraph, PadsRepeatOnlyWhatIsThere) {
   expect_refused(axis, {{"x", Tensor::of<float>({3, 1}, {1, 2, 3})}, {"p", list({0, 2})}}, "repeats more than there is");
 
   OnnxGraphBuilder fixed("fixed");
-  fixed.input("x", DType::kFloat32, {"n"}).initialiser("p", list({1, 1})).node("Pad", {"x", "p"}, {"y"}).output("y", DType::kFloat32, {"m"});
+  fixed.input("x", DType::kFloat32, {"n"})
+      .initialiser("p", list({1, 1}))
+      .node("Pad", {"x", "p"}, {"y"})
+      .output("y", DType::kFloat32, {"m"});
   EXPECT_FALSE(is_guarded(fixed));
 }
 

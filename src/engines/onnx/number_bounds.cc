@@ -24,10 +24,10 @@ struct Kept {
   std::size_t count;  // 0: all that follow
   int more = 0;       // bits that the output may have beyond those of the inputs
 };
-constexpr Kept kKept[] = {{"Abs", 0, 1},     {"Add", 0, 2, 1},      {"Cast", 0, 1},    {"Concat", 0, 0},  {"Flatten", 0, 1}, {"Gather", 0, 1},
-                          {"Identity", 0, 1}, {"Max", 0, 0},        {"Min", 0, 0},     {"Neg", 0, 1},     {"ReduceMax", 0, 1},
-                          {"ReduceMin", 0, 1}, {"Reshape", 0, 1},   {"Slice", 0, 1},   {"Squeeze", 0, 1}, {"Sub", 0, 2, 1},
-                          {"Transpose", 0, 1}, {"Unsqueeze", 0, 1}, {"Where", 1, 2}};
+constexpr Kept kKept[] = {{"Abs", 0, 1},       {"Add", 0, 2, 1},    {"Cast", 0, 1},      {"Concat", 0, 0}, {"Flatten", 0, 1},
+                          {"Gather", 0, 1},    {"Identity", 0, 1},  {"Max", 0, 0},       {"Min", 0, 0},    {"Neg", 0, 1},
+                          {"ReduceMax", 0, 1}, {"ReduceMin", 0, 1}, {"Reshape", 0, 1},   {"Slice", 0, 1},  {"Squeeze", 0, 1},
+                          {"Sub", 0, 2, 1},    {"Transpose", 0, 1}, {"Unsqueeze", 0, 1}, {"Where", 1, 2}};
 
 // Of the largest number; kNotKnown where one is not finite.
 template <class T>
