@@ -58,7 +58,7 @@ TEST(Csv, ReadsSemicolonsAndTabsWhereTheFirstLineHasNoComma) {
     EXPECT_EQ(floats_of(table), (std::vector<float>{1.5, 2}));
   }
   EXPECT_EQ(read_csv("\"a,b\";c\n1;2\n", DType::kFloat32)->columns, (std::vector<std::string>{"a,b", "c"}));
-  EXPECT_EQ(code_of(read_csv("1;2\n", DType::kFloat32, {.separator = ','})), kTensorTypeMismatch);
+  EXPECT_EQ(code_of(read_csv("1;2\n", DType::kFloat32, {.header = CsvHeader::kAbsent, .separator = ','})), kTensorTypeMismatch);
 }
 
 TEST(Csv, SplitsTextsOnlyWhereTheLinesAgree) {
