@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/configuration_documents.h"
 #include "cli/environment.h"
 #include "cli/errors.h"
 #include "cli/setting_rules.h"
