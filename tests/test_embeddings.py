@@ -232,6 +232,15 @@ def test_a_text_may_be_cut_at_its_start(serve, tmp_path):
     numpy.testing.assert_allclose(post(server, "/embed", inputs=words, truncation_direction="Left")[0], mean("night good earth heaven"), atol=1e-5)
 
 
+def test_texts_that_are_scored_are_not_cut_at_their_start(server):
+    for path, body in (("/rerank", {"model": "judge", "query": "light", "texts": ["day"]}), ("/predict", {"model": "kinds", "inputs": [["light", "day"]]}),
+                       ("/classify", {"model": "kinds", "inputs": "light"})):
+        refused = post(server, path, **body, truncation_direction="Left", status=400)
+        assert (refused["name"], refused["field"]) == ("field_not_supported", "truncation_direction"), refused
+        post(server, path, **body, truncation_direction="Right")
+        post(server, path, **body, truncation_direction="Left", truncate=False)
+
+
 def test_teis_predict_classifies_where_no_tensor_model_is_meant(serve, models):
     server = serve("--models", models[0], EXAMPLES / "digits.onnx")
     assert post(server, "/predict", model="kinds", inputs="the first day") == post(server, "/classify", model="kinds", inputs="the first day")

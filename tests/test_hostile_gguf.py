@@ -34,7 +34,7 @@ def test_inspect_and_run_say_what_is_wrong(forebay, tmp_path):
         for command in (["inspect", path], ["run", path, "hello", "--raw", "--max-tokens", "2"]):
             run = forebay(*command, timeout=60)
             if run.returncode == 0 and command[0] == "inspect":
-                assert "does_not_load" in run.stdout  # it ends nothing, but it is no model that is served
+                assert "does_not_load" in run.stdout and "runs here" in run.stdout  # it ends nothing, but it is no model that is served
                 continue
             assert run.returncode in (64, 65, 69), (path.name, command[0], run)
             assert "FB" in run.stderr, run.stderr
@@ -46,7 +46,7 @@ def test_the_reason_is_the_librarys_own(forebay, tmp_path):
     run = forebay("run", made, "hello")
     assert run.returncode == 65
     assert "FB5014 probe_failed" in run.stderr and "SIGABRT" in run.stderr
-    assert "llama-vocab.cpp" in run.stderr
+    assert "llama-vocab.cpp" not in run.stderr, "where in the library's source"
 
 
 def test_good_models_beside_them_are_served(serve, tmp_path):

@@ -141,6 +141,40 @@ def test_run_takes_nothing_without_harm(forebay, tmp_path):
         assert run.returncode >= 0, run.stderr  # no signal
 
 
+# --- sizes and places -------------------------------------------------------------------------------------------------------------------
+
+
+def place_models():
+    """Operators whose kernels take sizes and places as they come: name, model, inputs that are refused, inputs that are not."""
+    most, floats = numpy.iinfo(numpy.int64).max, lambda *numbers: numpy.asarray(numbers, numpy.float32)
+    three = floats(1, 2, 3)
+    yield "range", model([node("Range", ["a", "b", "c"], ["y"])], [(name, "int64", []) for name in "abc"], [("y", "int64", ["n"])], {}), \
+        {"a": numpy.asarray(-most), "b": numpy.asarray(most), "c": numpy.asarray(1)}, {"a": numpy.asarray(0), "b": numpy.asarray(3), "c": numpy.asarray(1)}
+    yield "topk", model([node("TopK", ["x", "k"], ["y", "i"])], [("x", "float32", [3]), ("k", "int64", [1])], [("y", "float32", ["n"])], {}), \
+        {"x": three, "k": numpy.asarray([2**32 + 1])}, {"x": three, "k": numpy.asarray([2])}
+    yield "pad", model([node("Pad", ["x", "p"], ["y"])], [("x", "float32", [3]), ("p", "int64", [2])], [("y", "float32", ["n"])], {}), \
+        {"x": three, "p": numpy.asarray([most, most])}, {"x": three, "p": numpy.asarray([1, 1])}
+    reflected = node("Pad", ["x", "p"], ["y"]) + block(5, block(1, "mode") + block(4, "reflect") + number(20, 3))
+    yield "reflect", model([reflected], [("x", "float32", [3]), ("p", "int64", [2])], [("y", "float32", ["n"])], {}), \
+        {"x": three, "p": numpy.asarray([0, 100])}, {"x": three, "p": numpy.asarray([0, 2])}
+    sampled = node("GridSample", ["x", "g"], ["y"]) + block(5, block(1, "padding_mode") + block(4, "reflection") + number(20, 3))
+    image = floats(1, 2, 3, 4).reshape(1, 1, 2, 2)
+    yield "grid", model([sampled], [("x", "float32", [1, 1, 2, 2]), ("g", "float32", [1, 1, 1, 2])], [("y", "float32", [1, 1, 1, 1])], {}), \
+        {"x": image, "g": floats(0, 1e18).reshape(1, 1, 1, 2)}, {"x": image, "g": floats(0, 0).reshape(1, 1, 1, 2)}
+
+
+def test_sizes_and_places_that_cannot_be_fail_their_own_request(serve, tmp_path):
+    cases = list(place_models())
+    (tmp_path / "models").mkdir()
+    for name, content, _, _ in cases:
+        (tmp_path / "models" / f"{name}.onnx").write_bytes(content)
+    server = serve("--models", tmp_path / "models")
+    for name, _, wrong, right in cases:
+        refused = infer(server, name, **wrong)
+        assert (refused.status_code, code_of(refused)) == (422, "operand_refused"), (name, refused.text)
+        assert infer(server, name, **right).status_code == 200, name
+
+
 # --- divisors ---------------------------------------------------------------------------------------------------------------------------
 
 

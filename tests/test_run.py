@@ -74,6 +74,15 @@ def test_run_refuses_wrong_input_with_its_own_code(forebay, arguments, status, c
     assert done.returncode == status and f"code: {code}" in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_table_may_have_semicolons_or_tabs(forebay, tmp_path, separator):
+    (tmp_path / "wines.csv").write_text("".join(separator.join(map(str, wine["features"])) + "\n" for wine in WINES))
+    assert outputs_of(forebay("run", EXAMPLES / "wine.onnx", "wines.csv", "--json"))["label"] == [wine["label"] for wine in WINES]
+    (tmp_path / "commas.csv").write_text(";".join(str(float(one)).replace(".", ",") for one in WINES[0]["features"]) + "\n")
+    done = forebay("run", EXAMPLES / "wine.onnx", "commas.csv")
+    assert done.returncode in (64, 65) and "write 1.5 for 1,5" in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("table,message", [
     ("13,x,2,20,100,2,2,0.2,1,5,1,3,920\n", "line 1, column 2: 'x' is not a float32"),
     ("13,x,2,20,100,2,2,0.2,1,5,1,3,920\n13,1,2,20,100,2,2,0.2,1,5,1,3,920\n", "line 1, column 2"),

@@ -175,3 +175,17 @@ def test_run_ranks_items_as_the_server_does(forebay, server):
 def test_run_sees_pictures_as_the_server_does(forebay, server):
     picture = base64.b64encode((EXAMPLES / "seven.png").read_bytes()).decode()
     same_answer(forebay, server, EXAMPLES / "digits.onnx", [EXAMPLES / "seven.png"], {"model": "digits", "image": picture}, only=("classes",))
+
+
+def test_run_takes_the_folder_of_an_encoder_as_its_file(forebay, encoder):
+    of_file = forebay("run", encoder, "the light", "--json")
+    assert of_file.returncode == 0, of_file.stderr
+    for folder in (encoder.parent, f"{encoder.parent}/"):
+        of_folder = forebay("run", folder, "the light", "--json")
+        assert (of_folder.returncode, of_folder.stdout) == (0, of_file.stdout), of_folder.stderr
+
+
+def test_run_says_where_texts_are_ranked(forebay, tmp_path):
+    write_encoder(tmp_path / "judge", classes=1)
+    done = forebay("run", tmp_path / "judge", "the light")
+    assert done.returncode == 64 and "/v1/rerank" in done.stderr and "serve" in done.stderr, done.stderr

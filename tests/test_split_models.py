@@ -1,5 +1,6 @@
 """A GGUF model in several files is one model: in a folder, on the command line, for inspect and run."""
 
+import re
 import shutil
 import struct
 
@@ -84,6 +85,18 @@ def test_all_parts_on_the_command_line_are_one_model(serve, parts):
     server = serve(*parts)
     assert names(server) == ["big"]
     answer_of(server, "big")
+
+
+def test_an_encoder_in_several_files_runs_in_libllama_and_that_is_said(serve, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for number, content in enumerate(split_parts((EXAMPLES / "embed.gguf").read_bytes()), 1):
+        (folder / f"parts-{number:05}-of-{PARTS:05}.gguf").write_bytes(content)
+    shutil.copy(EXAMPLES / "embed.gguf", folder / "whole.gguf")
+    server = serve("--models", folder)
+    vectors = [server.post("/v1/embeddings", json={"model": name, "input": "In the beginning"}).json()["data"][0]["embedding"] for name in ("parts", "whole")]
+    assert max(abs(one - other) for one, other in zip(*vectors)) < 0.01
+    assert len(re.findall("the encoder runs in libllama.*a model in several files is not translated", server.log)) == 1
 
 
 def test_inspect_and_run_take_the_first(forebay, parts):

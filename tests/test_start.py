@@ -172,18 +172,29 @@ def link(folder, name, target="wine.onnx"):
 
 def test_a_folder_of_files_with_any_name_is_served_and_the_rest_is_said(serve, tmp_path):
     folder = tmp_path / "models"
-    for name in ("plain.onnx", "with space.onnx", "müller.onnx", "llama3:8b.onnx", "nested/model.onnx", "two/a.gguf", "two/b.gguf", "notes.txt"):
+    for name in ("plain.onnx", "with space.onnx", "müller.onnx", "llama3:8b.onnx", "nested/model.onnx", "two/a.onnx", "two/b.onnx", "v/1/a.onnx", "v/1/b.onnx",
+                 "notes.txt"):
         link(folder, name)
+    link(folder, "plain.gguf", "chat.gguf")
     (folder / "dangling.onnx").symlink_to("nowhere")
     os.mkfifo(folder / "pipe.onnx")
     server = serve("--models", folder)
-    assert {model["id"] for model in server.get("/v1/models").json()["data"]} == {"plain", "with space", "müller", "llama3:8b", "nested"}
+    assert {model["id"] for model in server.get("/v1/models").json()["data"]} == {"plain", "with space", "müller", "llama3:8b", "nested", "a", "b"}
     row = [13.4, 1.8, 2.4, 20, 100, 2.7, 2.9, 0.2, 1.8, 5.1, 1, 3.4, 920]
-    for name in ("with space", "müller", "llama3:8b"):
+    for name in ("with space", "müller", "llama3:8b", "a", "b"):
         assert server.post("/predict", json={"model": name, "input": [row]}).status_code == 200, name
-    for skipped in ("two", "dangling.onnx", "pipe.onnx", "notes.txt"):
+    for skipped in ("v/1", "plain.onnx", "dangling.onnx", "pipe.onnx", "notes.txt"):
         assert re.search(rf"(not served|no model files).*{skipped}", server.log), (skipped, server.log)
     assert "every model is ready" not in server.log and "some files are not served" in server.log
+
+
+def test_a_named_model_goes_before_one_of_the_folder_and_two_named_alike_are_refused(serve, forebay, tmp_path):
+    link(tmp_path / "models", "wine.onnx", "digits.onnx")
+    server = serve("--models", tmp_path / "models", "--model", f"wine={EXAMPLES / 'wine.onnx'}")
+    assert server.post("/predict", json={"model": "wine", "input": [[0] * 13]}).status_code == 200
+    assert re.search(r"not served.*wine\.onnx.*has the same model name", server.log)
+    done = forebay("serve", EXAMPLES / "wine.onnx", "--model", f"wine={EXAMPLES / 'digits.onnx'}")
+    assert done.returncode != 0 and "given twice" in done.stderr
 
 
 def test_a_name_may_have_slashes_and_colons(serve):
@@ -192,7 +203,7 @@ def test_a_name_may_have_slashes_and_colons(serve):
 
 
 def test_a_folder_without_a_model_that_can_be_served_says_why(forebay, tmp_path):
-    for name in ("two/a.gguf", "two/b.gguf"):
+    for name in ("two/1/a.gguf", "two/1/b.gguf"):
         link(tmp_path / "models", name)
     done = forebay("serve", "--models", "models")
     assert done.returncode == 66 and "2 model files and none is named model" in done.stderr

@@ -51,35 +51,56 @@ Result<> check_backend(const std::string& chain) {
       if (device.usable) known.push_back(device.backend);
   for (const auto part : std::views::split(chain, ','))
     if (std::ranges::contains(known, std::string_view(part))) return {};
-  return fail(kSettingOutOfRange, fmt::format("models.backend: no engine here has '{}'{}", harmless(chain), did_you_mean(chain, known)));
+  return fail(kSettingOutOfRange, fmt::format("no engine here has '{}'{}", harmless(chain), did_you_mean(chain, known)));
 }
 
-// What otherwise shows only when the settings are used: files, processors, backends and the address to listen on.
-Result<> check_use(const Configuration& configuration) {
-  for (const auto& model : configuration.models_served) TRY(models::source_of({model.name, model.path}), "models_served");
-  if (!configuration.models_folder.empty())
-    TRY(models::list_repository(configuration.models_folder, configuration.models.models_max), "models_folder");
-  for (const auto& adapter : configuration.models.adapters) {
+// Finds what otherwise shows only when the settings are used: files, processors, backends and the address to listen on.
+class UseCheck {
+ public:
+  UseCheck(const LoadedConfiguration& loaded, Mistakes& mistakes) : loaded_(loaded), mistakes_(mistakes) {}
+
+  void run() {
+    const Configuration& values = loaded_.values;
+    for (const auto& model : values.models_served)
+      if (!model.path.empty()) note("models_served", models::source_of({model.name, model.path}));
+    if (!values.models_folder.empty()) note("models_folder", models::list_repository(values.models_folder, values.models.models_max));
+    for (const auto& adapter : values.models.adapters) note("models.adapters", check_adapter(adapter));
+    note("models.cpu_affinity", models::processors_of(values.models.cpu_affinity));
+    note("models.backend", check_backend(values.models.backend));
+    note("http.host", resolved_address(values.http.host));
+  }
+
+ private:
+  // A setting that cannot be used here, whatever kind of error it is elsewhere.
+  template <class T>
+  void note(const std::string& path, const Result<T>& outcome) {
+    if (outcome) return;
+    const auto origin = loaded_.origins.find(path);
+    const Error& error = outcome.error();
+    mistakes_.push_back(Error(kSettingNotUsable, fmt::format("{}: {}: {}", origin == loaded_.origins.end() ? "default" : origin->second,
+                                                             path, error.message()))
+                            .with_hint(std::string(error.hint())));
+  }
+
+  static Result<> check_adapter(const std::string& adapter) {
     const auto setting = models::parse_adapter_setting(adapter);
     std::error_code error;
-    if (setting && !std::filesystem::exists(setting->path, error))
-      return fail(kFileNotFound, fmt::format("models.adapters: no such file: '{}'", harmless(setting->path)));
+    if (!setting || std::filesystem::exists(setting->path, error)) return {};
+    return fail(kFileNotFound, fmt::format("no such file: '{}'", harmless(setting->path)));
   }
-  TRY(models::processors_of(configuration.models.cpu_affinity), "models.cpu_affinity");
-  TRY(check_backend(configuration.models.backend));
-  TRY(resolved_address(configuration.http.host), "http.host");
-  return {};
-}
+
+  const LoadedConfiguration& loaded_;
+  Mistakes& mistakes_;
+};
 
 Result<> check(Console& console, const ConfigurationFlags& flags, const std::string& file) {
   ConfigurationFlags with_file = flags;
   if (!file.empty()) with_file.file = file;
-  TRY_ASSIGN(const auto loaded, load_with(with_file));
-  if (auto usable = check_use(loaded.values); !usable) {
-    // A setting that cannot be used here, whatever kind of error it is elsewhere.
-    return fail(Error(kSettingNotUsable, usable.error().message()).with_hint(std::string(usable.error().hint())));
-  }
-  for (const auto& read : loaded.files) console.out << "read " << read.string() << '\n';
+  TRY_ASSIGN(const auto sources, sources_with(with_file));
+  const auto loaded =
+      load_configuration(sources, [](const LoadedConfiguration& read, Mistakes& mistakes) { UseCheck(read, mistakes).run(); });
+  if (!loaded) return fail(combined(loaded.error()));
+  for (const auto& read : loaded->files) console.out << "read " << read.string() << '\n';
   console.out << "the configuration is valid\n";
   return {};
 }

@@ -1,5 +1,6 @@
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <ostream>
@@ -31,6 +32,8 @@ std::string shape_text(const formats::TensorSpec& spec) {
   return fmt::format("[{}]", fmt::join(dimensions, ", "));
 }
 
+constexpr std::string_view kDoesNotLoad = "does_not_load";
+
 using Rows = std::vector<std::vector<std::string>>;
 
 void add_row(Rows& rows, const char* name, std::string value) {
@@ -54,6 +57,9 @@ Rows overview(const formats::ModelDescription& model) {
   Rows rows;
   add_row(rows, "format", fmt::format("{} (version {})", formats::name_of(model.format), model.format_version));
   add_row(rows, "task", std::string(formats::name_of(model.task)));
+  const auto refused = std::ranges::find_if(
+      model.warnings, [](const auto& warning) { return warning.code == kDoesNotLoad || warning.code == "diffusion_model"; });
+  if (refused != model.warnings.end()) add_row(rows, "runs here", harmless("no: " + refused->message));
   add_row(rows, "name", harmless(model.name));
   add_row(rows, "architecture", harmless(model.architecture));
   add_row(rows, "description", harmless(model.description));
@@ -112,23 +118,23 @@ Result<> show_pipeline(Console& console, const std::string& file, bool json) {
 }
 
 // A file that ends the process that loads it is an error here too. That it does not load in another way is told as a warning.
-Result<> try_to_load(const std::string& file, formats::ModelDescription& model) {
-  std::error_code none;
+Result<> try_to_load(const std::filesystem::path& file, formats::ModelDescription& model) {
   const bool has_weights = !model.text || model.text->has_tensors;
-  if (!has_weights || !std::filesystem::is_regular_file(file, none)) return {};
+  if (!has_weights) return {};
   TRY_ASSIGN(const auto cache, open_model_cache({}));
   const auto tried = models::probe_model({.name = "model", .version = "1", .path = file}, model, {}, cache.get(), {});
   if (tried) return {};
   if (tried.error().code() == models::kProbeFailed) return tried;
-  model.warnings.push_back({"does_not_load", fmt::format("it does not load: {}", tried.error().message())});
+  model.warnings.push_back({std::string(kDoesNotLoad), fmt::format("it does not load: {}", tried.error().message())});
   return {};
 }
 
 Result<> inspect(Console& console, const InspectFlags& flags) {
   TRY_ASSIGN(const bool json, wants_json(flags.form));
   if (models::is_pipeline(flags.file)) return show_pipeline(console, flags.file, json);
-  TRY_ASSIGN(auto model, formats::read_model(flags.file), "inspecting " + flags.file);
-  if (!flags.no_probe) TRY(try_to_load(flags.file, model), "inspecting " + flags.file);
+  TRY_ASSIGN(const auto file, formats::model_file_of(flags.file), "inspecting " + flags.file);
+  TRY_ASSIGN(auto model, formats::read_model(file), "inspecting " + flags.file);
+  if (!flags.no_probe) TRY(try_to_load(file, model), "inspecting " + flags.file);
   if (json) return console.out << formats::to_json(model) << '\n', Result<>();
   console.out << aligned(overview(model)) << tensors_table(model);
   for (const auto& warning : model.warnings) console.out << "\nwarning: " << harmless(warning.message) << " (" << warning.code << ")\n";

@@ -141,6 +141,7 @@ Result<Sources> sources_of(const Configuration& configuration) {
   }
   if (!folder.empty()) {
     TRY_ASSIGN(auto listing, models::list_repository(folder, configuration.models.models_max));
+    models::leave_out_named(listing, folder, sources.models);
     report_ignored(listing.ignored);
     sources.skipped = static_cast<std::size_t>(std::ranges::count_if(listing.ignored, &models::IgnoredFile::looks_like_model));
     for (auto& source : listing.sources) sources.models.push_back(std::move(source));

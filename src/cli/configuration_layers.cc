@@ -84,7 +84,7 @@ class Loading {
     resolve_paths(layer.folder);
   }
 
-  std::expected<LoadedConfiguration, Mistakes> finish() {
+  std::expected<LoadedConfiguration, Mistakes> finish(const FurtherCheck& also) {
     if (mistakes_.empty()) {
       for (const auto& model : loaded_.values.models_served)
         if (model.path.empty())
@@ -93,6 +93,7 @@ class Loading {
         mistakes_.emplace_back(kSettingsConflict,
                                fmt::format("{} ({} and {})", conflict.problem, origin_of(conflict.first), origin_of(conflict.second)));
     }
+    if (also) also(loaded_, mistakes_);
     if (!mistakes_.empty()) return std::unexpected(std::move(mistakes_));
     return std::move(loaded_);
   }
@@ -149,7 +150,7 @@ Result<Layer> flatten_file(const std::filesystem::path& file, const FileLimits& 
   return Layer{file.parent_path(), std::move(entries)};
 }
 
-std::expected<LoadedConfiguration, Mistakes> load_configuration(const ConfigurationSources& sources) {
+std::expected<LoadedConfiguration, Mistakes> load_configuration(const ConfigurationSources& sources, const FurtherCheck& also) {
   Loading loading;
   loading.folder(sources.system_folder, "config");
   loading.folder(sources.user_folder, "config");
@@ -159,7 +160,7 @@ std::expected<LoadedConfiguration, Mistakes> load_configuration(const Configurat
     loading.folder(sources.project_folder, "forebay");
   loading.environment(sources.environment);
   loading.apply({"", sources.flags});
-  return loading.finish();
+  return loading.finish(also);
 }
 
 Error combined(const Mistakes& mistakes) {

@@ -6,6 +6,7 @@
 
 #include <expected>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,7 +37,9 @@ struct LoadedConfiguration {
 // Every mistake, in the order of the layers: an unreadable or malformed file (its other values are not looked at), unknown and repeated
 // settings, wrong types, ranges, and settings that contradict each other (only when nothing else is wrong).
 using Mistakes = std::vector<Error>;
-std::expected<LoadedConfiguration, Mistakes> load_configuration(const ConfigurationSources& sources);
+// `also` adds to them, and sees the values as far as they could be read.
+using FurtherCheck = std::function<void(const LoadedConfiguration&, Mistakes&)>;
+std::expected<LoadedConfiguration, Mistakes> load_configuration(const ConfigurationSources& sources, const FurtherCheck& also = {});
 
 // One error for many mistakes: the mistake itself when there is one, else kConfigurationInvalid with a line for each.
 Error combined(const Mistakes& mistakes);

@@ -74,11 +74,15 @@ inline constexpr ErrorCode kModelCacheRefused{3040, "model_cache_refused", Error
                                               "The folder of the model cache cannot be used.",
                                               "give a folder that only the server's user may write to, or set models.cache.enabled=false"};
 
-inline constexpr ErrorCode kFileChanged{3041, "file_changed", ErrorKind::kUnprocessable,
-                                        "A model's file was written to while its pages are the model's weights.",
-                                        "load the model again; replace a model file by renaming a new one over it, not by writing into it"};
+inline constexpr ErrorCode kFileChanged{
+    3041, "file_changed", ErrorKind::kUnprocessable,
+    "A model's file was overwritten after it was loaded, so that the model can no longer answer.",
+    "start the server again to load the new file; replace a model file by renaming a new one over it (mv), not by writing into it (cp)"};
 
 inline constexpr const ErrorCode* kEngineErrors[] = {
-    &kModelRefused, &kBackendUnavailable, &kWrongKindOfModel, &kSessionRefused, &kNoWeights, &kNoEngine, &kInputMismatch, &kRunFailed, &kOutputUnsupported, &kOutputUnknown, &kRunTooLong, &kRunTooLarge, &kInputEmpty, &kOperandRefused, &kBadStep, &kStepFailed, &kStateRefused, &kShareRefused, &kEmbeddingFailed, &kNoPooling, &kAdapterRefused, &kBadSampling, &kSamplingFailed, &kModelCacheRefused, &kFileChanged};
+    &kModelRefused, &kBackendUnavailable, &kWrongKindOfModel,  &kSessionRefused, &kNoWeights,       &kNoEngine,   &kInputMismatch,
+    &kRunFailed,    &kOutputUnsupported,  &kOutputUnknown,     &kRunTooLong,     &kRunTooLarge,     &kInputEmpty, &kOperandRefused,
+    &kBadStep,      &kStepFailed,         &kStateRefused,      &kShareRefused,   &kEmbeddingFailed, &kNoPooling,  &kAdapterRefused,
+    &kBadSampling,  &kSamplingFailed,     &kModelCacheRefused, &kFileChanged};
 
 }  // namespace forebay::engines

@@ -85,7 +85,8 @@ class WatchedModel final : public LoadedModel {
 }  // namespace
 
 Result<> check_unchanged(const WatchedFiles& files) {
-  if (const auto change = files.change()) return fail(kFileChanged, fmt::format("{} since the model was loaded", *change));
+  if (const auto change = files.change())
+    return fail(kFileChanged, fmt::format("the file that the model is served from was overwritten after it was loaded: {}", *change));
   return {};
 }
 

@@ -30,6 +30,13 @@ constexpr std::string_view kPoolings[] = {"none", "mean", "cls", "last", "rank"}
 constexpr std::string_view kEncoders[] = {"bert",         "modern-bert",  "nomic-bert", "nomic-bert-moe", "neo-bert",
                                           "jina-bert-v2", "jina-bert-v3", "eurobert",   "t5encoder",      "gemma-embedding"};
 
+// Names that converters of image and video generators use; libllama has none of them.
+constexpr std::string_view kPictureMakers[] = {"aura",  "chroma", "cosmos",  "flux",   "hidream", "hunyuan_video",
+                                               "hyvid", "ltxv",   "lumina2", "pixart", "pig",     "qwen_image",
+                                               "sd1",   "sd2",    "sd3",     "sdxl",   "wan"};
+// Of libllama: these fill in a whole text step by step.
+constexpr std::string_view kTextDiffusion[] = {"dream", "llada", "llada-moe", "rnd1"};
+
 class Describer {
  public:
   Describer(const GgufFile& file, std::uint64_t file_bytes) : file_(file), file_bytes_(file_bytes) {}
@@ -80,6 +87,13 @@ class Describer {
       return fail(kGgufAdapterAlone, "the file is an adapter for another model");
     if (type == "mmproj" || architecture_ == "clip")
       return fail(kGgufProjectorAlone, "the file is a multimodal projector for another model");
+    if (std::ranges::contains(kPictureMakers, architecture_)) {
+      return fail(Error(kFormatNotSupported, fmt::format("the file is a '{}' model, which makes pictures by diffusion", architecture_))
+                      .with_hint("no engine here runs it; GGUF files of language models and text encoders are served"));
+    }
+    if (std::ranges::contains(kTextDiffusion, architecture_))
+      warn("diffusion_model",
+           fmt::format("'{}' models write by diffusion and not token by token, which no engine here does", architecture_));
     if (file_.tensors.empty() && file_.find("tokenizer.ggml.tokens") == nullptr)
       return fail(kGgufNothingInside, "the file has neither tensors nor a vocabulary");
     if (architecture_.empty()) return fail(kGgufMetadataMissing, "the metadata lacks 'general.architecture'");

@@ -289,6 +289,19 @@ TEST(GgufReader, WarnsWhenItCannotCheckAnArchitecture) {
   EXPECT_EQ(model->warnings[0].code, "unchecked_architecture");
 }
 
+TEST(GgufReader, SaysThatDiffusionIsNotRun) {
+  for (const char* pictures : {"flux", "sd3", "wan"})
+    EXPECT_EQ(verdict(GgufWriter().text("general.architecture", pictures).tensor("x", {8})), "format_not_supported") << pictures;
+  const auto text = read(GgufWriter()
+                             .text("general.architecture", "llada")
+                             .text("tokenizer.ggml.model", "llama")
+                             .texts("tokenizer.ggml.tokens", {"a"})
+                             .tensor("x", {8})
+                             .bytes());
+  ASSERT_TRUE(text) << text.error().to_string();
+  EXPECT_EQ(text->warnings.front().code, "diffusion_model");
+}
+
 TEST(GgufReader, ReplacesBytesThatAreNoText) {
   const auto model = read(tiny_llama().text("general.author", "caf\xe9").text("x", std::string(2000, 'x')).bytes());
   EXPECT_EQ(model->metadata.at("general.author"), "caf\xef\xbf\xbd");

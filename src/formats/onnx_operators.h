@@ -15,6 +15,8 @@ inline constexpr std::int64_t kOnnxMlOpsetMax = 5;
 // Whether the domain ("" is ai.onnx) is one of the two whose operators are listed here.
 bool is_listed_domain(std::string_view domain);
 bool is_standard_operator(std::string_view domain, std::string_view op_type);
+// Whether the first output of an operator of ai.onnx has the element type of its first input.
+bool keeps_element_type(std::string_view op_type);
 // Whether ONNX Runtime has operators of this domain; any other is custom.
 bool is_engine_domain(std::string_view domain);
 

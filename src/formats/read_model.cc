@@ -102,12 +102,14 @@ Result<std::optional<VisionSidecar>> sidecar_of(const std::filesystem::path& mod
 }
 }  // namespace
 
-Result<ModelDescription> read_model(const std::filesystem::path& path, const ReadLimits& limits) {
+Result<std::filesystem::path> model_file_of(const std::filesystem::path& path) {
   std::error_code problem;
-  auto file_path = path;
-  if (std::filesystem::is_directory(path, problem)) {
-    TRY_ASSIGN(file_path, model_in(path));
-  }
+  if (!std::filesystem::is_directory(path, problem)) return path;
+  return model_in(path);
+}
+
+Result<ModelDescription> read_model(const std::filesystem::path& path, const ReadLimits& limits) {
+  TRY_ASSIGN(const auto file_path, model_file_of(path));
   TRY_ASSIGN(const auto file, MappedFile::open(file_path, limits.file_bytes_max));
   TRY_ASSIGN(auto description, read_bytes(file.bytes(), file_path, limits), "reading " + file_path.filename().string());
   if (description.format == Format::kOnnx) {

@@ -28,6 +28,9 @@ struct ReadLimits {
 // The format of these first bytes (512 are enough), or kUnknown.
 Format recognise(std::span<const std::byte> start, std::uint64_t file_bytes);
 
+// The file itself, or the only model file of a folder. kFolderWithoutModel, kFolderWithSeveralModels, kFileNotReadable.
+Result<std::filesystem::path> model_file_of(const std::filesystem::path& path);
+
 // Codes of formats/errors.h, or of base when the file cannot be opened. `path` is a file, or a folder with one model file in it.
 Result<ModelDescription> read_model(const std::filesystem::path& path, const ReadLimits& limits = {});
 

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
+#include "base/clock.h"
 #include "base/errors.h"
 #include "base/testing/inline_executor.h"
-#include "base/testing/virtual_clock.h"
 #include "engines/testing/fake_engine.h"
 #include "models/errors.h"
 #include "telemetry/metrics.h"
@@ -34,7 +36,7 @@ class CatalogTest : public testing::Test {
     return *catalog_;
   }
 
-  VirtualClock clock_;
+  const SystemClock clock_;  // loading waits for what it measures with this clock
   InlineExecutor background_;
   telemetry::Metrics metrics_;
   telemetry::ServingMetrics serving_metrics_{metrics_};
@@ -197,6 +199,19 @@ TEST_F(CatalogTest, ARefusingBackgroundPoolLeavesAFailedModelAndNotAWaitingOne) 
   auto& catalog = open();
   ASSERT_TRUE(catalog.add({source("digits")}));
   EXPECT_EQ(catalog.list().front().state, ModelState::kFailed);
+}
+
+TEST_F(CatalogTest, StoppingEndsAWarmUpThatRuns) {
+  for (const char* file : {"digits.onnx", "chat.gguf", "embed.gguf"}) {
+    auto& catalog = open();
+    control_->block();
+    std::jthread loading([&] { EXPECT_TRUE(catalog.add({source("model", "1", file)})); });
+    control_->wait_until_blocked();
+    catalog.shut_down();
+    loading.join();
+    EXPECT_FALSE(catalog.lease("model")) << file;
+    control_->release();
+  }
 }
 
 TEST_F(CatalogTest, ALeaseKeepsItsModelWhenTheCatalogIsGone) {

@@ -122,40 +122,41 @@ void compile_template(ServedModel& model) {
   }
 }
 
-Result<> warm_tensors(ServedModel& model, const tensors::NamedTensors& inputs, const Clock& clock) {
+Result<> warm_tensors(ServedModel& model, const tensors::NamedTensors& inputs, const Clock& clock, const CancelToken& cancel) {
   auto finished = std::make_shared<std::promise<Result<>>>();
   auto waiting = finished->get_future();
   TRY(model.tensors->submit(
-      {.ticket = {.request_id = "warm-up", .deadline = clock.now() + kWarmTimeMax}, .inputs = inputs, .outputs = {}},
+      {.ticket = {.request_id = "warm-up", .deadline = clock.now() + kWarmTimeMax, .cancel = cancel}, .inputs = inputs, .outputs = {}},
       [finished](auto answer) { finished->set_value(answer ? Result<>() : Result<>(std::unexpected(std::move(answer).error()))); }));
   return waiting.get();
 }
 
 // With ones, and where the model does not take them, with zeros: either may be no index that it has.
-Result<> warm_tensors(ServedModel& model, const Clock& clock) {
+Result<> warm_tensors(ServedModel& model, const Clock& clock, const CancelToken& cancel) {
   Result<> warmed;
   for (const auto value : {engines::NeutralValue::kOne, engines::NeutralValue::kZero}) {
     const auto inputs = engines::neutral_inputs(model.description, value, kWarmElementsMax);
     if (!inputs) return {};
-    warmed = warm_tensors(model, *inputs, clock);
+    warmed = warm_tensors(model, *inputs, clock, cancel);
     if (warmed || (warmed.error().code() != engines::kRunFailed && warmed.error().code() != engines::kOperandRefused)) break;
   }
   return warmed;
 }
 
-Result<> warm_embedding(ServedModel& model) {
+Result<> warm_embedding(ServedModel& model, const CancelToken& cancel) {
   TRY_ASSIGN(auto tokens, model.tokenizer->encode("warm", {.truncate_to = model.sequence_tokens_max}));
   auto finished = std::make_shared<std::promise<Result<>>>();
   auto waiting = finished->get_future();
-  TRY(model.embedding->submit({.ticket = {.request_id = "warm-up"}, .texts = {std::move(tokens)}}, [finished](auto answer) {
-    finished->set_value(answer ? Result<>() : Result<>(std::unexpected(std::move(answer).error())));
-  }));
+  TRY(model.embedding->submit(
+      {.ticket = {.request_id = "warm-up", .cancel = cancel}, .texts = {std::move(tokens)}},
+      [finished](auto answer) { finished->set_value(answer ? Result<>() : Result<>(std::unexpected(std::move(answer).error()))); }));
   return waiting.get();
 }
 
-Result<> warm_generation(ServedModel& model, const Clock& clock) {
+Result<> warm_generation(ServedModel& model, const Clock& clock, const CancelToken& cancel) {
   TRY_ASSIGN(auto tokens, model.tokenizer->encode("warm", {}));
-  TRY_ASSIGN(auto channel, model.generation->submit({.ticket = {.request_id = "warm-up"}, .prompt = std::move(tokens), .tokens_max = 1}));
+  TRY_ASSIGN(auto channel, model.generation->submit(
+                               {.ticket = {.request_id = "warm-up", .cancel = cancel}, .prompt = std::move(tokens), .tokens_max = 1}));
   const auto give_up = clock.now() + std::chrono::minutes(5);
   while (auto event = channel->pop_until(give_up)) {
     if (event->kind == scheduling::TokenEvent::Kind::kFailed) return fail(*event->error);
@@ -166,9 +167,10 @@ Result<> warm_generation(ServedModel& model, const Clock& clock) {
 
 // The first run of a library is slower than the rest (kernels are chosen, memory is touched). Ones may be nonsense to a model, an index
 // out of range say, so a failure of a tensor model is reported and does not keep it from serving.
-Result<> warm_up(ServedModel& model, const Clock& clock) {
-  if (model.generation) return warm_generation(model, clock);
-  auto warmed = model.embedding ? warm_embedding(model) : warm_tensors(model, clock);
+Result<> warm_up(ServedModel& model, const Clock& clock, const CancelToken& cancel) {
+  if (model.generation) return warm_generation(model, clock, cancel);
+  auto warmed = model.embedding ? warm_embedding(model, cancel) : warm_tensors(model, clock, cancel);
+  if (!warmed && cancel.cancelled()) return warmed;
   const bool text_at_fault = !warmed && warmed.error().code() == scheduling::kVectorNotFinite;
   if (model.embedding && !text_at_fault) return warmed;
   if (!warmed) {
@@ -218,8 +220,10 @@ Result<std::shared_ptr<ServedModel>> load_pipeline(const ModelSource& source, co
 }
 }  // namespace
 
-Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const ModelsOptions& options, const LoaderContext& context) {
-  if (is_pipeline(source.path)) return load_pipeline(source, options, context);
+Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& given, const ModelsOptions& options, const LoaderContext& context) {
+  if (is_pipeline(given.path)) return load_pipeline(given, options, context);
+  ModelSource source = given;  // by its file, beside which the others lie
+  TRY_ASSIGN(source.path, formats::model_file_of(given.path), "reading model " + given.name);
   const auto started = context.clock->now();
   auto model = std::make_shared<ServedModel>();
   model->name = source.name;
@@ -297,7 +301,7 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& source, const
   }
   TRY_ASSIGN(runner.adapters, adapters_of(options, source.name));
   TRY(open_runner(*model, options, runner), "opening a session of model " + source.name);
-  if (options.warm) TRY(warm_up(*model, *context.clock), "warming model " + source.name);
+  if (options.warm) TRY(warm_up(*model, *context.clock, context.cancel), "warming model " + source.name);
   model->loaded_at = context.clock->wall();
   model->load_time = std::chrono::duration_cast<std::chrono::milliseconds>(context.clock->now() - started);
   return model;

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <ranges>
+#include <utility>
 
 #include "base/errors.h"
 #include "models/errors.h"
@@ -24,6 +26,8 @@ bool has_model_extension(const fs::path& path) {
   return std::ranges::find(kExtensions, extension) != kExtensions.end();
 }
 
+bool is_named_model(const fs::path& file) { return file.stem() == "model"; }
+
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
 // Sorted, so that a listing does not depend on the file system.
@@ -40,6 +44,10 @@ Result<std::vector<fs::path>> entries_of(const fs::path& folder) {
   std::ranges::sort(entries);
   keep_first_parts(entries);
   return entries;
+}
+
+std::string same_name_as(const fs::path& other) {
+  return fmt::format("'{}' has the same model name: serve this one under another by --model NAME=FILE", other.string());
 }
 
 bool is_version(std::string_view name) {
@@ -70,6 +78,7 @@ class Lister {
         files.push_back(entry);
       }
     }
+    if (files.size() > 1 && !std::ranges::any_of(files, is_named_model)) return add_collection(files);
     if (!files.empty()) return add_only_file(folder.filename().string(), "1", folder, files);
     return has_versions ? Result<>() : ignore(folder, "no model file in it", false);
   }
@@ -83,17 +92,29 @@ class Lister {
     return add_only_file(name, folder.filename().string(), folder, *inside);
   }
 
+  // A folder of models, each of which has its file's name.
+  Result<> add_collection(const std::vector<fs::path>& files) {
+    for (const auto& file : files) TRY(add(name_of_file(file), "1", file));
+    return {};
+  }
+
   Result<> add_only_file(const std::string& name, const std::string& version, const fs::path& folder,
                          const std::vector<fs::path>& entries) {
     std::vector<fs::path> files;
     std::ranges::copy_if(entries, std::back_inserter(files), has_model_extension);
     if (files.empty()) return ignore(folder, "no model file in it", true);
-    const auto preferred = std::ranges::find_if(files, [](const fs::path& file) { return file.stem() == "model"; });
+    const auto preferred = std::ranges::find_if(files, is_named_model);
     if (files.size() > 1 && preferred == files.end()) {
       const auto why = fmt::format("{} model files and none is named model: name the one to serve by --model NAME=FILE", files.size());
       return ignore(folder, why, true);
     }
-    return add(name, version, preferred != files.end() ? *preferred : files.front());
+    const fs::path& file = preferred != files.end() ? *preferred : files.front();
+    TRY(add(name, version, file));
+    if (files.size() == 1) return {};
+    const std::size_t others = files.size() - 1;
+    const auto why = fmt::format("'{}' is its model, and {} other{} in it: name what to serve by --model NAME=FILE",
+                                 file.filename().string(), others, others == 1 ? " is" : "s are");
+    return ignore(folder, why, true);
   }
 
   Result<> add(std::string name, std::string version, const fs::path& path) {
@@ -103,6 +124,8 @@ class Lister {
     if (error) return ignore(path, error.message(), true);
     if (!fs::is_regular_file(status)) return ignore(path, "not a regular file", true);
     if (!is_model_name(name)) return ignore(path, "its name cannot be a model name: serve it by --model NAME=FILE", true);
+    const auto [known, is_new] = files_.try_emplace({name, version}, path);
+    if (!is_new) return ignore(path, same_name_as(known->second.lexically_relative(top_)), true);
     if (listing_.sources.size() >= models_max_) return fail(kTooManyModels, fmt::format("more than {} models", models_max_));
     listing_.sources.push_back({std::move(name), std::move(version), path});
     return {};
@@ -118,6 +141,7 @@ class Lister {
   const fs::path top_;
   const std::size_t models_max_;
   RepositoryListing listing_;
+  std::map<std::pair<std::string, std::string>, fs::path> files_;  // by name and version
 };
 
 // Below U+00A0 all control characters; above it what breaks or turns lines: U+2028, U+2029, and the marks of direction.
@@ -178,6 +202,18 @@ Result<ModelSource> source_of(const NamedFile& file) {
   if (!fs::exists(source.path, error)) return fail(kFileNotFound, fmt::format("no such file: '{}'", file.path));
   if (!is_model_name(source.name)) return fail(kBadModelName, fmt::format("'{}' cannot be a model name", source.name));
   return source;
+}
+
+void leave_out_named(RepositoryListing& listing, const fs::path& folder, std::span<const ModelSource> named) {
+  std::erase_if(listing.sources, [&](const ModelSource& found) {
+    const auto twin = std::ranges::find_if(
+        named, [&](const ModelSource& source) { return source.name == found.name && source.version == found.version; });
+    if (twin == named.end()) return false;
+    std::error_code error;
+    if (!fs::equivalent(twin->path, found.path, error))
+      listing.ignored.push_back({found.path.lexically_relative(folder).string(), same_name_as(twin->path), true});
+    return true;
+  });
 }
 
 Result<RepositoryListing> list_repository(const fs::path& folder, std::size_t models_max) {

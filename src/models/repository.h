@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,10 +46,14 @@ struct AdapterSetting {
 std::optional<AdapterSetting> parse_adapter_setting(std::string_view text);
 // The source of a file; an empty name is the file's own. kBadModelName, kFileNotFound.
 Result<ModelSource> source_of(const NamedFile& file);
-// A folder with NAME.ext, NAME.pipeline.json, NAME/model.ext and NAME/VERSION/model.ext side by side. Hidden files are left out. All else
-// that is not served is in `ignored`: files without a known extension, partial copies (.part, .tmp, .crdownload), names that no model can
-// have, folders that cannot be read, folders with several model files. kRepositoryEmpty, kTooManyModels, kFileNotFound, kFileNotReadable.
+// A folder with NAME.ext, NAME.pipeline.json, NAME/model.ext and NAME/VERSION/model.ext side by side. A folder of several model files, none
+// of which is called model, is a collection: each is a model with its file's name. Hidden files are left out. All else that is not served
+// is in `ignored`: files without a known extension, partial copies (.part, .tmp, .crdownload), names that no model can have or that an
+// earlier file has, folders that cannot be read, versions of several model files. kRepositoryEmpty, kTooManyModels, kFileNotFound,
+// kFileNotReadable.
 Result<RepositoryListing> list_repository(const std::filesystem::path& folder, std::size_t models_max);
+// Moves what has the name and version of a model that is named otherwise to `ignored`; the same file is left out without a word.
+void leave_out_named(RepositoryListing& listing, const std::filesystem::path& folder, std::span<const ModelSource> named);
 // The name of a file without another: "digits" of digits.onnx and of digits.pipeline.json; "resnet" of resnet/model.onnx,
 // resnet/1/model.onnx and resnet/onnx/model.onnx.
 std::string name_of_file(const std::filesystem::path& path);

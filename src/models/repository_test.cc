@@ -59,12 +59,52 @@ TEST_F(Repository, LeavesOutWhatIsNoModelAndSaysWhy) {
   write("README.md");
   write(".hidden.onnx");
   write("copying.onnx.part");
-  write("two/a.onnx");
-  write("two/b.onnx");
+  write("two/1/a.onnx");
+  write("two/1/b.onnx");
   EXPECT_EQ(listed(), (std::vector<std::string>{"good/1=good.onnx"}));
   EXPECT_EQ(ignored(), (std::vector<std::string>{"README.md: not a model file", "copying.onnx.part: not a model file",
-                                                 "! two: 2 model files and none is named model: name the one to serve by --model "
+                                                 "! two/1: 2 model files and none is named model: name the one to serve by --model "
                                                  "NAME=FILE"}));
+}
+
+TEST_F(Repository, ServesEachFileOfACollection) {
+  write("quants/chat.q4.gguf");
+  write("quants/chat.q8.gguf");
+  write("quants/big-00001-of-00002.gguf");
+  write("quants/big-00002-of-00002.gguf");
+  write("quants/notes.txt");
+  write("tables/wine.onnx");
+  write("tables/house.onnx");
+  EXPECT_EQ(listed(), (std::vector<std::string>{"big/1=quants/big-00001-of-00002.gguf", "chat.q4/1=quants/chat.q4.gguf",
+                                                "chat.q8/1=quants/chat.q8.gguf", "house/1=tables/house.onnx", "wine/1=tables/wine.onnx"}));
+  EXPECT_EQ(ignored(), std::vector<std::string>());
+}
+
+TEST_F(Repository, ServesTheFirstOfTwoFilesWithOneNameAndNamesTheOther) {
+  for (const char* file : {"a.gguf", "a.onnx", "b/model.onnx", "b/1/model.onnx", "c.onnx", "quants/c.gguf", "quants/d.gguf", "e.onnx"})
+    write(file);
+  write("e.pipeline.json");
+  EXPECT_EQ(listed(), (std::vector<std::string>{"a/1=a.gguf", "b/1=b/1/model.onnx", "c/1=c.onnx", "e/1=e.onnx", "d/1=quants/d.gguf"}));
+  const auto twin = [](const std::string& file, const std::string& of) {
+    return "! " + file + ": '" + of + "' has the same model name: serve this one under another by --model NAME=FILE";
+  };
+  EXPECT_EQ(ignored(), (std::vector<std::string>{twin("a.onnx", "a.gguf"), twin("b/model.onnx", "b/1/model.onnx"),
+                                                 twin("e.pipeline.json", "e.onnx"), twin("quants/c.gguf", "c.onnx")}));
+}
+
+TEST_F(Repository, AModelThatIsNamedGoesBeforeOneOfTheFolder) {
+  write("a.onnx");
+  write("b.onnx");
+  write("c.onnx");
+  write("elsewhere/x.gguf");
+  auto listing = list_repository(folder_, 100).value();
+  const std::vector<ModelSource> named = {{.name = "a", .path = folder_ / "elsewhere/x.gguf"}, {.name = "b", .path = folder_ / "b.onnx"}};
+  leave_out_named(listing, folder_, named);
+  ASSERT_EQ(listing.sources.size(), 2U);
+  EXPECT_EQ(listing.sources[0].name, "c");
+  ASSERT_EQ(listing.ignored.size(), 1U) << "the same file is no second one";
+  EXPECT_EQ(listing.ignored[0].path, "a.onnx");
+  EXPECT_TRUE(listing.ignored[0].reason.contains("elsewhere/x.gguf' has the same model name")) << listing.ignored[0].reason;
 }
 
 TEST_F(Repository, ListsFilesWithSpacesUmlautsAndColons) {
@@ -107,6 +147,8 @@ TEST_F(Repository, PrefersTheFileNamedModel) {
   write("two/model.onnx");
   write("two/a.onnx");
   EXPECT_EQ(listed(), (std::vector<std::string>{"two/1=two/model.onnx"}));
+  EXPECT_EQ(ignored(),
+            (std::vector<std::string>{"! two: 'model.onnx' is its model, and 1 other is in it: name what to serve by --model NAME=FILE"}));
 }
 
 TEST_F(Repository, RefusesAnEmptyFolderAMissingOneAndTooManyModels) {
@@ -150,7 +192,8 @@ TEST(AdapterSetting, HasAModelAnAdapterAndAFile) {
 
 TEST_F(Repository, TakesPrintableNames) {
   for (const char* name : {"-x", ".x", "a/b", "a b", "\xc3\xa4", "llama3:8b", "Qwen/Qwen3-0.6B"}) EXPECT_TRUE(is_model_name(name)) << name;
-  for (const char* name : {"", ".", "..", "/a", "a/", "a//b", "a/../b", "a/.", " a", "a ", "a\n", "a\x7f", "\xff", "\xc2\x85", "\xe2\x80\xa8", "a\xe2\x80\xae"})
+  for (const char* name : {"", ".", "..", "/a", "a/", "a//b", "a/../b", "a/.", " a", "a ", "a\n", "a\x7f", "\xff", "\xc2\x85",
+                           "\xe2\x80\xa8", "a\xe2\x80\xae"})
     EXPECT_FALSE(is_model_name(name)) << name;
   EXPECT_TRUE(is_model_name(std::string(255, 'a')));
   EXPECT_FALSE(is_model_name(std::string(256, 'a')));

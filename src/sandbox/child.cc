@@ -26,8 +26,10 @@ namespace forebay::sandbox {
 namespace {
 constexpr const char* kOwnBinary = "/proc/self/exe";
 constexpr int kResultDescriptor = 3;
-constexpr int kAboveTargets = 64;  // descriptors are moved here first, so that none is overwritten by another
-constexpr std::size_t kErrorBytesMax = 16 << 10;
+constexpr int kAboveTargets = 64;                  // descriptors are moved here first, so that none is overwritten by another
+constexpr std::size_t kErrorBytesMax = 16 << 10;   // kept: the last of them
+constexpr std::size_t kErrorBytesEver = 16 << 20;  // more than a library says before it ends
+constexpr std::size_t kBytesAtOnceMax = 64 << 10;  // a pipe holds as much; between two reads the limits are looked at
 constexpr int kLookEveryMs = 20;
 constexpr int kCpuLimitSignals[] = {SIGXCPU, SIGKILL};
 
@@ -97,19 +99,21 @@ class Child {
   bool collected_ = false;
 };
 
-// Reads what is there. False when there is no more to come.
-bool drain(Descriptor& from, std::string& into) {
+// Reads what is there, so that a writer without end is not read without end. Returns: how many bytes.
+std::size_t drain(Descriptor& from, std::string& into) {
   std::array<char, 4096> piece;
-  while (from.is_open()) {
+  std::size_t taken = 0;
+  while (from.is_open() && taken < kBytesAtOnceMax) {
     const auto count = ::read(from.number(), piece.data(), piece.size());
     if (count > 0) {
       into.append(piece.data(), static_cast<std::size_t>(count));
+      taken += static_cast<std::size_t>(count);
       continue;
     }
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) break;
     from.close();
   }
-  return false;
+  return taken;
 }
 
 // Private bytes in memory; what it has mapped of files does not count. Zero when the system does not say.
@@ -235,8 +239,8 @@ class Watch {
     while (!forced && !has_ended()) {
       if (private_bytes_of(child_.number()) > task_.limits.memory_bytes_max)
         forced = ChildEnding::kMemoryExceeded;
-      else if (end_.result.size() > task_.limits.result_bytes_max)
-        forced = ChildEnding::kCrashed;
+      else if (end_.result.size() > task_.limits.result_bytes_max || error_bytes_ > kErrorBytesEver)
+        forced = ChildEnding::kWroteTooMuch;
       else if (clock_.now() >= give_up)
         forced = ChildEnding::kTimedOut;
       else if (task_.keeps_going && !task_.keeps_going())
@@ -260,7 +264,7 @@ class Watch {
 
   void read() {
     drain(pipes_.result.ours, end_.result);
-    drain(pipes_.errors.ours, errors_);
+    error_bytes_ += drain(pipes_.errors.ours, errors_);
     if (errors_.size() > kErrorBytesMax) errors_.erase(0, errors_.size() - kErrorBytesMax);
   }
 
@@ -269,9 +273,11 @@ class Watch {
     end_.last_line = telling_line_of(errors_);
     if (WIFSIGNALED(status)) end_.signal = WTERMSIG(status);
     if (WIFEXITED(status)) end_.exit_status = WEXITSTATUS(status);
-    const bool finished = WIFEXITED(status) && end_.exit_status == 0 && end_.result.size() <= task_.limits.result_bytes_max;
+    const bool fits = end_.result.size() <= task_.limits.result_bytes_max;
+    const bool finished = WIFEXITED(status) && end_.exit_status == 0 && fits;
     const bool out_of_cpu = std::ranges::contains(kCpuLimitSignals, end_.signal);
     end_.ending = forced       ? *forced
+                  : !fits      ? ChildEnding::kWroteTooMuch
                   : finished   ? ChildEnding::kFinished
                   : out_of_cpu ? ChildEnding::kTimedOut
                                : ChildEnding::kCrashed;
@@ -282,6 +288,7 @@ class Watch {
   Child& child_;
   SystemClock clock_;
   std::string errors_;
+  std::size_t error_bytes_ = 0;
   ChildEnd end_;
 };
 
@@ -308,6 +315,9 @@ Error error_of(const ChildEnd& end, const ChildLimits& limits, std::string_view 
                                           std::chrono::duration<double>(limits.time_max).count())};
     case ChildEnding::kMemoryExceeded:
       return {kChildMemoryExceeded, fmt::format("it used more than {} MiB of memory", limits.memory_bytes_max >> 20U)};
+    case ChildEnding::kWroteTooMuch:
+      return {kChildCrashed, fmt::format("it wrote more than {} KiB as its result, or {} MiB as errors", limits.result_bytes_max >> 10U,
+                                         kErrorBytesEver >> 20U)};
     case ChildEnding::kStopped:
       return {kChildCrashed, "it was stopped"};
     case ChildEnding::kFinished:

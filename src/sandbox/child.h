@@ -36,7 +36,7 @@ struct ChildTask {
 
 inline constexpr int kFirstDescriptor = 4;
 
-enum class ChildEnding : std::uint8_t { kFinished, kCrashed, kTimedOut, kMemoryExceeded, kStopped };
+enum class ChildEnding : std::uint8_t { kFinished, kCrashed, kTimedOut, kMemoryExceeded, kWroteTooMuch, kStopped };
 
 struct ChildEnd {
   ChildEnding ending = ChildEnding::kCrashed;

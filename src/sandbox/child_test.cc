@@ -30,6 +30,11 @@ constexpr std::string_view kCommand = "sandbox-test-child";
   for (std::vector<std::string> held;;) held.emplace_back(std::size_t{8} << 20, 'x');
 }
 
+[[noreturn]] void write_forever(int descriptor) {
+  const std::string line = std::string(1023, 'x') + "\n";
+  for (;;) (void)!::write(descriptor, line.data(), line.size());
+}
+
 std::string environment_and_descriptors() {
   std::string found;
   for (char** entry = environ; *entry != nullptr; ++entry) found += std::string(*entry) + "\n";
@@ -70,6 +75,8 @@ std::string limits_of_this_process() {
   if (what == "wait") ::pause();
   if (what == "compute") compute_forever();
   if (what == "memory") take_memory();
+  if (what == "write-errors") write_forever(STDERR_FILENO);
+  if (what == "write-result") write_forever(kFirstDescriptor - 1);
   ::_exit(9);
 }
 
@@ -82,7 +89,12 @@ std::string limits_of_this_process() {
 }
 
 ChildTask task(std::string what, std::string more = {}) {
-  ChildTask made{.command = std::string(kCommand), .arguments = {std::move(what)}, .environment = {}, .descriptors = {}, .limits = {}, .keeps_going = {}};
+  ChildTask made{.command = std::string(kCommand),
+                 .arguments = {std::move(what)},
+                 .environment = {},
+                 .descriptors = {},
+                 .limits = {},
+                 .keeps_going = {}};
   if (!more.empty()) made.arguments.push_back(std::move(more));
   return made;
 }
@@ -132,7 +144,23 @@ TEST(Child, MemoryIsBounded) {
   EXPECT_NE(end.ending, ChildEnding::kTimedOut);
 }
 
-TEST(Child, AResultIsBounded) { EXPECT_EQ(run_child(task("flood")).value().ending, ChildEnding::kCrashed); }
+TEST(Child, AResultIsBounded) { EXPECT_EQ(run_child(task("flood")).value().ending, ChildEnding::kWroteTooMuch); }
+
+TEST(Child, AWriterWithoutEndIsEndedAndReported) {
+  for (const char* where : {"write-errors", "write-result"}) {
+    const auto end = run_child(task(where)).value();
+    EXPECT_EQ(end.ending, ChildEnding::kWroteTooMuch) << where;
+    EXPECT_LE(end.result.size(), std::size_t{256} << 10) << where;
+    EXPECT_TRUE(error_of(end, {}, "x").message().contains("wrote more than 64 KiB")) << where;
+  }
+}
+
+// Nothing but the time ends this one: the limits are looked at between two reads.
+TEST(Child, ItsTimeEndsAlsoWhileItWrites) {
+  auto writing = task("write-errors");
+  writing.limits.time_max = std::chrono::milliseconds(0);
+  EXPECT_EQ(run_child(writing).value().ending, ChildEnding::kTimedOut);
+}
 
 TEST(Child, ItEndsWhenTheParentWantsNoMore) {
   auto waiting = task("wait");

@@ -114,6 +114,16 @@ class Cells {
   std::vector<std::string> strings_;
 };
 
+// What a reader who has a table of another kind has to change; empty if nothing shows.
+std::string separator_hint(const CsvLines& lines, std::string_view field) {
+  if (field.contains(';') || field.contains('\t'))
+    return "between fields stands what the first line has: a comma, else a semicolon, else a tab; write 1.5 for 1,5 where fields end with "
+           "a "
+           "semicolon";
+  if (lines.separator() != ',' && field.contains(',')) return "write a dot in numbers: 1.5 for 1,5";
+  return "";
+}
+
 Result<> add_row(Cells& cells, const CsvLines& lines, std::size_t columns, std::size_t cells_max) {
   if (lines.fields().size() != columns) {
     return fail(kCsvInvalid, fmt::format("line {}: {} fields where others have {}", lines.line(), lines.fields().size(), columns));
@@ -122,16 +132,18 @@ Result<> add_row(Cells& cells, const CsvLines& lines, std::size_t columns, std::
     return fail(kTensorTooLarge, fmt::format("line {}: more than {} cells", lines.line(), cells_max));
   for (std::size_t i = 0; i < columns; ++i) {
     if (auto added = cells.add(lines.fields()[i]); !added) {
-      return fail(Error(added.error().code(), fmt::format("line {}, column {}: {}", lines.line(), i + 1, added.error().message())));
+      Error error(added.error().code(), fmt::format("line {}, column {}: {}", lines.line(), i + 1, added.error().message()));
+      auto hint = separator_hint(lines, lines.fields()[i]);
+      return hint.empty() ? fail(std::move(error)) : fail(std::move(error).with_hint(std::move(hint)));
     }
   }
   return {};
 }
 
-void append_field(std::string& out, std::string_view text, char separator) {
-  // An empty field is quoted, so that a row of one of them is no empty line; so is what would be skipped as a byte-order mark.
-  if (!text.empty() && !text.starts_with("\xef\xbb\xbf") && text.find_first_of("\"\r\n") == std::string_view::npos &&
-      !text.contains(separator)) {
+void append_field(std::string& out, std::string_view text) {
+  // An empty field is quoted, so that a row of one of them is no empty line; so is what would be skipped as a byte-order mark, and what
+  // stands between fields, here or in other tables.
+  if (!text.empty() && !text.starts_with("\xef\xbb\xbf") && text.find_first_of("\"\r\n,;\t") == std::string_view::npos) {
     out += text;
     return;
   }
@@ -154,14 +166,14 @@ void append_element(std::string& out, T stored) {
 }
 
 void append_cell(std::string& out, const Tensor& tensor, std::size_t index) {
-  if (tensor.dtype() == DType::kString) return append_field(out, tensor.strings()[index], ',');
+  if (tensor.dtype() == DType::kString) return append_field(out, tensor.strings()[index]);
   with_element_type(tensor.dtype(), [&]<class T>() { append_element(out, tensor.values<T>()[index]); });
 }
 
 }  // namespace
 
 Result<CsvTable> read_csv(std::string_view text, DType dtype, const CsvOptions& options) {
-  CsvLines lines(text, options);
+  CsvLines lines(text, dtype, options);
   CsvTable table;
   Cells cells(dtype, options.nan);
   std::size_t columns = 0;
@@ -179,7 +191,9 @@ Result<CsvTable> read_csv(std::string_view text, DType dtype, const CsvOptions& 
       }
     }
     auto added = add_row(cells, lines, columns, options.cells_max);
-    if (!added && first && added.error().code() == kTensorTypeMismatch) return fail(with_header_hint(std::move(added).error()));
+    const bool may_be_header =
+        first && std::ranges::none_of(lines.fields(), [&](const auto& field) { return !separator_hint(lines, field).empty(); });
+    if (!added && may_be_header && added.error().code() == kTensorTypeMismatch) return fail(with_header_hint(std::move(added).error()));
     TRY(std::move(added));
     ++rows;
   }
@@ -203,7 +217,7 @@ Result<> append_csv(std::string& out, const Tensor& tensor, std::span<const std:
   }
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (i > 0) out += ',';
-    append_field(out, columns[i], ',');
+    append_field(out, columns[i]);
   }
   if (!columns.empty()) out += "\r\n";
   for (std::size_t i = 0; i < tensor.size(); ++i) {

@@ -1,4 +1,4 @@
-// Tables of comma-separated values (RFC 4180) to tensors [rows, columns] and back.
+// Tables of comma-separated values (RFC 4180; semicolons and tabs too) to tensors [rows, columns] and back.
 // Threads: immutable.
 #pragma once
 
@@ -19,10 +19,14 @@ namespace forebay::tensors {
 // of strings only the second rule holds.
 enum class CsvHeader : std::uint8_t { kAuto, kPresent, kAbsent };
 
+// The one that the first line has outside of quotes: a comma, else a semicolon, else a tab. A table of strings must have it as often in its
+// second line: a text may contain any of them.
+inline constexpr char kCsvSeparatorOfText = 0;
+
 struct CsvOptions {
   CsvHeader header = CsvHeader::kAuto;
   std::span<const std::string> known_names = {};  // of what the columns are for
-  char separator = ',';
+  char separator = kCsvSeparatorOfText;
   NanPolicy nan = NanPolicy::kRefuse;  // kAllow: an empty field, NaN, Infinity and -Infinity (in any case; inf too) are values
   std::size_t cells_max = 64 << 20;
   std::size_t columns_max = 100'000;

@@ -50,6 +50,33 @@ TEST(Csv, RefusesAFirstRowOfNumbersAndWordsInsteadOfDroppingIt) {
   EXPECT_NE(read_csv("1,x\n", DType::kFloat32).error().hint().find("header"), std::string_view::npos);
 }
 
+TEST(Csv, ReadsSemicolonsAndTabsWhereTheFirstLineHasNoComma) {
+  for (const std::string separator : {";", "\t", ","}) {
+    const auto table = read_csv("a" + separator + "b\n1.5" + separator + "2\n", DType::kFloat32);
+    ASSERT_TRUE(table) << separator << table.error().message();
+    EXPECT_EQ(table->columns, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(floats_of(table), (std::vector<float>{1.5, 2}));
+  }
+  EXPECT_EQ(read_csv("\"a,b\";c\n1;2\n", DType::kFloat32)->columns, (std::vector<std::string>{"a,b", "c"}));
+  EXPECT_EQ(code_of(read_csv("1;2\n", DType::kFloat32, {.header = CsvHeader::kAbsent, .separator = ','})), kTensorTypeMismatch);
+}
+
+TEST(Csv, SplitsTextsOnlyWhereTheLinesAgree) {
+  EXPECT_EQ(read_csv("male;S\nfemale;Q\n", DType::kString)->values.shape(), (Shape{2, 2}));
+  EXPECT_EQ(read_csv("one; two\nthree\n", DType::kString)->values.shape(), (Shape{2, 1}));
+  EXPECT_EQ(read_csv("one; two\n", DType::kString)->values.shape(), (Shape{1, 1}));
+}
+
+TEST(Csv, SaysWhatToDoWithADecimalComma) {
+  const auto both = read_csv("1,5;2,5\n", DType::kFloat32);
+  ASSERT_FALSE(both);
+  EXPECT_TRUE(both.error().hint().contains("write 1.5 for 1,5")) << both.error().hint();
+  const auto below = read_csv("a;b\n1,5;2\n", DType::kFloat32);
+  ASSERT_FALSE(below);
+  EXPECT_EQ(below.error().message(), "line 2, column 1: '1,5' is not a float32");
+  EXPECT_TRUE(below.error().hint().contains("1.5 for 1,5")) << below.error().hint();
+}
+
 TEST(Csv, TakesAFirstRowOfKnownNamesAsAHeaderOfStringsToo) {
   const std::vector<std::string> names = {"text", "1st"};
   EXPECT_EQ(read_csv("1st, text\na,b\n", DType::kString, {.known_names = names})->values.shape(), (Shape{1, 2}));

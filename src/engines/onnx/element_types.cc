@@ -4,6 +4,8 @@
 #include <initializer_list>
 #include <unordered_set>
 
+#include "formats/onnx_operators.h"
+
 namespace forebay::engines {
 
 using formats::OnnxGraph;
@@ -13,120 +15,6 @@ using formats::OnnxType;
 
 namespace {
 bool is_one_of(std::string_view op, std::initializer_list<std::string_view> names) { return std::ranges::contains(names, op); }
-
-// Operators whose only output has the type of their first input.
-bool keeps_type(std::string_view op) {
-  static const std::unordered_set<std::string_view> kNames = {"Abs",
-                                                              "Acos",
-                                                              "Acosh",
-                                                              "Add",
-                                                              "And",
-                                                              "Asin",
-                                                              "Asinh",
-                                                              "Atan",
-                                                              "Atanh",
-                                                              "AveragePool",
-                                                              "BatchNormalization",
-                                                              "Ceil",
-                                                              "Celu",
-                                                              "Clip",
-                                                              "Compress",
-                                                              "Concat",
-                                                              "Conv",
-                                                              "ConvTranspose",
-                                                              "Cos",
-                                                              "Cosh",
-                                                              "CumSum",
-                                                              "DepthToSpace",
-                                                              "Det",
-                                                              "Div",
-                                                              "Dropout",
-                                                              "Einsum",
-                                                              "Elu",
-                                                              "Erf",
-                                                              "Exp",
-                                                              "Expand",
-                                                              "Flatten",
-                                                              "Floor",
-                                                              "Gather",
-                                                              "GatherElements",
-                                                              "GatherND",
-                                                              "Gelu",
-                                                              "Gemm",
-                                                              "GlobalAveragePool",
-                                                              "GlobalMaxPool",
-                                                              "GridSample",
-                                                              "GroupNormalization",
-                                                              "HardSigmoid",
-                                                              "HardSwish",
-                                                              "Hardmax",
-                                                              "Identity",
-                                                              "InstanceNormalization",
-                                                              "LRN",
-                                                              "LayerNormalization",
-                                                              "LeakyRelu",
-                                                              "Log",
-                                                              "LogSoftmax",
-                                                              "MatMul",
-                                                              "Max",
-                                                              "Mean",
-                                                              "Min",
-                                                              "Mish",
-                                                              "Mod",
-                                                              "Mul",
-                                                              "Neg",
-                                                              "Not",
-                                                              "PRelu",
-                                                              "Pad",
-                                                              "Pow",
-                                                              "Range",
-                                                              "Reciprocal",
-                                                              "ReduceL1",
-                                                              "ReduceL2",
-                                                              "ReduceLogSum",
-                                                              "ReduceLogSumExp",
-                                                              "ReduceMax",
-                                                              "ReduceMean",
-                                                              "ReduceMin",
-                                                              "ReduceProd",
-                                                              "ReduceSum",
-                                                              "ReduceSumSquare",
-                                                              "Relu",
-                                                              "Reshape",
-                                                              "Resize",
-                                                              "ReverseSequence",
-                                                              "Round",
-                                                              "Scatter",
-                                                              "ScatterElements",
-                                                              "ScatterND",
-                                                              "Selu",
-                                                              "Shrink",
-                                                              "Sigmoid",
-                                                              "Sign",
-                                                              "SimplifiedLayerNormalization",
-                                                              "Sin",
-                                                              "Sinh",
-                                                              "Slice",
-                                                              "Softmax",
-                                                              "Softplus",
-                                                              "Softsign",
-                                                              "SpaceToDepth",
-                                                              "Split",
-                                                              "Sqrt",
-                                                              "Squeeze",
-                                                              "Sub",
-                                                              "Sum",
-                                                              "Swish",
-                                                              "Tan",
-                                                              "Tanh",
-                                                              "ThresholdedRelu",
-                                                              "Tile",
-                                                              "Transpose",
-                                                              "Trilu",
-                                                              "Unsqueeze",
-                                                              "Upsample"};
-  return kNames.contains(op);
-}
 }  // namespace
 
 ElementTypes::ElementTypes(const formats::OnnxModel& model) {
@@ -180,7 +68,7 @@ OnnxType ElementTypes::type_of(const OnnxNode& node) const {
                ? input(0)
                : OnnxType::kUndefined;
   if (!node.domain.empty()) return OnnxType::kUndefined;
-  if (keeps_type(op)) return input(0);
+  if (formats::keeps_element_type(op)) return input(0);
   if (op == "Where") return input(1);
   if (op == "CastLike") return input(1);
   if (is_one_of(op, {"Shape", "Size", "NonZero", "ArgMax", "ArgMin"})) return OnnxType::kInt64;

@@ -3,33 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
-#include <optional>
-#include <span>
-#include <string>
-#include <vector>
+
+#include "engines/onnx/guard_kernel.h"
 
 namespace forebay::engines {
 
 namespace {
-using Shape = std::vector<std::int64_t>;
-
-[[noreturn]] void refuse(std::string message) { throw Ort::Exception(std::move(message), ORT_INVALID_ARGUMENT); }
-
-template <class T>
-std::span<const T> numbers_of(const Ort::ConstValue& value) {
-  return {value.GetTensorData<T>(), value.GetTensorTypeAndShapeInfo().GetElementCount()};
-}
-
-// Output 0 is a copy of this input.
-void pass_on(Ort::KernelContext& context, const Ort::ConstValue& value) {
-  const auto information = value.GetTensorTypeAndShapeInfo();
-  auto output = context.GetOutput(0, information.GetShape());
-  if (information.GetElementType() == ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING) refuse("texts cannot be checked");
-  const std::size_t bytes = value.GetTensorSizeInBytes();
-  if (bytes > 0) std::memcpy(output.GetTensorMutableRawData(), value.GetTensorRawData(), bytes);
-}
+using namespace guards;
 
 template <class T>
 void check_division(const Ort::ConstValue& dividend, const Ort::ConstValue& divisor) {
@@ -41,9 +22,6 @@ void check_division(const Ort::ConstValue& dividend, const Ort::ConstValue& divi
       refuse("the smallest integer is divided by -1");
   }
 }
-
-constexpr auto kAny = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
-constexpr auto kInt64 = ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
 
 struct Division {
   static constexpr std::string_view kName = kCheckDivision;
@@ -151,15 +129,6 @@ struct Length {
     pass_on(context, given);
   }
 };
-
-// Empty if the node does not say.
-Shape list_of(const Ort::ConstKernelInfo& info, const char* name) {
-  try {
-    return info.GetAttributes<std::int64_t>(name);
-  } catch (const Ort::Exception&) {
-    return {};
-  }
-}
 
 struct Blocks {
   static constexpr std::string_view kName = kCheckBlocks;
@@ -286,63 +255,6 @@ struct Repeats {
   }
 };
 
-struct Regions {
-  static constexpr std::string_view kName = kCheckRegions;
-  static constexpr ONNXTensorElementDataType kInputs[] = {kAny, kInt64};
-  static constexpr ONNXTensorElementDataType kOutput = kInt64;
-  static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
-  explicit Regions(const Ort::ConstKernelInfo&) {}
-  void operator()(Ort::KernelContext& context) const {
-    const auto shape = context.GetInput(0).GetTensorTypeAndShapeInfo().GetShape();
-    const std::int64_t most = shape.empty() ? 0 : shape.front();
-    const auto indices = numbers_of<std::int64_t>(context.GetInput(1));
-    if (!std::ranges::all_of(indices, [most](std::int64_t index) { return index >= 0 && index < most; }))
-      refuse("a region is of an image that is not there");
-    pass_on(context, context.GetInput(1));
-  }
-};
-
-template <class Check>
-struct Kernel {
-  explicit Kernel(const OrtKernelInfo* info) : check(Ort::ConstKernelInfo(info)) {}
-  OrtStatusPtr ComputeV2(OrtKernelContext* raw) const {
-    try {
-      Ort::KernelContext context(raw);
-      check(context);
-      return nullptr;
-    } catch (const Ort::Exception& error) {
-      return Ort::Status(error).release();
-    } catch (const std::exception& error) {
-      return Ort::Status(error.what(), ORT_FAIL).release();
-    }
-  }
-  const Check check;
-};
-
-template <class Check>
-struct Operator : Ort::CustomOpBase<Operator<Check>, Kernel<Check>, true> {
-  const char* GetName() const { return Check::kName.data(); }
-  std::size_t GetInputTypeCount() const { return std::size(Check::kInputs); }
-  ONNXTensorElementDataType GetInputType(std::size_t i) const { return Check::kInputs[i]; }
-  OrtCustomOpInputOutputCharacteristic GetInputCharacteristic(std::size_t i) const {
-    return i + 1 == std::size(Check::kInputs) ? Check::kLast : INPUT_OUTPUT_REQUIRED;
-  }
-  std::size_t GetOutputTypeCount() const { return 1; }
-  ONNXTensorElementDataType GetOutputType(std::size_t) const { return Check::kOutput; }
-  OrtStatusPtr CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const {
-    try {
-      *kernel = new Kernel<Check>(info);
-      return nullptr;
-    } catch (const Ort::Exception& error) {
-      return Ort::Status(error).release();
-    }
-  }
-};
-
-template <class Check>
-void add_to(Ort::CustomOpDomain& domain) {
-  domain.Add(new Operator<Check>);  // never destroyed, as the domain
-}
 }  // namespace
 
 OrtCustomOpDomain* guard_domain() {
@@ -356,7 +268,7 @@ OrtCustomOpDomain* guard_domain() {
     add_to<Blocks>(*made);
     add_to<Unpooling>(*made);
     add_to<Repeats>(*made);
-    add_to<Regions>(*made);
+    add_place_checks(*made);
     return made;
   }();
   return *domain;

@@ -9,6 +9,7 @@
 
 #include "engines/onnx/element_types.h"
 #include "engines/onnx/guard_operators.h"
+#include "engines/onnx/number_bounds.h"
 #include "formats/onnx_model.h"
 #include "formats/protobuf_wire.h"
 
@@ -84,10 +85,13 @@ bool divides_safely(const OnnxTensor& divisor) {
 
 class Planner {
  public:
-  explicit Planner(const formats::OnnxModel& model) : types_(model) {
+  explicit Planner(const formats::OnnxModel& model) : graph_types_(model), graph_bounds_(model, graph_types_) {
     const auto version = model.opsets.find("");
     opset_ = version == model.opsets.end() ? 1 : version->second;
     plan(model.graph->nodes);
+    // The names of a function are its own, and its inputs may be anything.
+    types_ = &no_types_;
+    bounds_ = &no_bounds_;
     for (const auto& function : model.functions) plan(function.nodes);
   }
   // By where the operator's name lies in the file.
@@ -108,8 +112,14 @@ class Planner {
 
   std::vector<Check> checks_of(const OnnxNode& node) const {
     const std::string_view op = node.op_type;
-    if (op == "Trilu" && (node.domain.empty() || node.domain == "com.microsoft"))
-      return {{.op = kCheckDiagonal, .inputs = {1}, .checked = 1}};
+    // Operators that ONNX Runtime has in two domains.
+    if (node.domain.empty() || node.domain == "com.microsoft") {
+      if (op == "Trilu") return {{.op = kCheckDiagonal, .inputs = {1}, .checked = 1}};
+      if (op == "Range") return range_of(node);
+      if (op == "Pad") return pads_of(node);
+      if (op == "GridSample" && may_say(node, "padding_mode", {"reflection"})) return {{.op = kCheckPlaces, .inputs = {1}, .checked = 1}};
+    }
+    if (op == "ArrayFeatureExtractor" && node.domain == "ai.onnx.ml") return {{.op = kCheckColumns, .inputs = {0, 1}, .checked = 1}};
     if (!node.domain.empty()) return {};
     if (op == "Div" || op == "Mod") return division_of(node);
     if (op == "DFT") return transform_of(node);
@@ -117,22 +127,63 @@ class Planner {
     if (op == "Col2Im") return {{.op = kCheckBlocks, .inputs = {0, 1, 2}, .checked = 2, .takes_attributes = true}};
     // A length of zero leaves its row as it was in memory.
     if (op == "ReverseSequence") return {{.op = kCheckLength, .inputs = {1}, .checked = 1}};
-    if (op == "Tile" && types_.constant(node.inputs.size() > 1 ? node.inputs[1] : "") == nullptr)
+    if (op == "Tile" && types_->constant(node.inputs.size() > 1 ? node.inputs[1] : "") == nullptr)
       return {{.op = kCheckRepeats, .inputs = {0, 1}, .checked = 1}};
-    if (op == "RoiAlign") return {{.op = kCheckRegions, .inputs = {0, 2}, .checked = 2}};
-    if (op == "MaxUnpool") {
-      // The tensor is passed on, not the indices: without its shape the library's shape inference, which reads that of the indices without a
-      // check, is not run.
-      Check check{.op = kCheckUnpooling, .inputs = {0, 1}, .checked = 0, .takes_attributes = true};
-      if (node.inputs.size() > 2 && !node.inputs[2].empty()) check.inputs.push_back(2);
-      return {check};
-    }
+    if (op == "RoiAlign") return {{.op = kCheckRegions, .inputs = {0, 1, 2}, .checked = 2, .takes_attributes = true}};
+    if (op == "AffineGrid") return {{.op = kCheckAffine, .inputs = {0, 1}, .checked = 1}};
+    // The library cuts the number of TopK to 32 bits, and adds up those of CenterCropPad.
+    if ((op == "TopK" || op == "CenterCropPad") && !is_small(node, 1)) return {{.op = kCheckSizes, .inputs = {1}, .checked = 1}};
+    if (op == "MaxUnpool") return unpooling_of(node);
     return {};
   }
 
+  // The tensor is passed on, not the indices: without its shape the library's shape inference, which reads that of the indices without a
+  // check, is not run.
+  static std::vector<Check> unpooling_of(const OnnxNode& node) {
+    Check check{.op = kCheckUnpooling, .inputs = {0, 1}, .checked = 0, .takes_attributes = true};
+    if (node.inputs.size() > 2 && !node.inputs[2].empty()) check.inputs.push_back(2);
+    return {check};
+  }
+
+  // Also where a function leaves it to its caller.
+  static bool may_say(const OnnxNode& node, std::string_view name, std::initializer_list<std::string_view> values) {
+    const auto* attribute = node.attribute(name);
+    return attribute != nullptr && (attribute->texts.empty() || std::ranges::contains(values, attribute->texts.front()));
+  }
+
+  bool is_small(const OnnxNode& node, std::size_t input) const {
+    return input < node.inputs.size() && !node.inputs[input].empty() && bounds_->is_small(node.inputs[input]);
+  }
+
+  std::vector<Check> range_of(const OnnxNode& node) const {
+    const bool has_delta = node.inputs.size() > 2 && !node.inputs[2].empty();
+    // A delta that is no whole number may be as small as it likes.
+    const bool is_whole = !has_delta || types_->of(node.inputs[2]) == OnnxType::kInt64;
+    if (is_whole && is_small(node, 0) && is_small(node, 1) && (!has_delta || is_small(node, 2))) return {};
+    Check check{.op = kCheckRange, .inputs = {0, 1}, .checked = 1};
+    if (has_delta) check.inputs.push_back(2);
+    return {check};
+  }
+
+  std::vector<Check> pads_of(const OnnxNode& node) const {
+    const bool repeats = may_say(node, "mode", {"reflect", "edge", "wrap"});
+    if (node.attribute("pads") != nullptr) {
+      if (!repeats) return {};
+      return {{.op = kCheckPadding, .inputs = {0}, .checked = 0, .takes_attributes = true}};
+    }
+    if (!repeats && is_small(node, 1)) return {};
+    Check check{.op = kCheckPads, .inputs = {0, 1}, .checked = 1, .takes_attributes = true};
+    const bool has_axes = node.inputs.size() > 3 && !node.inputs[3].empty();
+    if (has_axes && types_->of(node.inputs[3]) == OnnxType::kInt64)
+      check.inputs.push_back(3);
+    else if (has_axes)
+      check.axis = 1;
+    return {check};
+  }
+
   std::vector<Check> division_of(const OnnxNode& node) const {
-    if (node.inputs.size() != 2 || is_float(types_.of(node.inputs[0])) || is_float(types_.of(node.inputs[1]))) return {};
-    if (const OnnxTensor* divisor = types_.constant(node.inputs[1]); divisor != nullptr && divides_safely(*divisor)) return {};
+    if (node.inputs.size() != 2 || is_float(types_->of(node.inputs[0])) || is_float(types_->of(node.inputs[1]))) return {};
+    if (const OnnxTensor* divisor = types_->constant(node.inputs[1]); divisor != nullptr && divides_safely(*divisor)) return {};
     return {{.op = kCheckDivision, .inputs = {0, 1}, .checked = 1}};
   }
 
@@ -151,7 +202,13 @@ class Planner {
     return checks;
   }
 
-  const ElementTypes types_;
+  const ElementTypes graph_types_;
+  const NumberBounds graph_bounds_;
+  const formats::OnnxModel nothing_{};
+  const ElementTypes no_types_{nothing_};
+  const NumberBounds no_bounds_{nothing_, no_types_};
+  const ElementTypes* types_ = &graph_types_;
+  const NumberBounds* bounds_ = &graph_bounds_;
   std::int64_t opset_ = 1;
   std::unordered_map<const char*, std::vector<Check>> checks_;
 };

@@ -64,7 +64,7 @@ RowsIndependence rows_of(Ort::Session& session, const GraphOpener& opener, const
   std::optional<Digest> key;
   if (opener.key() && options.cache.cache != nullptr) key = key_beside(*opener.key(), "rows 1");
   if (auto known = key ? find_findings<RowsIndependence>(*options.cache.cache, *key) : std::nullopt) return *std::move(known);
-  RowsIndependence found = rows_shown(session, description, bounds_at_load(options.run));
+  RowsIndependence found = rows_shown(session, description, bounds_at_load(options.run), options.cancel);
   if (key && found.independent) keep_findings(*options.cache.cache, *key, found);
   return found;
 }
@@ -90,7 +90,7 @@ Result<std::shared_ptr<OnnxModel>> load_on(const std::string& backend, const std
     TRY(check_inputs(model->encoder()->one_thread, description));
   } else {
     auto sessions = options.tune && on_cpu && description.weight_bytes <= kTwoSessionsBytesMax
-                        ? open_tuned(opener, description, options.threads, options.cache.cache, bounds_at_load(options.run))
+                        ? open_tuned(opener, description, options.threads, options.cache.cache, bounds_at_load(options.run), options.cancel)
                         : TunedSessions{.one = opener.open(options.threads == 0 ? usable_cores() : options.threads)};
     TRY(check_inputs(sessions.one, description));
     const RowsIndependence rows = rows_of(sessions.one, opener, description, options, on_cpu);
@@ -99,6 +99,7 @@ Result<std::shared_ptr<OnnxModel>> load_on(const std::string& backend, const std
     model = std::make_shared<OnnxModel>(description, std::move(report), options.run, std::move(sessions));
   }
   model->note_graph(opener.finding());
+  if (options.cancel.cancelled()) return fail(options.cancel.error());
   if (options.progress && !options.progress(1.0F)) return fail(kCancelledByCaller, "the load was stopped");
   return model;
 }

@@ -36,20 +36,22 @@ bool rows_decide(const formats::ModelDescription& description) {
          });
 }
 
-std::vector<RowsFinding> try_rows(Ort::Session& session, const formats::ModelDescription& description, const RunBounds& bounds) {
+std::vector<RowsFinding> try_rows(Ort::Session& session, const formats::ModelDescription& description, const RunBounds& bounds,
+                                  const CancelToken& cancel) {
   std::vector<RowsFinding> found;
   if (!rows_decide(description)) return found;
   const SystemClock clock;
   const Instant give_up = clock.now() + kRowsTimeMax;
   for (std::uint32_t rows = 1; rows <= kRowsTriedMax && clock.now() < give_up; rows *= 2) {
-    const auto took = run_time_of(session, description, bounds, rows);
+    const auto took = run_time_of(session, description, bounds, cancel, rows);
     if (!took) break;
     found.push_back({rows, milliseconds(*took)});
   }
   return found;
 }
 
-Result<Duration> best_of_some(Ort::Session& session, const tensors::NamedTensors& inputs, const RunBounds& bounds) {
+Result<Duration> best_of_some(Ort::Session& session, const tensors::NamedTensors& inputs, const RunBounds& bounds,
+                              const CancelToken& cancel) {
   try {
     RunArguments arguments;
     for (const tensors::NamedTensor& input : inputs) {
@@ -63,7 +65,7 @@ Result<Duration> best_of_some(Ort::Session& session, const tensors::NamedTensors
     std::optional<Duration> best;
     for (int run = 0; run < kWarmRuns + kRuns && (run == 0 || clock.now() < give_up); ++run) {
       const Instant began = clock.now();
-      TRY(bounded_run(session, arguments, bounds, CancelToken()));
+      TRY(bounded_run(session, arguments, bounds, cancel));
       const Duration took = clock.now() - began;
       best = best ? std::min(*best, took) : took;
     }
@@ -77,13 +79,13 @@ bool all_are_worth(const RunFindings& findings) { return findings.one_ms > findi
 
 // Is a session with a single thread as good as one with all, or good to have beside it?
 RunFindings try_threads(TunedSessions& sessions, GraphOpener& opener, const formats::ModelDescription& description, std::size_t threads,
-                        const RunBounds& bounds) {
+                        const RunBounds& bounds, const CancelToken& cancel) {
   RunFindings findings;
   sessions.one = opener.open(threads);
-  const auto with_all = run_time_of(sessions.one, description, bounds);
+  const auto with_all = run_time_of(sessions.one, description, bounds, cancel);
   if (!with_all) return findings;
   Ort::Session narrow = opener.open(1);
-  const auto with_one = run_time_of(narrow, description, bounds);
+  const auto with_one = run_time_of(narrow, description, bounds, cancel);
   if (!with_one) return findings;
   findings = {static_cast<std::uint32_t>(threads), milliseconds(*with_one), milliseconds(*with_all), {}};
   if (all_are_worth(findings)) sessions.wide = std::move(sessions.one);
@@ -102,7 +104,7 @@ void take_findings(TunedSessions& sessions, const RunFindings& findings, std::st
 }  // namespace
 
 TunedSessions open_tuned(GraphOpener& opener, const formats::ModelDescription& description, std::size_t threads, ModelCache* cache,
-                         const RunBounds& bounds) {
+                         const RunBounds& bounds, const CancelToken& cancel) {
   const std::size_t all = usable_cores();
   const bool choosing = threads == 0 && all > 1;
   TunedSessions sessions;
@@ -117,11 +119,11 @@ TunedSessions open_tuned(GraphOpener& opener, const formats::ModelDescription& d
   }
   RunFindings findings;
   if (choosing)
-    findings = try_threads(sessions, opener, description, all, bounds);
+    findings = try_threads(sessions, opener, description, all, bounds, cancel);
   else
     sessions.one = opener.open(threads == 0 ? all : threads);
-  findings.rows = try_rows(sessions.one, description, bounds);
-  if (key) keep_findings(*cache, *key, findings);
+  findings.rows = try_rows(sessions.one, description, bounds, cancel);
+  if (key && !cancel.cancelled()) keep_findings(*cache, *key, findings);
   take_findings(sessions, findings, "");
   return sessions;
 }
@@ -136,11 +138,11 @@ void keep_session_on(Ort::SessionOptions& options, std::size_t threads, std::spa
 }
 
 std::optional<Duration> run_time_of(Ort::Session& session, const formats::ModelDescription& description, const RunBounds& bounds,
-                                    std::uint32_t rows) {
+                                    const CancelToken& cancel, std::uint32_t rows) {
   for (const NeutralValue value : {NeutralValue::kOne, NeutralValue::kZero}) {
     const auto inputs = neutral_inputs(description, value, kElementsMax, rows);
     if (!inputs) return std::nullopt;
-    const auto best = best_of_some(session, *inputs, bounds);
+    const auto best = best_of_some(session, *inputs, bounds, cancel);
     if (best) return *best;
     if (best.error().code() != kRunFailed && best.error().code() != kOperandRefused) return std::nullopt;
   }

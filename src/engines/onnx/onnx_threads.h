@@ -21,14 +21,15 @@ struct TunedSessions {
   std::vector<RunTime> runs;   // as BackendReport
 };
 
-// `threads` 0: as many as pay, of every usable core. `cache` may be null. Throws Ort::Exception.
+// `threads` 0: as many as pay, of every usable core. `cache` may be null. Trial runs end when the token is cancelled. Throws
+// Ort::Exception.
 TunedSessions open_tuned(GraphOpener& opener, const formats::ModelDescription& description, std::size_t threads, ModelCache* cache,
-                         const RunBounds& bounds);
+                         const RunBounds& bounds, const CancelToken& cancel);
 
 // What one run of so many rows takes, with the neutral values it takes in the smallest shape otherwise: the best of a few, after some that
 // warm up. Nothing when it takes none, or goes beyond its bounds.
 std::optional<Duration> run_time_of(Ort::Session& session, const formats::ModelDescription& description, const RunBounds& bounds,
-                                    std::uint32_t rows = 1);
+                                    const CancelToken& cancel, std::uint32_t rows = 1);
 
 // The library's own threads of a session stay on these processors; the one that calls it is where it is. Without any, nothing changes.
 void keep_session_on(Ort::SessionOptions& options, std::size_t threads, std::span<const std::uint32_t> processors);

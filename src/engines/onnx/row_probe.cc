@@ -53,17 +53,18 @@ bool is_float(DType dtype) {
 
 class Probe {
  public:
-  Probe(Ort::Session& session, const ModelDescription& description, const RunBounds& bounds)
-      : session_(session), description_(description), bounds_(bounds), names_(output_names_of(session)) {}
+  Probe(Ort::Session& session, const ModelDescription& description, const RunBounds& bounds, const CancelToken& cancel)
+      : session_(session), description_(description), bounds_(bounds), cancel_(cancel), names_(output_names_of(session)) {}
 
   RowsIndependence find() {
     if (auto reason = find_sizes()) return {false, *std::move(reason)};
     const SystemClock clock;
     const Instant give_up = clock.now() + kTimeMax;
     for (const Trial& trial : kTrials) {
-      if (told_ && clock.now() >= give_up) break;
+      if (cancel_.cancelled() || (told_ && clock.now() >= give_up)) break;
       if (auto reason = compare(trial)) return {false, *std::move(reason)};
     }
+    if (cancel_.cancelled()) return {false, "the load was stopped"};
     if (!told_) return {false, "different rows gave no different numbers when it was tried out"};
     return {true, "different rows alone and together gave the same when the model was loaded"};
   }
@@ -79,6 +80,7 @@ class Probe {
         auto outputs = run(kTrials[0], {0});
         if (outputs) return std::nullopt;
         reason = fmt::format("it takes no made-up inputs: {}", outputs.error().message());
+        if (cancel_.cancelled() || outputs.error().code() == kRunTooLong) return reason;  // another size takes as long
         if (!has_integers()) break;
       }
       if (!has_free_sizes()) break;
@@ -163,7 +165,7 @@ class Probe {
     }
     for (const std::string& name : names_) arguments.output_names.push_back(name.c_str());
     for (const Tensor& input : inputs) arguments.inputs.push_back(value_of(input));
-    TRY_ASSIGN(auto values, bounded_run(session_, arguments, bounds_, CancelToken()));
+    TRY_ASSIGN(auto values, bounded_run(session_, arguments, bounds_, cancel_));
     NamedTensors outputs;
     for (std::size_t i = 0; i < values.size(); ++i) {
       TRY_ASSIGN(auto tensor, tensor_of(names_[i], std::move(values[i])));
@@ -204,6 +206,7 @@ class Probe {
   Ort::Session& session_;
   const ModelDescription& description_;
   const RunBounds& bounds_;
+  const CancelToken& cancel_;
   const std::vector<std::string> names_;
   std::int64_t size_ = 1;
   int integers_below_ = 2;
@@ -224,9 +227,10 @@ std::optional<RowsIndependence> rows_said(const ModelDescription& description) {
   return std::nullopt;
 }
 
-RowsIndependence rows_shown(Ort::Session& session, const ModelDescription& description, const RunBounds& bounds) {
+RowsIndependence rows_shown(Ort::Session& session, const ModelDescription& description, const RunBounds& bounds,
+                            const CancelToken& cancel) {
   try {
-    return Probe(session, description, bounds).find();
+    return Probe(session, description, bounds, cancel).find();
   } catch (const Ort::Exception&) {
     return {false, "it could not be tried out"};
   } catch (const std::bad_alloc&) {

@@ -12,7 +12,8 @@ namespace forebay::engines {
 // What the shapes, the sidecar and the operators say; nothing when running it has to show it.
 std::optional<RowsIndependence> rows_said(const formats::ModelDescription& description);
 
-// Runs it with several rows, orders and ranges of values. A run that fails, or that takes too long, shows nothing. Does not throw.
-RowsIndependence rows_shown(Ort::Session& session, const formats::ModelDescription& description, const RunBounds& bounds);
+// Runs it with several rows, orders and ranges of values. A run that fails, takes too long or is cancelled shows nothing. Does not throw.
+RowsIndependence rows_shown(Ort::Session& session, const formats::ModelDescription& description, const RunBounds& bounds,
+                            const CancelToken& cancel);
 
 }  // namespace forebay::engines

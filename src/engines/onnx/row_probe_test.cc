@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "engines/model_cache.h"
+#include "engines/onnx/onnx_environment.h"
+#include "engines/onnx/onnx_threads.h"
 #include "engines/testing/model_files.h"
 #include "formats/onnx_graph_builder.h"
 #include "formats/testing/tiny_models.h"
@@ -64,8 +66,11 @@ TEST(RowProbe, WhatCannotBeTriedOutIsNotJoined) {
       load_bytes(with_rows().initialiser("shape", Tensor::of<std::int64_t>({2}, {7, 3})).node("Reshape", {"x", "shape"}, {"y"}).build());
   EXPECT_FALSE(report(fails).rows_independent);
   EXPECT_TRUE(report(fails).rows.starts_with("it takes no made-up inputs")) << report(fails).rows;
-  const auto same =
-      load_bytes(with_rows().initialiser("zero", Tensor::zeros(DType::kFloat32, {})).node("Mul", {"x", "zero"}, {"z"}).node("Abs", {"z"}, {"y"}).build());
+  const auto same = load_bytes(with_rows()
+                                   .initialiser("zero", Tensor::zeros(DType::kFloat32, {}))
+                                   .node("Mul", {"x", "zero"}, {"z"})
+                                   .node("Abs", {"z"}, {"y"})
+                                   .build());
   EXPECT_FALSE(report(same).rows_independent);
   EXPECT_EQ(report(same).rows, "different rows gave no different numbers when it was tried out");
 }
@@ -86,6 +91,20 @@ TEST(RowProbe, TheSidecarDecides) {
   EXPECT_TRUE(report(load_model(mixing).value()).rows_independent);
   folder.write("n.forebay.json", R"({"batching":{"rows":"perhaps"}})");
   EXPECT_EQ(load_model(mixing).error().field(), "batching.rows");
+}
+
+TEST(RowProbe, RunsNothingOnceTheLoadIsStopped) {
+  const std::string bytes = formats::add_one_model();
+  Ort::Session session(onnx_environment(), bytes.data(), bytes.size(), Ort::SessionOptions());
+  const auto description = load_bytes(bytes)->description();
+  const CancelToken cancel;
+  EXPECT_TRUE(rows_shown(session, description, {}, cancel).independent);
+  EXPECT_TRUE(run_time_of(session, description, {}, cancel));
+  cancel.cancel(CancelReason::kShutdown);
+  const auto stopped = rows_shown(session, description, {}, cancel);
+  EXPECT_FALSE(stopped.independent);
+  EXPECT_TRUE(stopped.why.contains("shut")) << stopped.why;
+  EXPECT_FALSE(run_time_of(session, description, {}, cancel));
 }
 
 TEST(RowProbe, IsKeptForTheNextStart) {

@@ -75,6 +75,7 @@ formats::ModelDescription described(const formats::ModelDescription& file, std::
 
 Result<std::shared_ptr<LoadedModel>> translate(const std::filesystem::path& path, const formats::ModelDescription& description,
                                                const LoadOptions& options) {
+  if (!description.external_files.empty()) return fail(kModelRefused, "a model in several files is not translated");
   TRY_ASSIGN(const auto bytes, MappedFile::open(path, std::size_t{64} << 30U));
   TRY_ASSIGN(const auto file, formats::parse_gguf(bytes.bytes(), {}));
   const auto precision = options.encoder_int8 ? EncoderPrecision::kInt8 : EncoderPrecision::kFloat32;

@@ -27,6 +27,7 @@ struct FakeSwitches {
   std::atomic<std::uint64_t> opens_to_fail = 0;              // so many sessions are refused
   std::atomic<std::uint64_t> step_fails_at = 0;              // the step with this number is kStepFailed and computes nothing
   std::atomic<std::uint64_t> sessions_to_break = 0;          // so many sessions fail their next step and every later one
+  std::atomic<std::size_t> break_slices_min = 0;             // and only in a step with at least so many slices
   std::atomic<std::uint64_t> run_fails_at = 0;               // kRunFailed
   std::atomic<std::uint64_t> run_fails_with_rows_above = 0;  // kRunFailed for a batch of more rows than this
   std::atomic<std::uint64_t> runs_to_end_early = 0;          // so many runs with a limit of time are kRunTooLong

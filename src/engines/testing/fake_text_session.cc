@@ -75,9 +75,9 @@ Result<> FakeTextSession::check(std::span<const StepSlice> slices) const {
   return {};
 }
 
-bool FakeTextSession::is_broken() {
+bool FakeTextSession::is_broken(std::size_t slices) {
   auto& left = control_->switches.sessions_to_break;
-  std::uint64_t seen = left;
+  std::uint64_t seen = slices >= control_->switches.break_slices_min ? left.load() : 0;
   while (!broken_ && seen > 0) broken_ = left.compare_exchange_weak(seen, seen - 1);
   return broken_;
 }
@@ -164,7 +164,7 @@ Result<StepOutcome> FakeTextSession::step(std::span<const StepSlice> slices, con
     publish();
     return StepOutcome::kAborted;
   }
-  if (is_broken()) return fail(kStepFailed, "the fake was told to break this session");
+  if (is_broken(slices.size())) return fail(kStepFailed, "the fake was told to break this session");
   if (number == control_->switches.step_fails_at) return fail(kStepFailed, fmt::format("the fake was told to fail step {}", number));
   for (const StepSlice& slice : slices) {
     append(sequences_[static_cast<std::size_t>(slice.sequence)], slice.tokens);

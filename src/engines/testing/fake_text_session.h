@@ -39,7 +39,7 @@ class FakeTextSession final : public TextSession {
   };
 
   bool on_own_thread();
-  bool is_broken();
+  bool is_broken(std::size_t slices);
   Result<> check(std::span<const StepSlice> slices) const;
   bool known(SequenceId sequence) const { return sequence >= 0 && static_cast<std::uint32_t>(sequence) < info_.sequences_max; }
   // Whether every sequence gets its further cells, all together.
