@@ -12,20 +12,21 @@
 
 namespace forebay::scheduling {
 
+using engines::CacheLayout;
 using engines::StepOutcome;
 
 namespace {
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 // A model that reuses whole texts only is stopped where a checkpoint of its prompt is taken.
-StepLimits limits_of(const engines::TextSessionInfo& info) {
+StepLimits limits_of(const engines::GenerationSessionInfo& info) {
   return {.step_tokens_max = info.step_tokens_max,
           .chunk_ends_at = info.can_trim ? 0 : PrefixCache::kCheckpointTokens,
-          .prompts_apart = info.separate_cells};
+          .prompts_apart = info.layout == CacheLayout::kPerSequence};
 }
 }  // namespace
 
-GenerationLoop::GenerationLoop(std::unique_ptr<engines::TextSession> session, const GenerationOptions& options,
+GenerationLoop::GenerationLoop(std::unique_ptr<engines::GenerationSession> session, const GenerationOptions& options,
                                const GenerationSurroundings& surroundings)
     : session_(std::move(session)),
       surroundings_(surroundings),
@@ -33,7 +34,7 @@ GenerationLoop::GenerationLoop(std::unique_ptr<engines::TextSession> session, co
       choosing_{surroundings.tokenizer, *surroundings.end_tokens, {}, surroundings.context.metrics},
       cache_(*session_, options.cache.idle_cells_max, surroundings.lower, surroundings.counters->prefix),
       chunk_tokens_min_(options.prompt_chunk_tokens_min),
-      pace_(options.inter_token_max, options.prompt_chunk_tokens_min, !session_->info().separate_cells),
+      pace_(options.inter_token_max, options.prompt_chunk_tokens_min, session_->info().layout == CacheLayout::kUnified),
       builder_(limits_of(session_->info())) {
   surroundings_.counters->cells_max += session_->info().context_tokens;
   clears_done_ = surroundings_.counters->cache_clears;
@@ -177,7 +178,7 @@ bool GenerationLoop::fits(std::size_t cells_soon) const {
   if (!cache_.any_free()) return false;
   if (running_.empty()) return true;
   if (crowded_ || running_.size() >= sequences_allowed()) return false;
-  if (session_->info().separate_cells) return true;
+  if (session_->info().layout == CacheLayout::kPerSequence) return true;
   for (const auto& sequence : running_) cells_soon += sequence->cells_after(kCellsAhead) - sequence->shared;
   return cells_soon <= session_->info().context_tokens;
 }
@@ -245,7 +246,7 @@ bool GenerationLoop::join_next(Instant now) {
 // --- compute ----------------------------------------------------------------------------------------------------------
 
 void GenerationLoop::prepare() {
-  if (session_->info().separate_cells) close_gaps();
+  if (session_->info().layout == CacheLayout::kPerSequence) close_gaps();
   const auto decodes =
       static_cast<std::size_t>(std::ranges::count_if(running_, [](const auto& sequence) { return sequence->is_decoding(); }));
   for (auto& sequence : running_) {
@@ -327,7 +328,7 @@ bool GenerationLoop::compute() {
 Result<StepOutcome> GenerationLoop::step(const CancelToken& abort) {
   if (adapter_ != builder_.adapter()) {
     adapter_.reset();
-    std::vector<engines::TextSession::Adapter> adapters;
+    std::vector<engines::GenerationSession::Adapter> adapters;
     if (builder_.adapter() != 0) {
       const AdapterSource& wanted = surroundings_.context.adapters.at(builder_.adapter() - 1);
       adapters.push_back({wanted.path, wanted.scale});
@@ -347,7 +348,7 @@ void GenerationLoop::choose(Instant now) {
     if (!sequence.is_decoding() && sequence.computed % PrefixCache::kCheckpointTokens == 0)
       cache_.checkpoint(sequence.slot, sequence.text().first(sequence.computed));
     sequence.suspect = false;
-    if (slices[i].wants_logits) any_ended |= sequence.choose(session_->logits(i), choosing_, now);
+    if (slices[i].logits > 0) any_ended |= sequence.choose(session_->logits(i), choosing_, now);
   }
   if (any_ended) remove_ended();
 }

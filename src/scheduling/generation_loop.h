@@ -43,7 +43,7 @@ class GenerationLoop {
   // Queued requests that are looked at in search of one for this loop.
   static constexpr std::size_t kLookedAtMax = 64;
 
-  GenerationLoop(std::unique_ptr<engines::TextSession> session, const GenerationOptions& options,
+  GenerationLoop(std::unique_ptr<engines::GenerationSession> session, const GenerationOptions& options,
                  const GenerationSurroundings& surroundings);
   ~GenerationLoop();
 
@@ -78,7 +78,7 @@ class GenerationLoop {
 
   std::size_t running() const { return running_.size(); }
   std::size_t parked() const { return parked_.size(); }
-  const engines::TextSession& session() const { return *session_; }
+  const engines::GenerationSession& session() const { return *session_; }
 
  private:
   using Sequences = std::vector<std::unique_ptr<Sequence>>;
@@ -110,7 +110,7 @@ class GenerationLoop {
   void release(Sequence& sequence);
   void publish();
 
-  std::unique_ptr<engines::TextSession> session_;
+  std::unique_ptr<engines::GenerationSession> session_;
   const GenerationSurroundings surroundings_;
   const Clock& clock_;
   Choosing choosing_;

@@ -20,10 +20,10 @@ namespace {
 class LoopGenerationRunner final : public GenerationRunner {
  public:
   LoopGenerationRunner(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options, RunnerContext context,
-                       const engines::TextSessionOptions& session, WorkerPool::Sessions sessions, std::unique_ptr<DiskTier> disk);
+                       const engines::GenerationSessionOptions& session, WorkerPool::Sessions sessions, std::unique_ptr<DiskTier> disk);
   ~LoopGenerationRunner() override;
   Result<std::shared_ptr<TokenChannel>> submit(GenerationRequest request) override;
-  const engines::TextSessionInfo& session_info() const override { return info_; }
+  const engines::GenerationSessionInfo& session_info() const override { return info_; }
   std::size_t queue_requests_max() const override { return AdmissionOrder::full_at(options_.admission); }
   RunnerStats stats() const override;
   std::vector<DeadLetter> dead_letters() const override { return core_.ledger().dead_letters(); }
@@ -43,7 +43,7 @@ class LoopGenerationRunner final : public GenerationRunner {
 
   const std::shared_ptr<engines::LoadedModel> model_;
   const GenerationOptions options_;
-  const engines::TextSessionInfo info_;
+  const engines::GenerationSessionInfo info_;
   const std::vector<Token> end_tokens_;
   std::atomic<std::uint64_t> serials_{StepWatch::kNobody};
   const std::unique_ptr<DiskTier> disk_;
@@ -61,7 +61,7 @@ std::vector<Token> end_tokens_of(const text::Tokenizer& tokenizer) {
 }
 
 LoopGenerationRunner::LoopGenerationRunner(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options,
-                                           RunnerContext context, const engines::TextSessionOptions& session, WorkerPool::Sessions sessions,
+                                           RunnerContext context, const engines::GenerationSessionOptions& session, WorkerPool::Sessions sessions,
                                            std::unique_ptr<DiskTier> disk)
     : model_(std::move(model)),
       options_(options),
@@ -206,17 +206,17 @@ Result<std::unique_ptr<GenerationRunner>> GenerationRunner::open(std::shared_ptr
                                                                  const GenerationOptions& options, RunnerContext context) {
   TRY(check(options));
   if (model->tokenizer() == nullptr) return fail(kModelHasNoTokenizer, "the model has no tokenizer, so it cannot generate text");
-  const engines::TextSessionOptions session = session_options(*model, options, context.budget);
+  const engines::GenerationSessionOptions session = session_options(*model, options, context.budget);
   WorkerPool::Sessions sessions;
   for (std::uint32_t i = 0; i < options.workers; ++i) {
     TRY_ASSIGN(auto memory, WorkerPool::reserve_session(*model, session, context));
-    TRY_ASSIGN(auto opened, model->open_text_session(session), fmt::format("opening worker {}", i));
+    TRY_ASSIGN(auto opened, model->open_generation_session(session), fmt::format("opening worker {}", i));
     sessions.push_back({std::move(memory), std::move(opened)});
   }
   // A bad one is refused now, not when it is first asked for.
-  engines::TextSession& first = *sessions.front().session;
+  engines::GenerationSession& first = *sessions.front().session;
   for (const AdapterSource& adapter : context.adapters) {
-    const engines::TextSession::Adapter tried{adapter.path, adapter.scale};
+    const engines::GenerationSession::Adapter tried{adapter.path, adapter.scale};
     TRY(first.set_adapters({&tried, 1}), fmt::format("loading adapter '{}'", adapter.name));
   }
   if (!context.adapters.empty()) TRY(first.set_adapters({}));

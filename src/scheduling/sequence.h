@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/byte_budget.h"
-#include "engines/text_session.h"
+#include "engines/generation_session.h"
 #include "scheduling/prefix_cache.h"
 #include "scheduling/request.h"
 #include "scheduling/token_channel.h"

@@ -57,7 +57,7 @@ WorkerPool::Roster::Roster(const GenerationOptions& options)
     : router(routing_strategy_named(options.strategy).value_or(RoutingStrategy::kLeastLoaded)), retry(options.retry) {}
 
 WorkerPool::WorkerPool(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options,
-                       const engines::TextSessionOptions& session, const GenerationSurroundings& surroundings, Sessions sessions)
+                       const engines::GenerationSessionOptions& session, const GenerationSurroundings& surroundings, Sessions sessions)
     : model_(std::move(model)),
       options_(options),
       session_options_(session),
@@ -94,10 +94,10 @@ std::shared_ptr<WorkerPool::Worker> WorkerPool::make_worker(ByteBudget::Reservat
   return std::make_shared<Worker>(next_id_++, options_.health, clock_, std::move(memory));
 }
 
-Result<ByteBudget::Reservation> WorkerPool::reserve_session(const engines::LoadedModel& model, const engines::TextSessionOptions& options,
+Result<ByteBudget::Reservation> WorkerPool::reserve_session(const engines::LoadedModel& model, const engines::GenerationSessionOptions& options,
                                                             const RunnerContext& context) {
   if (context.budget == nullptr) return ByteBudget::Reservation();
-  return context.budget->reserve(model.memory_need(options).session_bytes, fmt::format("a worker of model '{}'", context.model),
+  return context.budget->reserve(model.generation_session_bytes(options), fmt::format("a worker of model '{}'", context.model),
                                  ByteBudget::Shortage::kReclaim);
 }
 
@@ -194,7 +194,7 @@ void WorkerPool::work(Worker& worker) {
   worker.loop.reset();
 }
 
-void WorkerPool::start(Worker& worker, std::unique_ptr<engines::TextSession> session) {
+void WorkerPool::start(Worker& worker, std::unique_ptr<engines::GenerationSession> session) {
   GenerationSurroundings surroundings = surroundings_;
   surroundings.watch = &worker.watch;
   surroundings.route = [this, &worker](const GenerationWork& work) { return route(worker, work); };
@@ -215,7 +215,7 @@ bool WorkerPool::open(Worker& worker) {
     auto roster = roster_.lock();
     if (worker.draining || worker.health.restart_at() > clock_.now()) return false;
   }
-  auto session = model_->open_text_session(session_options_);
+  auto session = model_->open_generation_session(session_options_);
   if (!session) {
     log::warning("a worker's session cannot be opened",
                  {{"worker", fmt::to_string(worker.id)}, {"error", session.error().to_log_string()}});

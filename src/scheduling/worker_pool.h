@@ -30,14 +30,14 @@ class WorkerPool {
  public:
   struct OpenSession {
     ByteBudget::Reservation memory;
-    std::unique_ptr<engines::TextSession> session;
+    std::unique_ptr<engines::GenerationSession> session;
   };
   using Sessions = std::vector<OpenSession>;
   // Room in the budget for one more session; caches give theirs up for it. kBudgetExhausted.
-  static Result<ByteBudget::Reservation> reserve_session(const engines::LoadedModel& model, const engines::TextSessionOptions& options,
+  static Result<ByteBudget::Reservation> reserve_session(const engines::LoadedModel& model, const engines::GenerationSessionOptions& options,
                                                          const RunnerContext& context);
   // One worker for each session. The pool sets watch, route and offered of `surroundings`; leave them empty.
-  WorkerPool(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options, const engines::TextSessionOptions& session,
+  WorkerPool(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options, const engines::GenerationSessionOptions& session,
              const GenerationSurroundings& surroundings, Sessions sessions);
   ~WorkerPool();
   // Call after the queue is closed and before the destructor. Aborts running steps, joins the threads and fails sequences that wait for
@@ -83,7 +83,7 @@ class WorkerPool {
   // On the worker's thread.
   void work(Worker& worker);
   bool open(Worker& worker);
-  void start(Worker& worker, std::unique_ptr<engines::TextSession> session);
+  void start(Worker& worker, std::unique_ptr<engines::GenerationSession> session);
   void take_over(Worker& worker);
   bool note_round(Worker& worker, bool did_something);
   void break_down(Worker& worker);
@@ -100,7 +100,7 @@ class WorkerPool {
 
   const std::shared_ptr<engines::LoadedModel> model_;
   const GenerationOptions options_;
-  const engines::TextSessionOptions session_options_;
+  const engines::GenerationSessionOptions session_options_;
   const GenerationSurroundings surroundings_;
   const Clock& clock_;
   GenerationQueue& queue_;

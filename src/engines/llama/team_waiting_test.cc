@@ -96,12 +96,12 @@ class Burners {
 };
 
 double seconds_of_tokens(LoadedModel& model, std::size_t threads, int tokens) {
-  const TextSessionOptions options{.context_tokens = 512, .sequences_max = 1, .threads = threads};
-  auto session = model.open_text_session(options).value();
+  const GenerationSessionOptions options{.context_tokens = 512, .sequences_max = 1, .threads = threads};
+  auto session = model.open_generation_session(options).value();
   const auto began = std::chrono::steady_clock::now();
   for (int i = 0; i < tokens; ++i) {
     const std::vector<Token> token = {static_cast<Token>(200 + i)};
-    const StepSlice slice{.sequence = 0, .position = i, .tokens = token, .wants_logits = true};
+    const StepSlice slice{.sequence = 0, .position = i, .tokens = token, .logits = 1};
     EXPECT_EQ(session->step(std::span(&slice, 1), CancelToken()).value(), StepOutcome::kDone);
   }
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();

@@ -130,7 +130,7 @@ class LoopFixture {
   }
 
  private:
-  std::unique_ptr<engines::TextSession> open() { return *model->open_text_session(session_options(*model, options_, nullptr)); }
+  std::unique_ptr<engines::GenerationSession> open() { return *model->open_generation_session(session_options(*model, options_, nullptr)); }
   engines::FakeOptions with_time(engines::FakeOptions fake) {
     fake.on_step = [this](std::span<const engines::StepSlice> slices) {
       if (step_time) clock.advance(step_time(slices));
