@@ -47,7 +47,7 @@ BatchingEmbeddingRunner::BatchingEmbeddingRunner(std::shared_ptr<engines::Loaded
     : model_(std::move(model)),
       options_(options),
       info_(session->info()),
-      core_(std::move(context), options, WorkerWaking::kOne, [this](auto& taken) { answer_unrun(taken); }) {
+      core_(std::move(context), options, [this](auto& taken) { answer_unrun(taken); }) {
   const EmbeddingSurroundings surroundings{core_.context(), &core_.queue(), &step_watch_, &core_.ledger()};
   batcher_ = std::make_unique<EmbeddingBatcher>(std::move(session), options_, surroundings);
   thread_ = std::thread([this] { work(); });

@@ -49,6 +49,7 @@ GenerationLoop::~GenerationLoop() {
 
 bool GenerationLoop::run_once() {
   const Instant now = clock_.now();
+  step_began_.reset();
   clear_if_asked();
   const bool left = leave(now);
   const bool joined = join(now);
@@ -132,7 +133,7 @@ void GenerationLoop::remove_ended() {
       if (sequence->ended()) release(*sequence);
     }
     const auto gone = std::erase_if(*sequences, [](const auto& sequence) { return sequence->ended(); });
-    for (std::size_t i = 0; i < gone; ++i) surroundings_.queue->finished(now);
+    for (std::size_t i = 0; i < gone; ++i) surroundings_.dispatcher->finished(now);
     if (gone > 0) crowded_ = false;
   }
 }
@@ -195,9 +196,8 @@ std::size_t GenerationLoop::sequences_allowed() const {
   return level == PressureLevel::kNormal ? all : level == PressureLevel::kElevated ? std::max<std::size_t>(1, all / 2) : 1;
 }
 
-std::size_t GenerationLoop::cells_for(const GenerationWork& work) const {
-  const auto& prompt = work.request.prompt;
-  return prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead) - cache_.shared_with_running(work.prompt());
+std::size_t GenerationLoop::cells_for(const Offer& offer) const {
+  return offer.prompt->size() + std::min<std::size_t>(offer.tokens_max - 1, kCellsAhead) - cache_.shared_with_running(offer.text());
 }
 
 bool GenerationLoop::resume_parked() {
@@ -213,22 +213,31 @@ bool GenerationLoop::resume_parked() {
   return true;
 }
 
+// The watch answers them too, but it may be busy.
+bool GenerationLoop::answer_dead(Instant now) {
+  auto dead = surroundings_.dispatcher->with([&](Dispatcher::Queue& queue) { return queue.take_dead(now); });
+  if (!dead) return false;
+  surroundings_.context.metrics->queue_seconds.observe(seconds(dead->waited));
+  answer_unstarted(dead->work, dead->ticket, *dead->error, dead->waited);
+  ++(dead->ticket.cancel.cancelled() ? surroundings_.counters->cancelled : surroundings_.counters->failed);
+  return true;
+}
+
 bool GenerationLoop::join_next(Instant now) {
-  if (surroundings_.queue->size() == 0 || !cache_.any_free()) return false;
-  // Takes the first request that is routed here. A request that has no room anywhere is not overtaken by a later one.
-  bool blocked = false;
-  const auto takes = [&](const GenerationWork& work) {
-    if (blocked) return false;
-    const Routing routing = surroundings_.route(work);
-    blocked = routing == Routing::kBlocked || (routing == Routing::kHere && !fits(cells_for(work)));
-    if (routing == Routing::kHere) surroundings_.offered(work, !blocked);
-    return routing == Routing::kHere && !blocked;
-  };
-  auto taken = surroundings_.queue->with([&](AdmissionQueue<GenerationWork>& queue) { return queue.take_first(now, takes, kLookedAtMax); });
-  if (!taken) return false;
+  Dispatcher& dispatcher = *surroundings_.dispatcher;
+  if (dispatcher.size() == 0) return false;
+  if (answer_dead(now)) return true;
+  const auto offer = dispatcher.offer(surroundings_.worker);
+  if (!offer) return false;
+  if (!fits(cells_for(*offer))) {
+    dispatcher.decline(surroundings_.worker, offer->id);
+    return false;
+  }
+  auto taken = dispatcher.accept(surroundings_.worker, offer->id);
+  if (!taken) return true;  // it is another worker's now, or has ended
   const auto& metrics = *surroundings_.context.metrics;
   metrics.queue_seconds.observe(seconds(taken->waited));
-  metrics.queued.set(static_cast<double>(surroundings_.queue->size()));
+  metrics.queued.set(static_cast<double>(dispatcher.size()));
   if (taken->error) {
     answer_unstarted(taken->work, taken->ticket, *taken->error, taken->waited);
     ++(taken->ticket.cancel.cancelled() ? surroundings_.counters->cancelled : surroundings_.counters->failed);
@@ -305,7 +314,7 @@ bool GenerationLoop::compute() {
       return true;
     }
   }
-  const Instant began = clock_.now();
+  const Instant began = *(step_began_ = clock_.now());
   const auto outcome = step(abort);
   const Instant ended = clock_.now();
   surroundings_.watch->end();
@@ -448,14 +457,17 @@ void GenerationLoop::publish() {
   }
   published_running_ = running;
   published_cells_ = cells;
-  WorkerLoad load{.sequences = running,
+}
+
+WorkerLoad GenerationLoop::load() const {
+  WorkerLoad load{.sequences = static_cast<std::uint32_t>(running_.size() + parked_.size()),
+                  .parked = static_cast<std::uint32_t>(parked_.size()),
                   .sequences_max = static_cast<std::uint32_t>(sequences_allowed()),
-                  .cells_used = cells,
+                  .cells_used = session_->cells_used(),
                   .cells_max = session_->info().context_tokens};
   for (const auto& sequence : running_)
     load.cells_needed += static_cast<std::uint32_t>(sequence->cells_after(kCellsAhead) - sequence->shared);
-  auto published = load_.lock();
-  *published = load;
+  return load;
 }
 
 }  // namespace forebay::scheduling

@@ -27,14 +27,16 @@ class LoopGenerationRunner final : public GenerationRunner {
   std::size_t queue_requests_max() const override { return AdmissionOrder::full_at(options_.admission); }
   RunnerStats stats() const override;
   std::vector<DeadLetter> dead_letters() const override { return core_.ledger().dead_letters(); }
-  std::string_view strategy() const override { return name_of(pool_.strategy()); }
+  std::string_view strategy() const override { return name_of(dispatcher().strategy()); }
   Result<> set_strategy(std::string_view name) override;
   Result<> set_workers(std::uint32_t count) override { return pool_.set_workers(count); }
-  std::vector<WorkerListing> workers() const override { return pool_.workers(); }
+  std::vector<WorkerListing> workers() const override { return dispatcher().listing(); }
   std::size_t clear_cache() override;
 
  private:
-  using Core = RunnerCore<GenerationWork>;
+  using Core = RunnerCore<GenerationWork, Dispatcher>;
+  Dispatcher& dispatcher() { return core_.queue(); }
+  const Dispatcher& dispatcher() const { return core_.queue(); }
   void answer_unrun(Core::Taken& taken);
   Result<AdapterIndex> adapter_named(std::string_view name) const;
   void note_end(RequestLedger::Pass pass, std::uint64_t serial, const Ticket& ticket, const TokenEvent& last);
@@ -48,6 +50,7 @@ class LoopGenerationRunner final : public GenerationRunner {
   std::atomic<std::uint64_t> serials_{StepWatch::kNobody};
   const std::unique_ptr<DiskTier> disk_;
   SavedStates saved_;
+  const Clock& clock_;
   Core core_;
   WorkerPool pool_;
 };
@@ -69,7 +72,9 @@ LoopGenerationRunner::LoopGenerationRunner(std::shared_ptr<engines::LoadedModel>
       end_tokens_(end_tokens_of(*model_->tokenizer())),
       disk_(std::move(disk)),
       saved_({.bytes_max = options.cache.ram_bytes_max}, context.budget, context.pressure, to_disk()),
-      core_(std::move(context), options, WorkerWaking::kAll, [this](auto& taken) { answer_unrun(taken); }),
+      clock_(*context.clock),
+      core_(std::move(context), options, [this](auto& taken) { answer_unrun(taken); }, clock_,
+            routing_strategy_named(options.strategy).value_or(RoutingStrategy::kLeastLoaded)),
       pool_(model_, options_, session, surroundings(), std::move(sessions)) {}
 
 std::function<void(SavedStatePointer)> LoopGenerationRunner::to_disk() {
@@ -81,12 +86,9 @@ GenerationSurroundings LoopGenerationRunner::surroundings() {
   return {.context = core_.context(),
           .tokenizer = model_->tokenizer(),
           .end_tokens = &end_tokens_,
-          .queue = &core_.queue(),
-          .watch = nullptr,
+          .dispatcher = &dispatcher(),
           .counters = &core_.ledger().counters,
-          .lower = {.ram = &saved_, .disk = disk_ ? &disk_->folder() : nullptr, .fetched = [this] { core_.queue().nudge(); }},
-          .route = {},
-          .offered = {}};
+          .lower = {.ram = &saved_, .disk = disk_ ? &disk_->folder() : nullptr, .fetched = [this] { dispatcher().nudge(); }}};
 }
 
 LoopGenerationRunner::~LoopGenerationRunner() {
@@ -149,6 +151,7 @@ Result<std::shared_ptr<TokenChannel>> LoopGenerationRunner::submit(GenerationReq
     core_.queue().note_cancelled();
     pool_.note_cancelled(serial);
   });
+  auto prompt = std::make_shared<const std::vector<Token>>(std::move(request.prompt));
   GenerationWork work{std::move(request),
                       std::move(sampler),
                       channel,
@@ -156,7 +159,8 @@ Result<std::shared_ptr<TokenChannel>> LoopGenerationRunner::submit(GenerationReq
                       serial,
                       std::move(on_cancel),
                       static_cast<std::uint32_t>(dropped),
-                      {adapter, scope}};
+                      {adapter, scope},
+                      std::move(prompt)};
   TRY(core_.enqueue(pass, std::move(ticket), std::move(work)));
   pool_.note_request();
   return channel;
@@ -169,7 +173,7 @@ Result<> LoopGenerationRunner::set_strategy(std::string_view name) {
                       fmt::format("'{}' is no strategy; there are round_robin, least_loaded, memory_aware and prefix_affinity", name))
                     .with_field("strategy"));
   }
-  pool_.set_strategy(*strategy);
+  dispatcher().set_strategy(*strategy);
   return {};
 }
 
@@ -178,18 +182,18 @@ std::size_t LoopGenerationRunner::clear_cache() {
   ++core_.ledger().counters.cache_clears;
   saved_.clear();
   if (disk_) disk_->folder().clear();
-  core_.queue().nudge();
+  dispatcher().nudge();
   return before.cells.entries + before.ram.entries + before.disk.entries;
 }
 
 RunnerStats LoopGenerationRunner::stats() const {
   RunnerStats stats = core_.stats(pool_.worker_count());
-  stats.running += static_cast<std::uint32_t>(pool_.between_workers());
+  stats.running += static_cast<std::uint32_t>(dispatcher().moved());
   stats.session_bytes = pool_.session_bytes();
   stats.restarts = pool_.restarts();
   stats.retries = pool_.retries();
   stats.preempted = core_.ledger().counters.preempted;
-  stats.worker_list = pool_.workers();
+  stats.worker_list = dispatcher().listing();
   stats.prefix_cache = core_.ledger().counters.prefix.snapshot();
   stats.prefix_cache.ram = saved_.stats();
   if (disk_) {
