@@ -13,11 +13,8 @@
 #include "base/clock.h"
 #include "base/processors.h"
 #include "base/result.h"
-#include "engines/sampling.h"
-#include "engines/tensor_session.h"
-#include "engines/text_session.h"
+#include "engines/loaded_model.h"
 #include "formats/model_description.h"
-#include "text/tokenizer.h"
 
 namespace forebay::engines {
 
@@ -33,35 +30,12 @@ struct Device {
   std::string reason;  // why not usable; empty when it is
 };
 
-// What a run of so many rows takes.
-struct RunTime {
-  std::uint32_t rows = 1;
-  Duration took{};
-};
-
-// Which backend a model runs on, and why the ones before it in the chain were not taken.
-struct BackendReport {
-  std::string chosen;
-  std::vector<std::string> passed_over;  // "dnnl: libdnnl.so.3 is not installed"
-  std::string threads;                   // what trying them out said: "1 thread: a run takes 0.012 ms, with 2 it takes 0.031"; may be empty
-  std::string graph;                     // what keeping the optimized graph gains or costs; empty when nothing was tried
-  std::vector<RunTime> runs;             // measured at load, ascending; may be empty
-  bool rows_independent = false;         // rows of several requests may share a run
-  std::string rows;                      // why they may or may not; empty for models of text
-};
-
 // What one run may take.
 struct RunBounds {
   Duration time_max = std::chrono::seconds(30);
   std::uint64_t bytes_max = std::uint64_t{768} << 20;         // beyond the weights
   std::uint64_t output_bytes_max = std::uint64_t{256} << 20;  // of all outputs together
   ByteBudget* budget = nullptr;                               // large blocks are reserved in it while they live; null: they are not
-};
-
-// Upper bounds in bytes.
-struct MemoryNeed {
-  std::uint64_t weights_bytes = 0;  // once, whatever the number of sessions
-  std::uint64_t session_bytes = 0;  // one more session with these options: cells, buffers
 };
 
 // What loading may keep for the next start, and when.
@@ -85,23 +59,6 @@ struct LoadOptions {
   std::function<bool(float)> progress;
   // Stops the load from any thread with the token's error, where the library can stop.
   CancelToken cancel;
-};
-
-// Weights in memory, shared by every session opened from it.
-// Threads: shared. Owner: models::Catalog; sessions keep it alive.
-class LoadedModel {
- public:
-  virtual ~LoadedModel() = default;
-  virtual const formats::ModelDescription& description() const = 0;
-  virtual const BackendReport& backend() const = 0;
-  virtual MemoryNeed memory_need(const TextSessionOptions& options) const = 0;
-  // Null for models without text.
-  virtual const text::Tokenizer* tokenizer() const = 0;
-  // kWrongKindOfModel when the model has no such session; kSessionRefused with the library's reason.
-  virtual Result<std::unique_ptr<TensorSession>> open_tensor_session() = 0;
-  virtual Result<std::unique_ptr<TextSession>> open_text_session(const TextSessionOptions& options) = 0;
-  // kBadSampling when an option is out of range or a grammar cannot be enforced: fails closed.
-  virtual Result<std::unique_ptr<Sampler>> make_sampler(const SamplingOptions& options) const = 0;
 };
 
 // One library. Threads: shared. Owner: cli::serve.

@@ -108,11 +108,11 @@ TEST(ExampleModels, TellWinesApart) {
 }
 
 std::vector<Token> greedy(LoadedModel& model, std::vector<Token> next, std::size_t tokens) {
-  auto session = model.open_text_session({.context_tokens = 512, .sequences_max = 1}).value();
+  auto session = model.open_generation_session({.context_tokens = 512, .sequences_max = 1}).value();
   auto sampler = model.make_sampler({.temperature = 0}).value();
   std::vector<Token> chosen;
   while (chosen.size() < tokens) {
-    const StepSlice slice{.sequence = 0, .position = session->length(0), .tokens = next, .wants_logits = true};
+    const StepSlice slice{.sequence = 0, .position = session->length(0), .tokens = next, .logits = 1};
     EXPECT_EQ(session->step(std::span(&slice, 1), CancelToken()).value(), StepOutcome::kDone);
     next = {sampler->sample(session->logits(0)).value()};
     chosen.push_back(next.front());
@@ -151,7 +151,7 @@ std::vector<float> normalised(std::vector<float> vector) {
 
 TEST(ExampleModels, EmbedAloneAndTogether) {
   auto model = load_model(kModels / "embed.gguf").value();
-  auto session = model->open_text_session({.embeddings = true}).value();
+  auto session = model->open_embedding_session({}).value();
   std::vector<std::vector<Token>> texts;
   for (const EmbeddingCase& one : expected().embed.cases) {
     texts.push_back(model->tokenizer()->encode(one.text, {}).value());

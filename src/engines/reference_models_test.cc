@@ -143,14 +143,14 @@ void tells_stories() {
   const std::string text = read_text_file(reference_models() / "gguf/expected/stories260K.json", 1 << 20).value();
   ASSERT_FALSE(glz::read<glz::opts{.error_on_unknown_keys = false}>(stories, text));
   auto model = load_model(reference_models() / "gguf/stories260K-tok512.gguf").value();
-  auto session = model->open_text_session({.context_tokens = 512, .sequences_max = 1}).value();
+  auto session = model->open_generation_session({.context_tokens = 512, .sequences_max = 1}).value();
   for (const StoryCase& story : stories.cases) {
     const auto prompt = model->tokenizer()->encode(story.prompt, {}).value();
     EXPECT_EQ(prompt, story.prompt_ids_with_bos) << story.prompt;
     ASSERT_TRUE(session->trim(0, 0));
     std::vector<Token> next = prompt;
     for (std::size_t i = 0; i < story.greedy_ids_64.size(); ++i) {
-      const StepSlice slice{.sequence = 0, .position = session->length(0), .tokens = next, .wants_logits = true};
+      const StepSlice slice{.sequence = 0, .position = session->length(0), .tokens = next, .logits = 1};
       ASSERT_EQ(session->step(std::span(&slice, 1), CancelToken()).value(), StepOutcome::kDone);
       const auto logits = session->logits(0);
       if (i == 0) {
@@ -180,7 +180,7 @@ void tokenises(const std::filesystem::path& file) {
   const auto description = formats::read_model(file).value();
   EXPECT_FALSE(description.text->has_tensors);
   auto model = LlamaModel::load_vocabulary(file, description).value();
-  EXPECT_EQ(model->open_text_session({}).error().code(), kNoWeights);
+  EXPECT_EQ(model->open_generation_session({}).error().code(), kNoWeights);
   const auto inputs = split(read_text_file(file.string() + ".inp", 1 << 20).value(), "\n__ggml_vocab_test__\n");
   const auto outputs = split(read_text_file(file.string() + ".out", 1 << 20).value(), "\n");
   ASSERT_GE(outputs.size(), inputs.size());

@@ -26,23 +26,18 @@ class WatchedTensorSession final : public TensorSession {
   const Files files_;
 };
 
-class WatchedTextSession final : public TextSession {
+class WatchedGenerationSession final : public GenerationSession {
  public:
-  WatchedTextSession(std::unique_ptr<TextSession> session, Files files) : session_(std::move(session)), files_(std::move(files)) {}
+  WatchedGenerationSession(std::unique_ptr<GenerationSession> session, Files files)
+      : session_(std::move(session)), files_(std::move(files)) {}
 
   Result<StepOutcome> step(std::span<const StepSlice> slices, const CancelToken& abort) override {
     auto outcome = session_->step(slices, abort);
     TRY(check_unchanged(*files_));
     return outcome;
   }
-  Result<std::vector<std::vector<float>>> embed(const EmbeddingTexts& texts, const CancelToken& abort) override {
-    auto vectors = session_->embed(texts, abort);
-    TRY(check_unchanged(*files_));
-    return vectors;
-  }
-
-  const TextSessionInfo& info() const override { return session_->info(); }
-  std::span<const float> logits(std::size_t slice) const override { return session_->logits(slice); }
+  const GenerationSessionInfo& info() const override { return session_->info(); }
+  std::span<const float> logits(std::size_t slice, std::size_t row) const override { return session_->logits(slice, row); }
   std::chrono::nanoseconds waited() const override { return session_->waited(); }
   void rest() override { session_->rest(); }
   std::int32_t length(SequenceId sequence) const override { return session_->length(sequence); }
@@ -56,7 +51,25 @@ class WatchedTextSession final : public TextSession {
   Result<> set_adapters(std::span<const Adapter> adapters) override { return session_->set_adapters(adapters); }
 
  private:
-  const std::unique_ptr<TextSession> session_;
+  const std::unique_ptr<GenerationSession> session_;
+  const Files files_;
+};
+
+class WatchedEmbeddingSession final : public EmbeddingSession {
+ public:
+  WatchedEmbeddingSession(std::unique_ptr<EmbeddingSession> session, Files files)
+      : session_(std::move(session)), files_(std::move(files)) {}
+
+  const EmbeddingSessionInfo& info() const override { return session_->info(); }
+  Result<std::vector<std::vector<float>>> embed(const EmbeddingTexts& texts, const CancelToken& abort) override {
+    auto vectors = session_->embed(texts, abort);
+    TRY(check_unchanged(*files_));
+    return vectors;
+  }
+  void rest() override { session_->rest(); }
+
+ private:
+  const std::unique_ptr<EmbeddingSession> session_;
   const Files files_;
 };
 
@@ -66,15 +79,22 @@ class WatchedModel final : public LoadedModel {
 
   const formats::ModelDescription& description() const override { return model_->description(); }
   const BackendReport& backend() const override { return model_->backend(); }
-  MemoryNeed memory_need(const TextSessionOptions& options) const override { return model_->memory_need(options); }
+  std::uint64_t weights_bytes() const override { return model_->weights_bytes(); }
+  std::uint64_t generation_session_bytes(const GenerationSessionOptions& options) const override { return model_->generation_session_bytes(options); }
+  std::uint64_t embedding_session_bytes(const EmbeddingSessionOptions& options) const override { return model_->embedding_session_bytes(options); }
+  std::uint64_t tensor_session_bytes() const override { return model_->tensor_session_bytes(); }
   const text::Tokenizer* tokenizer() const override { return model_->tokenizer(); }
   Result<std::unique_ptr<TensorSession>> open_tensor_session() override {
     TRY_ASSIGN(auto session, model_->open_tensor_session());
     return std::make_unique<WatchedTensorSession>(std::move(session), files_);
   }
-  Result<std::unique_ptr<TextSession>> open_text_session(const TextSessionOptions& options) override {
-    TRY_ASSIGN(auto session, model_->open_text_session(options));
-    return std::make_unique<WatchedTextSession>(std::move(session), files_);
+  Result<std::unique_ptr<GenerationSession>> open_generation_session(const GenerationSessionOptions& options) override {
+    TRY_ASSIGN(auto session, model_->open_generation_session(options));
+    return std::make_unique<WatchedGenerationSession>(std::move(session), files_);
+  }
+  Result<std::unique_ptr<EmbeddingSession>> open_embedding_session(const EmbeddingSessionOptions& options) override {
+    TRY_ASSIGN(auto session, model_->open_embedding_session(options));
+    return std::make_unique<WatchedEmbeddingSession>(std::move(session), files_);
   }
   Result<std::unique_ptr<Sampler>> make_sampler(const SamplingOptions& options) const override { return model_->make_sampler(options); }
 

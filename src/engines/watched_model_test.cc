@@ -38,9 +38,9 @@ class ServedFile {
   const ModelFolder folder_;
 };
 
-Result<StepOutcome> step(TextSession& session) {
+Result<StepOutcome> step(GenerationSession& session) {
   const std::vector<Token> tokens = {200, 201, 202};
-  const StepSlice slice{.sequence = 0, .position = session.length(0), .tokens = tokens, .wants_logits = true};
+  const StepSlice slice{.sequence = 0, .position = session.length(0), .tokens = tokens, .logits = 1};
   return session.step(std::span(&slice, 1), CancelToken());
 }
 
@@ -50,7 +50,7 @@ TEST(WatchedModel, AGeneratorFailsOnceItsFileIsWrittenTo) {
   for (const std::size_t bytes : {std::size_t{0}, std::size_t{1000}, whole / 2, whole, whole + 10}) {
     const ServedFile served("chat.gguf");
     ASSERT_TRUE(served.is_mapped);
-    auto session = served.model->open_text_session({.context_tokens = 256, .sequences_max = 1}).value();
+    auto session = served.model->open_generation_session({.context_tokens = 256, .sequences_max = 1}).value();
     ASSERT_EQ(step(*session).value(), StepOutcome::kDone);
     served.write(std::string(bytes, 'x'));
     const auto outcome = step(*session);
@@ -62,7 +62,7 @@ TEST(WatchedModel, AGeneratorFailsOnceItsFileIsWrittenTo) {
 TEST(WatchedModel, AnEmbedderFailsOnceItsFileIsCutShort) {
   survive_lost_pages();
   const ServedFile served("embed.gguf");
-  auto session = served.model->open_text_session({.step_tokens_max = 128, .embeddings = true}).value();
+  auto session = served.model->open_embedding_session({.batch_tokens_max = 128}).value();
   const std::vector<std::vector<Token>> texts = {{10, 11, 12}};
   ASSERT_TRUE(session->embed(texts, CancelToken()));
   served.write("");
@@ -71,7 +71,7 @@ TEST(WatchedModel, AnEmbedderFailsOnceItsFileIsCutShort) {
 
 TEST(WatchedModel, AFileThatIsReplacedByRenamingChangesNothing) {
   const ServedFile served("chat.gguf");
-  auto session = served.model->open_text_session({.context_tokens = 256, .sequences_max = 1}).value();
+  auto session = served.model->open_generation_session({.context_tokens = 256, .sequences_max = 1}).value();
   std::ofstream(served.path.string() + ".new") << "another model";
   fs::rename(served.path.string() + ".new", served.path);
   EXPECT_EQ(step(*session).value(), StepOutcome::kDone);

@@ -37,9 +37,16 @@ telemetry::ModelMetrics& metrics_of(const LoaderContext& context, const ModelSou
   return context.metrics != nullptr ? context.metrics->for_version(source.name, source.version) : uncounted;
 }
 
-engines::TextSessionOptions session_options(const engines::LoadedModel& model, const ModelsOptions& options, const ByteBudget* budget) {
-  if (model.description().task == Task::kTextGeneration) return scheduling::session_options(model, options.generation, budget);
-  return {.step_tokens_max = options.embedding.batch_tokens_max, .embeddings = true};
+// Of a runner's session. The runner of a generation model reserves what its workers need itself.
+std::uint64_t session_bytes(const engines::LoadedModel& model, const ModelsOptions& options) {
+  switch (model.description().task) {
+    case Task::kTextGeneration:
+      return 0;
+    case Task::kTensors:
+      return model.tensor_session_bytes();
+    default:
+      return model.embedding_session_bytes(engines::EmbeddingSessionOptions{.batch_tokens_max = options.embedding.batch_tokens_max});
+  }
 }
 
 bool shares_caches(const ModelsOptions& options, const std::string& model) {
@@ -69,7 +76,7 @@ Result<> open_runner(ServedModel& model, const ModelsOptions& options, const sch
     case Task::kClassification: {
       TRY_ASSIGN(auto runner, scheduling::EmbeddingRunner::open(model.loaded, options.embedding, context));
       model.embedding = scheduling::with_embedding_cache(std::move(runner), options.embedding.cache_bytes_max, context);
-      model.sequence_tokens_max = model.embedding->session_info().sequence_tokens_max;
+      model.sequence_tokens_max = model.embedding->session_info().text_tokens_max;
       return {};
     }
   }
@@ -274,11 +281,8 @@ Result<std::shared_ptr<ServedModel>> load_model(const ModelSource& given, const 
   files->keep_mapped();
   if (!files->empty()) model->loaded = engines::watched_model(std::move(model->loaded), files);
   model->files = std::move(files);
-  const auto session = session_options(*model->loaded, options, context.budget);
-  const auto need = model->loaded->memory_need(session);
-  // The runner of a generation model reserves what its workers need.
-  const std::uint64_t session_bytes = description.task == Task::kTextGeneration ? 0 : need.session_bytes;
-  TRY(model->memory.resize(need.weights_bytes + session_bytes, what, ByteBudget::Shortage::kReclaim));
+  const std::uint64_t bytes = model->loaded->weights_bytes() + session_bytes(*model->loaded, options);
+  TRY(model->memory.resize(bytes, what, ByteBudget::Shortage::kReclaim));
 
   model->backend = model->loaded->backend().chosen;
   model->backend_passed_over = model->loaded->backend().passed_over;

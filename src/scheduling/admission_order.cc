@@ -49,17 +49,24 @@ Result<AdmissionOrder::Id> AdmissionOrder::push(Ticket ticket, Instant now) {
   return id;
 }
 
-std::optional<AdmissionOrder::Id> AdmissionOrder::find(Instant now, const std::function<bool(Id)>& matches, std::size_t looked_at_max) {
+void AdmissionOrder::look_in_order(Instant now, std::size_t looked_at_max, const std::function<bool(Id)>& look) {
   promote(now);
   for (const Level& level : levels_) {
     for (const Line& line : level.turns) {
-      for (Id id : line.ids) {
-        if (looked_at_max-- == 0) return std::nullopt;
-        if (entries_.at(id).ticket.cancel.cancelled() || matches(id)) return id;
+      for (const Id id : line.ids) {
+        if (looked_at_max-- == 0 || !look(id)) return;
       }
     }
   }
-  return std::nullopt;
+}
+
+std::optional<AdmissionOrder::Id> AdmissionOrder::find(Instant now, const std::function<bool(Id)>& matches, std::size_t looked_at_max) {
+  std::optional<Id> found;
+  look_in_order(now, looked_at_max, [&](Id id) {
+    if (entries_.at(id).ticket.cancel.cancelled() || matches(id)) found = id;
+    return !found;
+  });
+  return found;
 }
 
 std::optional<AdmissionOrder::Id> AdmissionOrder::find_dead(Instant now) {

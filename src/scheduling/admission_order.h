@@ -43,12 +43,15 @@ class AdmissionOrder {
   Result<> check(const Ticket& ticket, Instant now);
   // The first in order for which `matches` holds, among the first `looked_at_max` in order; a cancelled one always does.
   std::optional<Id> find(Instant now, const std::function<bool(Id)>& matches, std::size_t looked_at_max);
+  // Calls look(id) for the first `looked_at_max` in order, until it says false.
+  void look_in_order(Instant now, std::size_t looked_at_max, const std::function<bool(Id)>& look);
   // One whose deadline has passed, or that was cancelled since note_cancelled().
   std::optional<Id> find_dead(Instant now);
   void note_cancelled() { cancel_noted_ = true; }
   // Why this entry must not be computed any more; nothing when it may.
   std::optional<Error> death_of(Id id, Instant now) const;
 
+  bool contains(Id id) const { return entries_.contains(id); }
   const Entry& entry(Id id) const { return entries_.at(id); }
   // Takes it out; `served` gives its client's turn to the next.
   Entry remove(Id id, bool served);

@@ -50,6 +50,21 @@ class AdmissionQueue {
     if (!id) return std::nullopt;
     return remove(*id, now);
   }
+  // This one, if it still waits; with its error if it has expired or was cancelled.
+  std::optional<Taken> take(AdmissionOrder::Id id, Instant now) {
+    if (!order_.contains(id)) return std::nullopt;
+    return remove(id, now);
+  }
+  // Null if it no longer waits.
+  const Work* find(AdmissionOrder::Id id) const {
+    const auto found = work_.find(id);
+    return found == work_.end() ? nullptr : &found->second;
+  }
+  // Calls look(id, work) for the first `looked_at_max` in order, until it says false.
+  template <class Look>
+  void look_in_order(Instant now, std::size_t looked_at_max, Look look) {
+    order_.look_in_order(now, looked_at_max, [&](AdmissionOrder::Id id) { return look(id, std::as_const(work_.at(id))); });
+  }
   // Some ticket's token was cancelled: the next take looks for it.
   void note_cancelled() { order_.note_cancelled(); }
   // A request that was taken without an error has been answered.

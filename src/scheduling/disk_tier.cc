@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kNameBytesMax = 64;
 
 // A state serves only the weights, library, layout and adapter that it was made with.
-Result<std::vector<Digest>> keys_of(const RunnerContext& context, const engines::TextSessionInfo& session) {
+Result<std::vector<Digest>> keys_of(const RunnerContext& context, const engines::GenerationSessionInfo& session) {
   const auto made_with = [&] {
     return std::move(Digester().add_text("forebay saved state").add(context.model_digest).add_text(session.state_format));
   };
@@ -38,7 +38,7 @@ std::string folder_name(const RunnerContext& context) {
 }  // namespace
 
 Result<std::unique_ptr<DiskTier>> DiskTier::open(const PrefixCacheOptions& options, const RunnerContext& context,
-                                                 const engines::TextSessionInfo& session) {
+                                                 const engines::GenerationSessionInfo& session) {
   if (options.disk_path.empty()) return nullptr;
   TRY_ASSIGN(auto keys, keys_of(context, session));
   auto tier = std::make_unique<DiskTier>();

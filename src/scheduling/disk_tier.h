@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/executor.h"
-#include "engines/text_session.h"
+#include "engines/generation_session.h"
 #include "scheduling/runners.h"
 #include "scheduling/state_folder.h"
 
@@ -19,7 +19,7 @@ class DiskTier {
 
   // Null where no folder is set, or another server has it (which is logged). kStateFolderRefused.
   static Result<std::unique_ptr<DiskTier>> open(const PrefixCacheOptions& options, const RunnerContext& context,
-                                                const engines::TextSessionInfo& session);
+                                                const engines::GenerationSessionInfo& session);
   DiskTier() : reads_({.name = "states-read", .threads = 1}), writes_({.name = "states-write", .threads = 1}) {}
 
   StateFolder& folder() { return *folder_; }

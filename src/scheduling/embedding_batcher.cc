@@ -19,7 +19,7 @@ std::chrono::microseconds microseconds(Duration duration) { return std::chrono::
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 }  // namespace
 
-EmbeddingBatcher::EmbeddingBatcher(std::unique_ptr<engines::TextSession> session, const EmbeddingOptions& options,
+EmbeddingBatcher::EmbeddingBatcher(std::unique_ptr<engines::EmbeddingSession> session, const EmbeddingOptions& options,
                                    const EmbeddingSurroundings& surroundings)
     : session_(std::move(session)), options_(options), surroundings_(surroundings), clock_(*surroundings.context.clock) {}
 
@@ -109,7 +109,7 @@ EmbeddingBatcher::Text EmbeddingBatcher::first_text() {
 std::vector<EmbeddingBatcher::Text> EmbeddingBatcher::choose_batch() {
   std::vector<Text> batch{first_text()};
   const std::size_t length = batch.front().tokens;
-  const std::size_t tokens_max = std::min<std::size_t>(options_.batch_tokens_max, session_->info().step_tokens_max);
+  const std::size_t tokens_max = std::min<std::size_t>(options_.batch_tokens_max, session_->info().batch_tokens_max);
   std::size_t tokens = length;
   auto above = std::next(texts_.find(batch.front()));
   auto below = std::make_reverse_iterator(texts_.find(batch.front()));

@@ -12,7 +12,7 @@
 #include <tuple>
 #include <vector>
 
-#include "engines/text_session.h"
+#include "engines/embedding_session.h"
 #include "scheduling/request_ledger.h"
 #include "scheduling/runners.h"
 #include "scheduling/shared_queue.h"
@@ -39,7 +39,7 @@ struct EmbeddingSurroundings {
 
 class EmbeddingBatcher {
  public:
-  EmbeddingBatcher(std::unique_ptr<engines::TextSession> session, const EmbeddingOptions& options,
+  EmbeddingBatcher(std::unique_ptr<engines::EmbeddingSession> session, const EmbeddingOptions& options,
                    const EmbeddingSurroundings& surroundings);
   ~EmbeddingBatcher();
 
@@ -81,7 +81,7 @@ class EmbeddingBatcher {
   void end(Active& active, Result<EmbeddingAnswer> answer);
   void remove_ended();
 
-  std::unique_ptr<engines::TextSession> session_;
+  std::unique_ptr<engines::EmbeddingSession> session_;
   const EmbeddingOptions options_;
   const EmbeddingSurroundings surroundings_;
   const Clock& clock_;

@@ -103,7 +103,7 @@ class CachingRunner final : public EmbeddingRunner {
   }
 
   Result<> submit(EmbeddingRequest request, Done done) override;
-  const engines::TextSessionInfo& session_info() const override { return runner_->session_info(); }
+  const engines::EmbeddingSessionInfo& session_info() const override { return runner_->session_info(); }
   RunnerStats stats() const override;
   std::vector<DeadLetter> dead_letters() const override { return runner_->dead_letters(); }
   std::size_t clear_cache() override;

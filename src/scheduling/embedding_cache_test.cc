@@ -20,7 +20,7 @@ class HeldRunner final : public EmbeddingRunner {
     return {};
   }
   std::size_t clear_cache() override { return 0; }
-  const engines::TextSessionInfo& session_info() const override { return info_; }
+  const engines::EmbeddingSessionInfo& session_info() const override { return info_; }
   std::size_t request_texts_max() const override { return 7; }
   RunnerStats stats() const override { return {}; }
   std::vector<DeadLetter> dead_letters() const override { return {}; }
@@ -42,7 +42,7 @@ class HeldRunner final : public EmbeddingRunner {
   int runs = 0;
 
  private:
-  engines::TextSessionInfo info_;
+  engines::EmbeddingSessionInfo info_;
 };
 
 class EmbeddingCache : public ::testing::Test {

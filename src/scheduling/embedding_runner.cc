@@ -16,11 +16,11 @@ namespace {
 class BatchingEmbeddingRunner final : public EmbeddingRunner {
  public:
   BatchingEmbeddingRunner(std::shared_ptr<engines::LoadedModel> model, const EmbeddingOptions& options, RunnerContext context,
-                          std::unique_ptr<engines::TextSession> session);
+                          std::unique_ptr<engines::EmbeddingSession> session);
   ~BatchingEmbeddingRunner() override;
   Result<> submit(EmbeddingRequest request, Done done) override;
   std::size_t clear_cache() override { return 0; }  // it keeps none
-  const engines::TextSessionInfo& session_info() const override { return info_; }
+  const engines::EmbeddingSessionInfo& session_info() const override { return info_; }
   std::size_t request_texts_max() const override { return options_.request_texts_max; }
   RunnerStats stats() const override { return core_.stats(1); }
   std::vector<DeadLetter> dead_letters() const override { return core_.ledger().dead_letters(); }
@@ -34,8 +34,7 @@ class BatchingEmbeddingRunner final : public EmbeddingRunner {
 
   const std::shared_ptr<engines::LoadedModel> model_;
   const EmbeddingOptions options_;
-  const engines::TextSessionInfo info_;
-  const std::size_t text_tokens_max_;
+  const engines::EmbeddingSessionInfo info_;
   std::atomic<std::uint64_t> serials_{StepWatch::kNobody};
   Core core_;
   StepWatch step_watch_;
@@ -43,18 +42,12 @@ class BatchingEmbeddingRunner final : public EmbeddingRunner {
   std::thread thread_;
 };
 
-// An encoder embeds a text in one step, so step_tokens_max limits it; sequence_tokens_max does too, if it is set (> 0).
-std::size_t longest_text(const engines::TextSessionInfo& info) {
-  return info.sequence_tokens_max > 0 ? std::min(info.step_tokens_max, info.sequence_tokens_max) : info.step_tokens_max;
-}
-
 BatchingEmbeddingRunner::BatchingEmbeddingRunner(std::shared_ptr<engines::LoadedModel> model, const EmbeddingOptions& options,
-                                                 RunnerContext context, std::unique_ptr<engines::TextSession> session)
+                                                 RunnerContext context, std::unique_ptr<engines::EmbeddingSession> session)
     : model_(std::move(model)),
       options_(options),
       info_(session->info()),
-      text_tokens_max_(longest_text(info_)),
-      core_(std::move(context), options, WorkerWaking::kOne, [this](auto& taken) { answer_unrun(taken); }) {
+      core_(std::move(context), options, [this](auto& taken) { answer_unrun(taken); }) {
   const EmbeddingSurroundings surroundings{core_.context(), &core_.queue(), &step_watch_, &core_.ledger()};
   batcher_ = std::make_unique<EmbeddingBatcher>(std::move(session), options_, surroundings);
   thread_ = std::thread([this] { work(); });
@@ -103,8 +96,8 @@ Result<> BatchingEmbeddingRunner::check(const EmbeddingRequest& request) const {
 Result<> BatchingEmbeddingRunner::check_text(const std::vector<Token>& text, std::size_t index) const {
   const auto field = fmt::format("input[{}]", index);
   if (text.empty()) return fail(Error(kTextsEmpty, fmt::format("text {} has no token", index)).with_field(field));
-  if (text.size() > text_tokens_max_) {
-    return fail(Error(kTextTooLongToEmbed, fmt::format("text {} has {} tokens, the model takes {}", index, text.size(), text_tokens_max_))
+  if (text.size() > info_.text_tokens_max) {
+    return fail(Error(kTextTooLongToEmbed, fmt::format("text {} has {} tokens, the model takes {}", index, text.size(), info_.text_tokens_max))
                     .with_field(field));
   }
   if (info_.vocabulary_size == 0) return {};
@@ -132,10 +125,9 @@ Result<> BatchingEmbeddingRunner::submit(EmbeddingRequest request, Done done) {
 Result<std::unique_ptr<EmbeddingRunner>> EmbeddingRunner::open(std::shared_ptr<engines::LoadedModel> model, const EmbeddingOptions& options,
                                                                RunnerContext context) {
   TRY(check(options));
-  TRY_ASSIGN(auto session, model->open_text_session({.sequences_max = options.batch_texts_max,
-                                                     .step_tokens_max = options.batch_tokens_max,
-                                                     .embeddings = true,
-                                                     .threads = options.threads}));
+  TRY_ASSIGN(auto session, model->open_embedding_session({.batch_texts_max = options.batch_texts_max,
+                                                          .batch_tokens_max = options.batch_tokens_max,
+                                                          .threads = options.threads}));
   return std::make_unique<BatchingEmbeddingRunner>(std::move(model), options, std::move(context), std::move(session));
 }
 

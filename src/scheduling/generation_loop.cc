@@ -12,20 +12,21 @@
 
 namespace forebay::scheduling {
 
+using engines::CacheLayout;
 using engines::StepOutcome;
 
 namespace {
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 // A model that reuses whole texts only is stopped where a checkpoint of its prompt is taken.
-StepLimits limits_of(const engines::TextSessionInfo& info) {
+StepLimits limits_of(const engines::GenerationSessionInfo& info) {
   return {.step_tokens_max = info.step_tokens_max,
           .chunk_ends_at = info.can_trim ? 0 : PrefixCache::kCheckpointTokens,
-          .prompts_apart = info.separate_cells};
+          .prompts_apart = info.layout == CacheLayout::kPerSequence};
 }
 }  // namespace
 
-GenerationLoop::GenerationLoop(std::unique_ptr<engines::TextSession> session, const GenerationOptions& options,
+GenerationLoop::GenerationLoop(std::unique_ptr<engines::GenerationSession> session, const GenerationOptions& options,
                                const GenerationSurroundings& surroundings)
     : session_(std::move(session)),
       surroundings_(surroundings),
@@ -33,7 +34,7 @@ GenerationLoop::GenerationLoop(std::unique_ptr<engines::TextSession> session, co
       choosing_{surroundings.tokenizer, *surroundings.end_tokens, {}, surroundings.context.metrics},
       cache_(*session_, options.cache.idle_cells_max, surroundings.lower, surroundings.counters->prefix),
       chunk_tokens_min_(options.prompt_chunk_tokens_min),
-      pace_(options.inter_token_max, options.prompt_chunk_tokens_min, !session_->info().separate_cells),
+      pace_(options.inter_token_max, options.prompt_chunk_tokens_min, session_->info().layout == CacheLayout::kUnified),
       builder_(limits_of(session_->info())) {
   surroundings_.counters->cells_max += session_->info().context_tokens;
   clears_done_ = surroundings_.counters->cache_clears;
@@ -48,6 +49,7 @@ GenerationLoop::~GenerationLoop() {
 
 bool GenerationLoop::run_once() {
   const Instant now = clock_.now();
+  step_began_.reset();
   clear_if_asked();
   const bool left = leave(now);
   const bool joined = join(now);
@@ -131,7 +133,7 @@ void GenerationLoop::remove_ended() {
       if (sequence->ended()) release(*sequence);
     }
     const auto gone = std::erase_if(*sequences, [](const auto& sequence) { return sequence->ended(); });
-    for (std::size_t i = 0; i < gone; ++i) surroundings_.queue->finished(now);
+    for (std::size_t i = 0; i < gone; ++i) surroundings_.dispatcher->finished(now);
     if (gone > 0) crowded_ = false;
   }
 }
@@ -177,7 +179,7 @@ bool GenerationLoop::fits(std::size_t cells_soon) const {
   if (!cache_.any_free()) return false;
   if (running_.empty()) return true;
   if (crowded_ || running_.size() >= sequences_allowed()) return false;
-  if (session_->info().separate_cells) return true;
+  if (session_->info().layout == CacheLayout::kPerSequence) return true;
   for (const auto& sequence : running_) cells_soon += sequence->cells_after(kCellsAhead) - sequence->shared;
   return cells_soon <= session_->info().context_tokens;
 }
@@ -194,9 +196,8 @@ std::size_t GenerationLoop::sequences_allowed() const {
   return level == PressureLevel::kNormal ? all : level == PressureLevel::kElevated ? std::max<std::size_t>(1, all / 2) : 1;
 }
 
-std::size_t GenerationLoop::cells_for(const GenerationWork& work) const {
-  const auto& prompt = work.request.prompt;
-  return prompt.size() + std::min<std::size_t>(work.request.tokens_max - 1, kCellsAhead) - cache_.shared_with_running(work.prompt());
+std::size_t GenerationLoop::cells_for(const Offer& offer) const {
+  return offer.prompt->size() + std::min<std::size_t>(offer.tokens_max - 1, kCellsAhead) - cache_.shared_with_running(offer.text());
 }
 
 bool GenerationLoop::resume_parked() {
@@ -212,22 +213,31 @@ bool GenerationLoop::resume_parked() {
   return true;
 }
 
+// The watch answers them too, but it may be busy.
+bool GenerationLoop::answer_dead(Instant now) {
+  auto dead = surroundings_.dispatcher->with([&](Dispatcher::Queue& queue) { return queue.take_dead(now); });
+  if (!dead) return false;
+  surroundings_.context.metrics->queue_seconds.observe(seconds(dead->waited));
+  answer_unstarted(dead->work, dead->ticket, *dead->error, dead->waited);
+  ++(dead->ticket.cancel.cancelled() ? surroundings_.counters->cancelled : surroundings_.counters->failed);
+  return true;
+}
+
 bool GenerationLoop::join_next(Instant now) {
-  if (surroundings_.queue->size() == 0 || !cache_.any_free()) return false;
-  // Takes the first request that is routed here. A request that has no room anywhere is not overtaken by a later one.
-  bool blocked = false;
-  const auto takes = [&](const GenerationWork& work) {
-    if (blocked) return false;
-    const Routing routing = surroundings_.route(work);
-    blocked = routing == Routing::kBlocked || (routing == Routing::kHere && !fits(cells_for(work)));
-    if (routing == Routing::kHere) surroundings_.offered(work, !blocked);
-    return routing == Routing::kHere && !blocked;
-  };
-  auto taken = surroundings_.queue->with([&](AdmissionQueue<GenerationWork>& queue) { return queue.take_first(now, takes, kLookedAtMax); });
-  if (!taken) return false;
+  Dispatcher& dispatcher = *surroundings_.dispatcher;
+  if (dispatcher.size() == 0) return false;
+  if (answer_dead(now)) return true;
+  const auto offer = dispatcher.offer(surroundings_.worker);
+  if (!offer) return false;
+  if (!fits(cells_for(*offer))) {
+    dispatcher.decline(surroundings_.worker, offer->id);
+    return false;
+  }
+  auto taken = dispatcher.accept(surroundings_.worker, offer->id);
+  if (!taken) return true;  // it is another worker's now, or has ended
   const auto& metrics = *surroundings_.context.metrics;
   metrics.queue_seconds.observe(seconds(taken->waited));
-  metrics.queued.set(static_cast<double>(surroundings_.queue->size()));
+  metrics.queued.set(static_cast<double>(dispatcher.size()));
   if (taken->error) {
     answer_unstarted(taken->work, taken->ticket, *taken->error, taken->waited);
     ++(taken->ticket.cancel.cancelled() ? surroundings_.counters->cancelled : surroundings_.counters->failed);
@@ -245,7 +255,7 @@ bool GenerationLoop::join_next(Instant now) {
 // --- compute ----------------------------------------------------------------------------------------------------------
 
 void GenerationLoop::prepare() {
-  if (session_->info().separate_cells) close_gaps();
+  if (session_->info().layout == CacheLayout::kPerSequence) close_gaps();
   const auto decodes =
       static_cast<std::size_t>(std::ranges::count_if(running_, [](const auto& sequence) { return sequence->is_decoding(); }));
   for (auto& sequence : running_) {
@@ -304,7 +314,7 @@ bool GenerationLoop::compute() {
       return true;
     }
   }
-  const Instant began = clock_.now();
+  const Instant began = *(step_began_ = clock_.now());
   const auto outcome = step(abort);
   const Instant ended = clock_.now();
   surroundings_.watch->end();
@@ -327,7 +337,7 @@ bool GenerationLoop::compute() {
 Result<StepOutcome> GenerationLoop::step(const CancelToken& abort) {
   if (adapter_ != builder_.adapter()) {
     adapter_.reset();
-    std::vector<engines::TextSession::Adapter> adapters;
+    std::vector<engines::GenerationSession::Adapter> adapters;
     if (builder_.adapter() != 0) {
       const AdapterSource& wanted = surroundings_.context.adapters.at(builder_.adapter() - 1);
       adapters.push_back({wanted.path, wanted.scale});
@@ -347,7 +357,7 @@ void GenerationLoop::choose(Instant now) {
     if (!sequence.is_decoding() && sequence.computed % PrefixCache::kCheckpointTokens == 0)
       cache_.checkpoint(sequence.slot, sequence.text().first(sequence.computed));
     sequence.suspect = false;
-    if (slices[i].wants_logits) any_ended |= sequence.choose(session_->logits(i), choosing_, now);
+    if (slices[i].logits > 0) any_ended |= sequence.choose(session_->logits(i), choosing_, now);
   }
   if (any_ended) remove_ended();
 }
@@ -447,14 +457,17 @@ void GenerationLoop::publish() {
   }
   published_running_ = running;
   published_cells_ = cells;
-  WorkerLoad load{.sequences = running,
+}
+
+WorkerLoad GenerationLoop::load() const {
+  WorkerLoad load{.sequences = static_cast<std::uint32_t>(running_.size() + parked_.size()),
+                  .parked = static_cast<std::uint32_t>(parked_.size()),
                   .sequences_max = static_cast<std::uint32_t>(sequences_allowed()),
-                  .cells_used = cells,
+                  .cells_used = session_->cells_used(),
                   .cells_max = session_->info().context_tokens};
   for (const auto& sequence : running_)
     load.cells_needed += static_cast<std::uint32_t>(sequence->cells_after(kCellsAhead) - sequence->shared);
-  auto published = load_.lock();
-  *published = load;
+  return load;
 }
 
 }  // namespace forebay::scheduling

@@ -3,8 +3,8 @@
 //
 // The order of a step:
 //   1. leave   sequences whose client is gone or whose deadline has passed end; their cells are free at once.
-//   2. join    parked sequences come back, then the queue's next request joins, while there is a slot and there are cells for what it
-//              holds now and soon (kCellsAhead tokens); all strictly in order, so that a large request is not overtaken for ever.
+//   2. join    parked sequences come back, then the requests of the worker's inbox join, while there is a slot and there are cells for what
+//              they hold now and soon (kCellsAhead tokens). A request without cells is declined: Dispatcher decides what comes next.
 //   3. build   one token of every decoding sequence, then prompts, client by client in turns: as many tokens as keep the step within
 //              inter_token_max by the measured rate while somebody decodes, else the whole step. A prompt whose beginning somebody else
 //              is computing waits for that.
@@ -26,7 +26,6 @@
 #include <optional>
 #include <vector>
 
-#include "base/synchronized.h"
 #include "scheduling/generation_surroundings.h"
 #include "scheduling/prefix_cache.h"
 #include "scheduling/sequence.h"
@@ -38,12 +37,7 @@ namespace forebay::scheduling {
 
 class GenerationLoop {
  public:
-  // Tokens a running sequence is expected to add soon: room for so many is kept free for each before another one joins.
-  static constexpr std::size_t kCellsAhead = 128;
-  // Queued requests that are looked at in search of one for this loop.
-  static constexpr std::size_t kLookedAtMax = 64;
-
-  GenerationLoop(std::unique_ptr<engines::TextSession> session, const GenerationOptions& options,
+  GenerationLoop(std::unique_ptr<engines::GenerationSession> session, const GenerationOptions& options,
                  const GenerationSurroundings& surroundings);
   ~GenerationLoop();
 
@@ -67,18 +61,17 @@ class GenerationLoop {
   std::uint64_t failed_last() const { return failed_last_; }
   const std::optional<Error>& failure() const { return failure_; }
   std::uint64_t steps_done() const { return steps_done_; }  // that did not fail
+  // Of the step in the last round; nothing when it had none.
+  std::optional<Instant> step_began() const { return step_began_; }
   // Takes every sequence out, to continue elsewhere; nobody is answered. The session is empty afterwards.
   std::vector<std::unique_ptr<Sequence>> give_up_all();
   // Continues a sequence that another loop gave up: its text is the same as if nothing had happened.
   void adopt(std::unique_ptr<Sequence> sequence);
-  // Threads: any.
-  WorkerLoad load() const {
-    return load_.read([](const WorkerLoad& load) { return load; });
-  }
+  WorkerLoad load() const;
 
   std::size_t running() const { return running_.size(); }
   std::size_t parked() const { return parked_.size(); }
-  const engines::TextSession& session() const { return *session_; }
+  const engines::GenerationSession& session() const { return *session_; }
 
  private:
   using Sequences = std::vector<std::unique_ptr<Sequence>>;
@@ -89,10 +82,11 @@ class GenerationLoop {
   bool join(Instant now);
   bool resume_parked();
   bool join_next(Instant now);
+  bool answer_dead(Instant now);
   bool fits(std::size_t cells_soon) const;
   PressureLevel pressure() const;
   std::size_t sequences_allowed() const;
-  std::size_t cells_for(const GenerationWork& work) const;
+  std::size_t cells_for(const Offer& offer) const;
   void prepare();
   void shift(Sequence& sequence);
   void fill_tile(Sequence& sequence, std::size_t decodes);
@@ -110,7 +104,7 @@ class GenerationLoop {
   void release(Sequence& sequence);
   void publish();
 
-  std::unique_ptr<engines::TextSession> session_;
+  std::unique_ptr<engines::GenerationSession> session_;
   const GenerationSurroundings surroundings_;
   const Clock& clock_;
   Choosing choosing_;
@@ -126,8 +120,8 @@ class GenerationLoop {
   std::uint64_t failed_last_ = StepWatch::kNobody;  // the first request of the last failed step
   std::optional<Error> failure_;
   std::uint64_t steps_done_ = 0;
+  std::optional<Instant> step_began_;
   std::uint64_t clears_done_ = 0;
-  Synchronized<WorkerLoad> load_;
   std::uint32_t published_running_ = 0;
   std::uint32_t published_cells_ = 0;
 };

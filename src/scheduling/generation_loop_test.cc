@@ -31,9 +31,9 @@ TEST(GenerationLoop, PutsDecodesFirstAndPromptsInChunksBehindThem) {
   LoopFixture fixture({.context_tokens = 512, .step_tokens_max = 64, .inter_token_max = milliseconds(1), .prompt_chunk_tokens_min = 16});
   fixture.step_time = [](auto) { return milliseconds(10); };
   fixture.submit(request_of(fake_tokens("abcdefgh"), 50));
-  ASSERT_TRUE(fixture.loop->run_once());
+  ASSERT_TRUE(fixture.run_once());
   fixture.submit(request_of(std::vector<Token>(40, 'x'), 50));
-  for (int i = 0; i < 4; ++i) ASSERT_TRUE(fixture.loop->run_once());
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(fixture.run_once());
   const auto steps = fixture.engine.control().step_slices();
   EXPECT_EQ(steps[0], sizes({8}));
   EXPECT_EQ(steps[1], sizes({1, 16}));
@@ -46,9 +46,9 @@ TEST(GenerationLoop, PromptsHaveStepsOfTheirOwnWhereEveryTextHasCellsOfItsOwn) {
   LoopFixture fixture({.sequences_max = 2, .context_tokens = 1024, .prompt_chunk_tokens_min = 16, .cells = "separate"});
   fixture.step_time = [](auto) { return milliseconds(300); };  // longer than promised: the least of a prompt each time
   fixture.submit(request_of(fake_tokens("abcdefgh"), 50));
-  for (int i = 0; i < 2; ++i) ASSERT_TRUE(fixture.loop->run_once());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(fixture.run_once());
   fixture.submit(request_of(std::vector<Token>(40, 'x'), 50));
-  for (int i = 0; i < 6; ++i) ASSERT_TRUE(fixture.loop->run_once());
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(fixture.run_once());
   const auto steps = fixture.engine.control().step_slices();
   const std::vector<std::vector<std::size_t>> expected{{8}, {1}, {16}, {1}, {16}, {1}, {8}, {1, 1}};
   EXPECT_EQ(steps, expected) << "in turns, and together again when both decode";
@@ -76,7 +76,7 @@ TEST(GenerationLoop, GivesPromptsTheWholeStepWhileNobodyDecodesAndReadsThemOneAf
   LoopFixture fixture({.context_tokens = 512, .step_tokens_max = 64});
   fixture.submit(request_of(std::vector<Token>(100, 'x'), 5));
   fixture.submit(request_of(std::vector<Token>(100, 'y'), 5));
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(fixture.loop->run_once());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(fixture.run_once());
   const auto steps = fixture.engine.control().step_slices();
   EXPECT_EQ(steps[0], sizes({64})) << "the first";
   EXPECT_EQ(steps[1], sizes({36, 28})) << "the rest of it, and what is left for the second";
@@ -156,10 +156,10 @@ TEST(GenerationLoop, FreesTheCellsOfAVanishedClientAtTheNextStep) {
   auto request = request_of(fake_tokens("gone"), 100);
   const CancelToken cancel = request.ticket.cancel;
   auto channel = fixture.submit(std::move(request));
-  ASSERT_TRUE(fixture.loop->run_once());
+  ASSERT_TRUE(fixture.run_once());
   cancel.cancel(CancelReason::kClientGone);
   const std::uint64_t steps = fixture.engine.control().counters.steps;
-  ASSERT_TRUE(fixture.loop->run_once());
+  ASSERT_TRUE(fixture.run_once());
   EXPECT_EQ(fixture.engine.control().counters.steps, steps);
   EXPECT_EQ(fixture.loop->running(), 0U);
   Stream stream;
@@ -215,7 +215,7 @@ TEST(GenerationLoop, TellsARunningRequestThatItsDeadlinePassed) {
   auto request = request_of(fake_tokens("slow"), 100);
   request.ticket.deadline = fixture.clock.now() + milliseconds(100);
   auto channel = fixture.submit(std::move(request));
-  ASSERT_TRUE(fixture.loop->run_once());
+  ASSERT_TRUE(fixture.run_once());
   fixture.clock.advance(milliseconds(100));
   EXPECT_TRUE(fixture.run());
   Stream stream;
@@ -235,9 +235,9 @@ TEST(GenerationLoop, DecodesTakeTurnsWhenAStepHasFewerPlaces) {
   // The first two end, so that later ones get the first slots: the order of slots is not that of arrival.
   for (const Token letter : {'a', 'b'}) fixture.submit(request_of({letter}, 1));
   std::vector<std::shared_ptr<TokenChannel>> channels{fixture.submit(request_of({'c'}, 100))};
-  fixture.loop->run_once();
+  fixture.run_once();
   for (const Token letter : {'d', 'e'}) channels.push_back(fixture.submit(request_of({letter}, 100)));
-  for (int i = 0; i < 60; ++i) fixture.loop->run_once();
+  for (int i = 0; i < 60; ++i) fixture.run_once();
   std::vector<std::size_t> written;
   for (const auto& channel : channels) {
     Stream stream;
@@ -298,7 +298,7 @@ TEST(GenerationLoop, WorksWithoutTrimmingOrSharing) {
 TEST(GenerationLoop, EndsEverythingWhenItIsShutDown) {
   LoopFixture fixture;
   auto channel = fixture.submit(request_of(fake_tokens("x"), 100));
-  ASSERT_TRUE(fixture.loop->run_once());
+  ASSERT_TRUE(fixture.run_once());
   fixture.loop->shut_down();
   Stream stream;
   stream.read(*channel);
@@ -309,7 +309,7 @@ TEST(GenerationLoop, ASequenceThatOneLoopGaveUpContinuesInAnotherWithTheSameText
   LoopFixture first;
   LoopFixture second;
   auto channel = first.submit(request_of({'a', 'b', 'c'}, 20));
-  for (int i = 0; i < 5; ++i) first.loop->run_once();
+  for (int i = 0; i < 5; ++i) first.run_once();
   auto sequences = first.loop->give_up_all();
   ASSERT_EQ(sequences.size(), 1U);
   EXPECT_EQ(first.loop->session().cells_used(), 0U);
@@ -335,29 +335,6 @@ TEST(GenerationLoop, FailuresInARowAreThoseOfDifferentRequestsWithoutAStepThatWo
   EXPECT_EQ(fixture.loop->failures_in_a_row(), 0U);
 }
 
-TEST(GenerationLoop, ARequestThatAnotherLoopShouldHaveStaysInTheQueueAndOneAfterItIsTaken) {
-  LoopFixture fixture({}, {}, {}, [](const GenerationWork& work) { return work.serial == 1 ? Routing::kElsewhere : Routing::kHere; });
-  fixture.submit(request_of({'a'}, 2));
-  auto second = fixture.submit(request_of({'b'}, 2));
-  EXPECT_TRUE(fixture.run());
-  EXPECT_EQ(fixture.queue.size(), 1U);
-  Stream stream;
-  stream.read(*second);
-  EXPECT_EQ(stream.tokens, undisturbed({'b'}, 2));
-}
-
-TEST(GenerationLoop, NothingOvertakesARequestThatNoWorkerHasRoomFor) {
-  Routing first = Routing::kBlocked;
-  LoopFixture fixture({}, {}, {}, [&](const GenerationWork& work) { return work.serial == 1 ? first : Routing::kHere; });
-  fixture.submit(request_of({'a'}, 2));
-  fixture.submit(request_of({'b'}, 2));
-  EXPECT_TRUE(fixture.run());
-  EXPECT_EQ(fixture.queue.size(), 2U);
-  first = Routing::kHere;
-  EXPECT_TRUE(fixture.run());
-  EXPECT_EQ(fixture.queue.size(), 0U);
-}
-
 // Steps of a machine on which a step of decodes takes 10 ms and every prompt token one more.
 Duration measured(std::span<const engines::StepSlice> slices) {
   Duration took = milliseconds(10);
@@ -370,13 +347,13 @@ TEST(GenerationLoop, StepsStayWithinThePromisedTimeWhileSomebodyDecodes) {
       {.context_tokens = 4096, .step_tokens_max = 512, .inter_token_max = milliseconds(100), .prompt_chunk_tokens_min = 16});
   fixture.step_time = measured;
   auto reader = fixture.submit(request_of(fake_tokens("somebody reads this"), 200));
-  for (int i = 0; i < 5; ++i) fixture.loop->run_once();
+  for (int i = 0; i < 5; ++i) fixture.run_once();
   fixture.submit(request_of(std::vector<Token>(2000, 'x'), 5));
   Instant last = fixture.clock.now();
   Duration longest{};
   std::size_t steps = 0;
   for (Stream stream; stream.tokens.size() < 60; ++steps) {
-    fixture.loop->run_once();
+    fixture.run_once();
     stream.read(*reader);
     longest = std::max(longest, fixture.clock.now() - last);
     last = fixture.clock.now();
@@ -390,9 +367,9 @@ TEST(GenerationLoop, StepsStayWithinThePromisedTimeWhileSomebodyDecodes) {
 // The sizes of the first step that has part of a prompt beside a sequence that decodes.
 std::vector<std::size_t> first_mixed_step(LoopFixture& fixture) {
   fixture.submit(request_of(std::vector<Token>(20, 'r'), 200));
-  for (int i = 0; i < 5; ++i) fixture.loop->run_once();
+  for (int i = 0; i < 5; ++i) fixture.run_once();
   fixture.submit(request_of(std::vector<Token>(2000, 'x'), 5));
-  fixture.loop->run_once();
+  fixture.run_once();
   return fixture.engine.control().step_slices().back();
 }
 GenerationOptions tenth_of_a_second() {
@@ -428,7 +405,7 @@ TEST(GenerationLoop, ClientsTakeTurnsWithTheirPrompts) {
   std::vector<std::shared_ptr<TokenChannel>> greedy;
   for (Token letter = 'a'; letter < 'd'; ++letter) greedy.push_back(submit("greedy", letter));
   auto modest = submit("modest", 'z');
-  for (int i = 0; i < 4; ++i) fixture.loop->run_once();
+  for (int i = 0; i < 4; ++i) fixture.run_once();
   Stream stream;
   stream.read(*modest);
   EXPECT_EQ(stream.ends, 1U) << "half of the first four steps were for the one with a single request";
@@ -467,7 +444,7 @@ TEST(GenerationLoop, AFollowerGoesOnAloneWhenTheOneItWaitedForIsCancelled) {
   const CancelToken cancel = first.ticket.cancel;
   fixture.submit(std::move(first));
   auto second = fixture.submit(request_of(common, 5));
-  for (int i = 0; i < 2; ++i) fixture.loop->run_once();
+  for (int i = 0; i < 2; ++i) fixture.run_once();
   cancel.cancel(CancelReason::kClientGone);
   ASSERT_TRUE(fixture.run());
   Stream stream;
@@ -484,11 +461,11 @@ TEST(GenerationLoop, SequencesWithCellsOfTheirOwnStayTogether) {
     cancels.push_back(request.ticket.cancel);
     channels.push_back(fixture.submit(std::move(request)));
   }
-  for (int i = 0; i < 5; ++i) fixture.loop->run_once();
+  for (int i = 0; i < 5; ++i) fixture.run_once();
   const auto held = [&](engines::SequenceId slot) { return fixture.loop->session().length(slot) > 0; };
   ASSERT_TRUE(held(0) && held(1) && held(2) && held(3));
   cancels[1].cancel(CancelReason::kClientGone);
-  for (int i = 0; i < 3; ++i) fixture.loop->run_once();
+  for (int i = 0; i < 3; ++i) fixture.run_once();
   EXPECT_TRUE(held(1) && held(2)) << "one of those at the ends is now where the second was";
   EXPECT_NE(held(0), held(3));
   ASSERT_TRUE(fixture.run());
@@ -529,7 +506,7 @@ TEST(GenerationLoop, ADeadlineEndsATextWithWhatThereIsWhereThatWasAskedFor) {
 }
 
 TEST(GenerationLoop, AModelThatCannotTrimContinuesFromTheCheckpointOfAPrompt) {
-  LoopFixture whole({.sequences_max = 1, .context_tokens = 2048}, {}, {}, {}, [](engines::FakeSwitches& switches) {
+  LoopFixture whole({.sequences_max = 1, .context_tokens = 2048}, {}, {}, [](engines::FakeSwitches& switches) {
     switches.can_trim = false;
     switches.can_share = false;
   });
@@ -547,9 +524,9 @@ TEST(GenerationLoop, AModelThatCannotTrimContinuesFromTheCheckpointOfAPrompt) {
 TEST(GenerationLoop, AShortPromptIsNotReadAfterALongOneThatCameBefore) {
   LoopFixture fixture({.context_tokens = 2048, .step_tokens_max = 64});
   fixture.submit(request_of(std::vector<Token>(1000, 'x'), 5));
-  fixture.loop->run_once();
+  fixture.run_once();
   auto brief = fixture.submit(request_of(std::vector<Token>(20, 'y'), 1));
-  for (int i = 0; i < 2; ++i) fixture.loop->run_once();
+  for (int i = 0; i < 2; ++i) fixture.run_once();
   Stream stream;
   stream.read(*brief);
   EXPECT_EQ(stream.ends, 1U);

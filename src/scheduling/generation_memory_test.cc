@@ -52,7 +52,7 @@ TEST(GenerationMemory, APreemptedTextThatFindsItsOwnTokensAgainReportsNoMoreCach
   // Both write the same text, so that the second waits for the first when both come back.
   std::vector<std::shared_ptr<TokenChannel>> twins;
   for (int i = 0; i < 2; ++i) twins.push_back(fixture.submit(request_of(fake_tokens("a text"), 150)));
-  while (fixture.counters.preempted < 2 && fixture.loop->run_once()) fixture.engine.control().switches.cells_max = 200;
+  while (fixture.counters.preempted < 2 && fixture.run_once()) fixture.engine.control().switches.cells_max = 200;
   fixture.engine.control().switches.cells_max = -1;
   ASSERT_EQ(fixture.loop->parked(), 2U);
   ASSERT_TRUE(fixture.run());
@@ -68,12 +68,13 @@ TEST(GenerationMemory, UnderElevatedPressureHalfTheSequencesRunAndPromptsAreRead
   LoopFixture fixture({.sequences_max = 4, .context_tokens = 1000, .step_tokens_max = 64, .prompt_chunk_tokens_min = 16});
   fixture.pressure.set(PressureLevel::kElevated);
   for (int i = 0; i < 4; ++i) fixture.submit(request_of(std::vector<Token>(40, 'a' + i), 20));
-  ASSERT_TRUE(fixture.loop->run_once());
+  ASSERT_TRUE(fixture.run_once());
   EXPECT_EQ(fixture.loop->running(), 2U);
   EXPECT_EQ(fixture.loop->load().sequences_max, 2U);
   EXPECT_EQ(fixture.engine.control().step_slices().back(), sizes({16}));
   fixture.pressure.set(PressureLevel::kNormal);
-  ASSERT_TRUE(fixture.loop->run_once());
+  fixture.report();
+  ASSERT_TRUE(fixture.run_once());
   EXPECT_EQ(fixture.loop->running(), 4U);
   EXPECT_EQ(fixture.engine.control().step_slices().back(), sizes({24, 40}));
   EXPECT_TRUE(fixture.run());
@@ -83,11 +84,11 @@ TEST(GenerationMemory, UnderElevatedPressureHalfTheSequencesRunAndPromptsAreRead
 TEST(GenerationMemory, UnderCriticalPressureWhoRunsGoesOnAndOneIsServedAfterTheOther) {
   LoopFixture fixture({.sequences_max = 4, .context_tokens = 1000, .step_tokens_max = 64});
   for (int i = 0; i < 2; ++i) fixture.submit(request_of(std::vector<Token>(10, 'a' + i), 20));
-  ASSERT_TRUE(fixture.loop->run_once());
+  ASSERT_TRUE(fixture.run_once());
   fixture.pressure.set(PressureLevel::kCritical);
   for (int i = 0; i < 2; ++i) fixture.submit(request_of(std::vector<Token>(10, 'p' + i), 20));
   std::size_t most = 0;
-  while (fixture.loop->run_once()) most = std::max(most, fixture.counters.finished < 2 ? 0 : fixture.loop->running());
+  while (fixture.run_once()) most = std::max(most, fixture.counters.finished < 2 ? 0 : fixture.loop->running());
   EXPECT_EQ(most, 1U);
   EXPECT_EQ(fixture.counters.finished, 4U);
 }
@@ -96,7 +97,7 @@ TEST(GenerationMemory, UnderCriticalPressureAParkedTextIsComputedAgainInsteadOfS
   LoopFixture fixture({.sequences_max = 2, .context_tokens = 200, .step_tokens_max = 64});
   auto first = fixture.submit(request_of(fake_tokens("one"), 90));
   auto second = fixture.submit(request_of(fake_tokens("two"), 90));
-  ASSERT_TRUE(fixture.loop->run_once());
+  ASSERT_TRUE(fixture.run_once());
   fixture.pressure.set(PressureLevel::kCritical);
   fixture.engine.control().switches.cells_max = 120;
   EXPECT_TRUE(fixture.run());

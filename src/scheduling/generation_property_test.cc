@@ -74,7 +74,7 @@ TEST(Property03, NobodyGetsMoreTokensThanAskedAndEverybodyGetsAllOfThem) {
     const int requests = *rc::gen::inRange(1, 12);
     for (int i = 0; i < requests; ++i) {
       asked.push_back(submit_random(fixture));
-      if (*rc::gen::arbitrary<bool>()) fixture.loop->run_once();
+      if (*rc::gen::arbitrary<bool>()) fixture.run_once();
     }
     RC_ASSERT(fixture.run());
     read_all(asked);
@@ -156,7 +156,7 @@ TEST(Property21, EveryRequestIsAnsweredOnceWhateverHappensToTheOthers) {
       } else if (action < 5) {
         switches.step_fails_at = fixture.engine.control().counters.steps + 1;
       } else {
-        fixture.loop->run_once();
+        fixture.run_once();
       }
       fixture.clock.advance(milliseconds(1));
     }
@@ -191,7 +191,7 @@ TEST(Property22, AFailingStepHarmsOnlyTheSequenceThatFailsAlone) {
     std::vector<Asked> asked;
     for (int i = 0; i < 4; ++i) asked.push_back(submit_random(fixture));
     const int before = *rc::gen::inRange(0, 10);
-    for (int i = 0; i < before; ++i) fixture.loop->run_once();
+    for (int i = 0; i < before; ++i) fixture.run_once();
     const bool several = fixture.loop->running() > 1;
     fixture.engine.control().switches.step_fails_at = fixture.engine.control().counters.steps + 1;
     RC_ASSERT(fixture.run());

@@ -20,21 +20,23 @@ namespace {
 class LoopGenerationRunner final : public GenerationRunner {
  public:
   LoopGenerationRunner(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options, RunnerContext context,
-                       const engines::TextSessionOptions& session, WorkerPool::Sessions sessions, std::unique_ptr<DiskTier> disk);
+                       const engines::GenerationSessionOptions& session, WorkerPool::Sessions sessions, std::unique_ptr<DiskTier> disk);
   ~LoopGenerationRunner() override;
   Result<std::shared_ptr<TokenChannel>> submit(GenerationRequest request) override;
-  const engines::TextSessionInfo& session_info() const override { return info_; }
+  const engines::GenerationSessionInfo& session_info() const override { return info_; }
   std::size_t queue_requests_max() const override { return AdmissionOrder::full_at(options_.admission); }
   RunnerStats stats() const override;
   std::vector<DeadLetter> dead_letters() const override { return core_.ledger().dead_letters(); }
-  std::string_view strategy() const override { return name_of(pool_.strategy()); }
+  std::string_view strategy() const override { return name_of(dispatcher().strategy()); }
   Result<> set_strategy(std::string_view name) override;
   Result<> set_workers(std::uint32_t count) override { return pool_.set_workers(count); }
-  std::vector<WorkerListing> workers() const override { return pool_.workers(); }
+  std::vector<WorkerListing> workers() const override { return dispatcher().listing(); }
   std::size_t clear_cache() override;
 
  private:
-  using Core = RunnerCore<GenerationWork>;
+  using Core = RunnerCore<GenerationWork, Dispatcher>;
+  Dispatcher& dispatcher() { return core_.queue(); }
+  const Dispatcher& dispatcher() const { return core_.queue(); }
   void answer_unrun(Core::Taken& taken);
   Result<AdapterIndex> adapter_named(std::string_view name) const;
   void note_end(RequestLedger::Pass pass, std::uint64_t serial, const Ticket& ticket, const TokenEvent& last);
@@ -43,11 +45,12 @@ class LoopGenerationRunner final : public GenerationRunner {
 
   const std::shared_ptr<engines::LoadedModel> model_;
   const GenerationOptions options_;
-  const engines::TextSessionInfo info_;
+  const engines::GenerationSessionInfo info_;
   const std::vector<Token> end_tokens_;
   std::atomic<std::uint64_t> serials_{StepWatch::kNobody};
   const std::unique_ptr<DiskTier> disk_;
   SavedStates saved_;
+  const Clock& clock_;
   Core core_;
   WorkerPool pool_;
 };
@@ -61,7 +64,7 @@ std::vector<Token> end_tokens_of(const text::Tokenizer& tokenizer) {
 }
 
 LoopGenerationRunner::LoopGenerationRunner(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options,
-                                           RunnerContext context, const engines::TextSessionOptions& session, WorkerPool::Sessions sessions,
+                                           RunnerContext context, const engines::GenerationSessionOptions& session, WorkerPool::Sessions sessions,
                                            std::unique_ptr<DiskTier> disk)
     : model_(std::move(model)),
       options_(options),
@@ -69,7 +72,9 @@ LoopGenerationRunner::LoopGenerationRunner(std::shared_ptr<engines::LoadedModel>
       end_tokens_(end_tokens_of(*model_->tokenizer())),
       disk_(std::move(disk)),
       saved_({.bytes_max = options.cache.ram_bytes_max}, context.budget, context.pressure, to_disk()),
-      core_(std::move(context), options, WorkerWaking::kAll, [this](auto& taken) { answer_unrun(taken); }),
+      clock_(*context.clock),
+      core_(std::move(context), options, [this](auto& taken) { answer_unrun(taken); }, clock_,
+            routing_strategy_named(options.strategy).value_or(RoutingStrategy::kLeastLoaded)),
       pool_(model_, options_, session, surroundings(), std::move(sessions)) {}
 
 std::function<void(SavedStatePointer)> LoopGenerationRunner::to_disk() {
@@ -81,12 +86,9 @@ GenerationSurroundings LoopGenerationRunner::surroundings() {
   return {.context = core_.context(),
           .tokenizer = model_->tokenizer(),
           .end_tokens = &end_tokens_,
-          .queue = &core_.queue(),
-          .watch = nullptr,
+          .dispatcher = &dispatcher(),
           .counters = &core_.ledger().counters,
-          .lower = {.ram = &saved_, .disk = disk_ ? &disk_->folder() : nullptr, .fetched = [this] { core_.queue().nudge(); }},
-          .route = {},
-          .offered = {}};
+          .lower = {.ram = &saved_, .disk = disk_ ? &disk_->folder() : nullptr, .fetched = [this] { dispatcher().nudge(); }}};
 }
 
 LoopGenerationRunner::~LoopGenerationRunner() {
@@ -149,6 +151,7 @@ Result<std::shared_ptr<TokenChannel>> LoopGenerationRunner::submit(GenerationReq
     core_.queue().note_cancelled();
     pool_.note_cancelled(serial);
   });
+  auto prompt = std::make_shared<const std::vector<Token>>(std::move(request.prompt));
   GenerationWork work{std::move(request),
                       std::move(sampler),
                       channel,
@@ -156,7 +159,8 @@ Result<std::shared_ptr<TokenChannel>> LoopGenerationRunner::submit(GenerationReq
                       serial,
                       std::move(on_cancel),
                       static_cast<std::uint32_t>(dropped),
-                      {adapter, scope}};
+                      {adapter, scope},
+                      std::move(prompt)};
   TRY(core_.enqueue(pass, std::move(ticket), std::move(work)));
   pool_.note_request();
   return channel;
@@ -169,7 +173,7 @@ Result<> LoopGenerationRunner::set_strategy(std::string_view name) {
                       fmt::format("'{}' is no strategy; there are round_robin, least_loaded, memory_aware and prefix_affinity", name))
                     .with_field("strategy"));
   }
-  pool_.set_strategy(*strategy);
+  dispatcher().set_strategy(*strategy);
   return {};
 }
 
@@ -178,18 +182,18 @@ std::size_t LoopGenerationRunner::clear_cache() {
   ++core_.ledger().counters.cache_clears;
   saved_.clear();
   if (disk_) disk_->folder().clear();
-  core_.queue().nudge();
+  dispatcher().nudge();
   return before.cells.entries + before.ram.entries + before.disk.entries;
 }
 
 RunnerStats LoopGenerationRunner::stats() const {
   RunnerStats stats = core_.stats(pool_.worker_count());
-  stats.running += static_cast<std::uint32_t>(pool_.between_workers());
+  stats.running += static_cast<std::uint32_t>(dispatcher().moved());
   stats.session_bytes = pool_.session_bytes();
   stats.restarts = pool_.restarts();
   stats.retries = pool_.retries();
   stats.preempted = core_.ledger().counters.preempted;
-  stats.worker_list = pool_.workers();
+  stats.worker_list = dispatcher().listing();
   stats.prefix_cache = core_.ledger().counters.prefix.snapshot();
   stats.prefix_cache.ram = saved_.stats();
   if (disk_) {
@@ -206,17 +210,17 @@ Result<std::unique_ptr<GenerationRunner>> GenerationRunner::open(std::shared_ptr
                                                                  const GenerationOptions& options, RunnerContext context) {
   TRY(check(options));
   if (model->tokenizer() == nullptr) return fail(kModelHasNoTokenizer, "the model has no tokenizer, so it cannot generate text");
-  const engines::TextSessionOptions session = session_options(*model, options, context.budget);
+  const engines::GenerationSessionOptions session = session_options(*model, options, context.budget);
   WorkerPool::Sessions sessions;
   for (std::uint32_t i = 0; i < options.workers; ++i) {
     TRY_ASSIGN(auto memory, WorkerPool::reserve_session(*model, session, context));
-    TRY_ASSIGN(auto opened, model->open_text_session(session), fmt::format("opening worker {}", i));
+    TRY_ASSIGN(auto opened, model->open_generation_session(session), fmt::format("opening worker {}", i));
     sessions.push_back({std::move(memory), std::move(opened)});
   }
   // A bad one is refused now, not when it is first asked for.
-  engines::TextSession& first = *sessions.front().session;
+  engines::GenerationSession& first = *sessions.front().session;
   for (const AdapterSource& adapter : context.adapters) {
-    const engines::TextSession::Adapter tried{adapter.path, adapter.scale};
+    const engines::GenerationSession::Adapter tried{adapter.path, adapter.scale};
     TRY(first.set_adapters({&tried, 1}), fmt::format("loading adapter '{}'", adapter.name));
   }
   if (!context.adapters.empty()) TRY(first.set_adapters({}));

@@ -6,6 +6,7 @@
 
 namespace forebay::scheduling {
 
+using engines::CacheLayout;
 using engines::SequenceId;
 
 namespace {
@@ -14,7 +15,7 @@ constexpr std::size_t kNoSlot = SIZE_MAX;
 KeyedText reusable(KeyedText text) { return text.first(text.size() - std::min<std::size_t>(1, text.size())); }
 }  // namespace
 
-PrefixCache::PrefixCache(engines::TextSession& session, std::size_t idle_cells_max, LowerTiers lower, PrefixCacheCounters& counters)
+PrefixCache::PrefixCache(engines::GenerationSession& session, std::size_t idle_cells_max, LowerTiers lower, PrefixCacheCounters& counters)
     : session_(session),
       idle_cells_max_(idle_cells_max),
       lower_(std::move(lower)),
@@ -55,7 +56,7 @@ std::optional<PrefixCache::Place> PrefixCache::enter(KeyedText text) {
   }
   if (computed > 0) ++counters_.hits;
   counters_.tokens_saved += computed;
-  if (computed == 0 && !session_.info().separate_cells) keep_idle_within(idle_cells_max_);
+  if (computed == 0 && session_.info().layout == CacheLayout::kUnified) keep_idle_within(idle_cells_max_);
   return run(index, text, computed);
 }
 
@@ -110,7 +111,7 @@ void PrefixCache::take_fetched(std::size_t index, KeyedText text, std::size_t& c
 
 // Of all sequences, running or idle, the one that holds the longest beginning at this moment.
 PrefixCache::Source PrefixCache::best_source(KeyedText text) const {
-  const engines::TextSessionInfo& info = session_.info();
+  const engines::GenerationSessionInfo& info = session_.info();
   Source best;
   tree_.search(reusable(text), 1, [&](const PrefixTree::Match& match) {
     if (match.tokens <= best.tokens) return true;
@@ -128,7 +129,7 @@ PrefixCache::Source PrefixCache::best_source(KeyedText text) const {
 // An idle sequence goes on as the new text when little of it is lost, when it would have to go anyway, or when it cannot be copied.
 bool PrefixCache::should_take_over(const Source& source) const {
   if (slots_[source.slot].use != Use::kIdle) return false;
-  const bool is_pool = !session_.info().separate_cells;
+  const bool is_pool = session_.info().layout == CacheLayout::kUnified;
   return !session_.info().can_share || free_ == 1 || held(source.slot) < source.tokens + kTokensMin ||
          (is_pool && idle_cells_ > idle_cells_max_);
 }
@@ -180,7 +181,7 @@ PrefixCache::Span PrefixCache::running_span() const {
 // An empty one if there is one, else the one idle for longest; with cells of their own, the nearest to the running ones, so that these have
 // no gaps.
 std::optional<std::size_t> PrefixCache::free_slot(std::size_t except) const {
-  const Span running = session_.info().separate_cells ? running_span() : Span();
+  const Span running = session_.info().layout == CacheLayout::kPerSequence ? running_span() : Span();
   const auto rank = [&](std::size_t i) { return std::tuple(running.distance(i), slots_[i].use == Use::kIdle, slots_[i].since); };
   std::size_t best = kNoSlot;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
@@ -193,7 +194,7 @@ std::optional<std::size_t> PrefixCache::free_slot(std::size_t except) const {
 // --- while running ----------------------------------------------------------------------------------------------------
 
 std::size_t PrefixCache::shared_with_running(std::size_t index, KeyedText text) const {
-  return session_.info().separate_cells ? 0 : common_with_running(index, text);
+  return session_.info().layout == CacheLayout::kPerSequence ? 0 : common_with_running(index, text);
 }
 
 std::size_t PrefixCache::common_with_running(std::size_t index, KeyedText text) const {
@@ -280,7 +281,7 @@ void PrefixCache::leave_holding(SequenceId id, KeyedText text) {
   idle_cells_ += text.size();
   counters_.idle_cells += text.size();
   counters_.idle_texts += text.empty() ? 0 : 1;
-  if (!session_.info().separate_cells) keep_idle_within(std::max(idle_cells_max_, text.size()));
+  if (session_.info().layout == CacheLayout::kUnified) keep_idle_within(std::max(idle_cells_max_, text.size()));
 }
 
 void PrefixCache::leave_empty(SequenceId slot) {

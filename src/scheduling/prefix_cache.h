@@ -17,7 +17,7 @@
 #include <span>
 #include <vector>
 
-#include "engines/text_session.h"
+#include "engines/generation_session.h"
 #include "scheduling/prefix_tree.h"
 #include "scheduling/saved_states.h"
 #include "scheduling/state_folder.h"
@@ -40,7 +40,7 @@ class PrefixCache {
 
   // Idle sequences of a pool hold `idle_cells_max` cells in all; the last one to finish may hold more, until a request comes that
   // cannot use it. Session and counters outlive this.
-  PrefixCache(engines::TextSession& session, std::size_t idle_cells_max, LowerTiers lower, PrefixCacheCounters& counters);
+  PrefixCache(engines::GenerationSession& session, std::size_t idle_cells_max, LowerTiers lower, PrefixCacheCounters& counters);
   ~PrefixCache();
 
   struct Place {
@@ -120,7 +120,7 @@ class PrefixCache {
   void keep_idle_within(std::size_t cells);
   void stop_idling(std::size_t index);
 
-  engines::TextSession& session_;
+  engines::GenerationSession& session_;
   const std::size_t idle_cells_max_;
   const LowerTiers lower_;
   PrefixCacheCounters& counters_;

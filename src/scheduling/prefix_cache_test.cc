@@ -42,10 +42,10 @@ class PrefixCacheTest : public ::testing::Test {
     engine.control().switches.can_trim = setting.can_trim;
     engine.control().switches.can_share = setting.can_share;
     auto model = *engine.load("fake", engines::fake_description(formats::Task::kTextGeneration), {});
-    session = *model->open_text_session({.context_tokens = static_cast<std::uint32_t>(setting.cells),
+    session = *model->open_generation_session({.context_tokens = static_cast<std::uint32_t>(setting.cells),
                                          .sequences_max = static_cast<std::uint32_t>(setting.sequences),
                                          .step_tokens_max = 1000,
-                                         .unified_cells = setting.unified});
+                                         .layout = setting.unified ? engines::CacheLayout::kUnified : engines::CacheLayout::kPerSequence});
     if (setting.disk) {
       folder = *StateFolder::open({.path = path, .bytes_max = 1 << 20, .covers_prefixes = setting.can_trim}, reads, writes);
       dropped = [this](const SavedStatePointer& state) { folder->put(state); };
@@ -78,7 +78,7 @@ class PrefixCacheTest : public ::testing::Test {
   int fetched = 0;
   std::unique_ptr<StateFolder> folder;
   std::function<void(SavedStatePointer)> dropped;
-  std::unique_ptr<engines::TextSession> session;
+  std::unique_ptr<engines::GenerationSession> session;
   std::unique_ptr<SavedStates> saved;
   PrefixCacheCounters counters;
   std::unique_ptr<PrefixCache> cache;
@@ -336,7 +336,7 @@ TEST(Property09, WhatIsReusedIsTheLongestThatAnySequenceHeld) {
     const bool unified = *rc::gen::arbitrary<bool>();
     auto model = *engine.load("fake", engines::fake_description(formats::Task::kTextGeneration), {});
     auto session =
-        *model->open_text_session({.context_tokens = 4000, .sequences_max = 5, .step_tokens_max = 1000, .unified_cells = unified});
+        *model->open_generation_session({.context_tokens = 4000, .sequences_max = 5, .step_tokens_max = 1000, .layout = unified ? engines::CacheLayout::kUnified : engines::CacheLayout::kPerSequence});
     PrefixCacheCounters counters;
     PrefixCache cache(*session, *rc::gen::element<std::size_t>(0, 200, 4000), LowerTiers{}, counters);
     struct Running {

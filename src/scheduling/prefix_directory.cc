@@ -14,37 +14,35 @@ std::uint64_t chained(std::uint64_t before, std::span<const text::Token> block) 
   return hash ^ (hash >> 33);
 }
 
-// Calls visit(hash) for every whole block, until it says false.
-template <class Visit>
-void each_block(KeyedText text, Visit visit) {
-  const auto tokens = text.tokens;
-  std::uint64_t hash = text.origin.scope;
-  for (std::size_t end = PrefixDirectory::kBlockTokens; end <= tokens.size(); end += PrefixDirectory::kBlockTokens) {
-    hash = chained(hash, tokens.subspan(end - PrefixDirectory::kBlockTokens, PrefixDirectory::kBlockTokens));
-    if (!visit(hash)) return;
-  }
-}
 }  // namespace
 
-void PrefixDirectory::note(Holder holder, KeyedText text) {
-  auto blocks = blocks_.lock();
-  each_block(text, [&](std::uint64_t hash) {
-    std::vector<Holder>* holders = blocks->find(hash);
-    if (holders == nullptr) return blocks->insert(hash, {holder}, 1);
+std::vector<std::uint64_t> PrefixDirectory::hashes_of(KeyedText text) {
+  std::vector<std::uint64_t> hashes;
+  std::uint64_t hash = text.origin.scope;
+  for (std::size_t end = kBlockTokens; end <= text.size(); end += kBlockTokens)
+    hashes.push_back(hash = chained(hash, text.tokens.subspan(end - kBlockTokens, kBlockTokens)));
+  return hashes;
+}
+
+void PrefixDirectory::note(Holder holder, Hashes text) {
+  for (const std::uint64_t hash : text) {
+    std::vector<Holder>* holders = blocks_.find(hash);
+    if (holders == nullptr) {
+      if (!blocks_.insert(hash, {holder}, 1)) return;
+      continue;
+    }
     std::erase(*holders, holder);
     if (holders->size() >= kHoldersMax) holders->erase(holders->begin());
     holders->push_back(holder);
-    return true;
-  });
+  }
 }
 
-std::vector<std::size_t> PrefixDirectory::longest(KeyedText text, std::span<const Holder> holders) {
+std::vector<std::size_t> PrefixDirectory::longest(Hashes text, std::span<const Holder> holders) {
   std::vector<std::size_t> found(holders.size(), 0);
   std::size_t length = 0;
-  auto blocks = blocks_.lock();
-  each_block(text, [&](std::uint64_t hash) {
-    const std::vector<Holder>* at = blocks->find(hash);
-    if (at == nullptr) return false;
+  for (const std::uint64_t hash : text) {
+    const std::vector<Holder>* at = blocks_.find(hash);
+    if (at == nullptr) break;
     bool any = false;
     for (std::size_t i = 0; i < holders.size(); ++i) {
       if (found[i] != length || !std::ranges::contains(*at, holders[i])) continue;
@@ -52,13 +50,9 @@ std::vector<std::size_t> PrefixDirectory::longest(KeyedText text, std::span<cons
       any = true;
     }
     length += kBlockTokens;
-    return any;
-  });
+    if (!any) break;
+  }
   return found;
-}
-
-std::size_t PrefixDirectory::size() const {
-  return blocks_.read([](const Blocks& now) { return now.size(); });
 }
 
 }  // namespace forebay::scheduling

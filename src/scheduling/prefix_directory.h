@@ -1,7 +1,7 @@
 // Who computed which beginning: chained hashes of blocks of tokens, and the holders that computed them. It is a hint for routing, so it
 // may be wrong: a holder may have dropped what is noted here. Hash collisions are not checked; a wrong hint only costs a recomputation.
-// A holder is one opened session; its number is never used again, so what a lost session held is never found. Threads: shared.
-// Owner: WorkerPool.
+// A holder is one opened session; its number is never used again, so what a lost session held is never found.
+// Thread safety: none; the owner locks. Owner: RoutingTable.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "base/lru.h"
-#include "base/synchronized.h"
 #include "scheduling/keyed_text.h"
 
 namespace forebay::scheduling {
@@ -22,17 +21,20 @@ class PrefixDirectory {
   static constexpr std::size_t kHoldersMax = 16;   // of one block; the oldest is forgotten
 
   // Remembers `blocks_max` blocks; the least recently noted or found ones go first.
-  explicit PrefixDirectory(std::size_t blocks_max) : blocks_(Blocks({.bytes_max = blocks_max, .entries_max = blocks_max})) {}
+  explicit PrefixDirectory(std::size_t blocks_max) : blocks_({.bytes_max = blocks_max, .entries_max = blocks_max}) {}
 
-  void note(Holder holder, KeyedText text);
+  // The chained hashes of a text's whole blocks.
+  using Hashes = std::span<const std::uint64_t>;
+  static std::vector<std::uint64_t> hashes_of(KeyedText text);
+
+  void note(Holder holder, Hashes text);
   // Leading tokens, in whole blocks, that each of these computed.
-  std::vector<std::size_t> longest(KeyedText text, std::span<const Holder> holders);
-  std::size_t longest(KeyedText text, Holder holder) { return longest(text, std::span(&holder, 1)).front(); }
-  std::size_t size() const;
+  std::vector<std::size_t> longest(Hashes text, std::span<const Holder> holders);
+  std::size_t size() const { return blocks_.size(); }
 
  private:
   using Blocks = Lru<std::uint64_t, std::vector<Holder>>;
-  Synchronized<Blocks> blocks_;
+  Blocks blocks_;
 };
 
 }  // namespace forebay::scheduling

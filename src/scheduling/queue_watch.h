@@ -10,17 +10,17 @@
 
 namespace forebay::scheduling {
 
-template <class Work>
+template <class Queue>
 class QueueWatch {
  public:
-  using Taken = AdmissionQueue<Work>::Taken;
-  QueueWatch(SharedQueue<Work>& queue, const Clock& clock, std::function<void(Taken)> answer)
+  using Taken = Queue::Queue::Taken;
+  QueueWatch(Queue& queue, const Clock& clock, std::function<void(Taken)> answer)
       : thread_([&queue, &clock, answer = std::move(answer)] {
           name_this_thread("queue-watch");
           std::uint64_t seen_cancels = 0;
           while (!queue.closed()) {
             queue.wait_for_deaths(seen_cancels);
-            while (auto dead = queue.with([&](auto& waiting) { return waiting.take_dead(clock.now()); })) answer(*std::move(dead));
+            while (auto dead = queue.with([&](Queue::Queue& waiting) { return waiting.take_dead(clock.now()); })) answer(*std::move(dead));
           }
         }) {}
   ~QueueWatch() { thread_.join(); }

@@ -10,7 +10,7 @@
 
 namespace forebay::scheduling {
 
-Result<> check(const GenerationRequest& request, const engines::TextSessionInfo& info) {
+Result<> check(const GenerationRequest& request, const engines::GenerationSessionInfo& info) {
   if (request.prompt.empty()) return fail(Error(kPromptEmpty, "the prompt has no token").with_field("prompt"));
   if (request.overflow == Overflow::kRefuse && request.prompt.size() >= info.sequence_tokens_max) {
     return fail(Error(kPromptTooLong, fmt::format("This model's maximum context length is {} tokens. However, the prompt has {} tokens, "
@@ -46,7 +46,7 @@ Result<> check(const GenerationRequest& request, const engines::TextSessionInfo&
   return {};
 }
 
-std::size_t fit_to_context(GenerationRequest& request, const engines::TextSessionInfo& info, std::uint32_t tokens_default) {
+std::size_t fit_to_context(GenerationRequest& request, const engines::GenerationSessionInfo& info, std::uint32_t tokens_default) {
   if (request.logprobs > 0) request.wants_logprobs = true;
   if (request.tokens_max == 0) request.tokens_max = tokens_default;
   const std::uint32_t context = info.sequence_tokens_max;

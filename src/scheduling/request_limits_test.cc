@@ -9,7 +9,7 @@
 namespace forebay::scheduling {
 namespace {
 
-const engines::TextSessionInfo kInfo{.context_tokens = 100, .sequence_tokens_max = 100, .vocabulary_size = 1000};
+const engines::GenerationSessionInfo kInfo{.context_tokens = 100, .sequence_tokens_max = 100, .vocabulary_size = 1000};
 
 GenerationRequest request_with(std::size_t prompt_tokens, std::uint32_t tokens_max, Overflow overflow) {
   GenerationRequest request;

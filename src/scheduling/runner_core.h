@@ -15,26 +15,27 @@
 
 namespace forebay::scheduling {
 
-template <class Work>
+template <class Work, class Queue = SharedQueue<Work>>
 class RunnerCore {
  public:
   using Taken = AdmissionQueue<Work>::Taken;
   // Answers and accounts for a request that never ran, with taken.error; on any thread.
   using AnswerUnrun = std::function<void(Taken& taken)>;
 
-  template <class Options>
-  RunnerCore(RunnerContext context, const Options& options, WorkerWaking waking, AnswerUnrun answer)
+  // `queue`: what the queue is made with beside the options of admission.
+  template <class Options, class... Made>
+  RunnerCore(RunnerContext context, const Options& options, AnswerUnrun answer, Made&&... queue)
       : context_(counting(std::move(context))),
         answer_(std::move(answer)),
         ledger_(*context_.clock, context_.model, options.breaker, options.dead_letters_max),
-        queue_(options.admission, waking),
+        queue_(options.admission, std::forward<Made>(queue)...),
         watch_(std::in_place, queue_, *context_.clock, [this](Taken dead) { answer_unrun(dead); }) {}
   // The workers are to end now.
   void close() { queue_.close(); }
   // The workers have ended. Afterwards every request has been answered, and nobody's cancel reaches the runner any more.
   void finish() {
     watch_.reset();
-    while (auto left = queue_.with([&](auto& queue) { return queue.take(context_.clock->now()); })) {
+    while (auto left = queue_.with([&](AdmissionQueue<Work>& queue) { return queue.take(context_.clock->now()); })) {
       if (!left->error) left->error = Error(kShuttingDown, "the model is being unloaded");
       answer_unrun(*left);
     }
@@ -44,7 +45,8 @@ class RunnerCore {
   RunnerCore& operator=(const RunnerCore&) = delete;
 
   const RunnerContext& context() const { return context_; }
-  SharedQueue<Work>& queue() { return queue_; }
+  Queue& queue() { return queue_; }
+  const Queue& queue() const { return queue_; }
   RequestLedger& ledger() { return ledger_; }
   const RequestLedger& ledger() const { return ledger_; }
 
@@ -53,7 +55,7 @@ class RunnerCore {
   // The same, and what enqueue() would say now: before something expensive is prepared for the request.
   Result<RequestLedger::Pass> admit(const Ticket& ticket) {
     TRY_ASSIGN(const auto pass, admit());
-    auto room = queue_.with([&](auto& queue) { return queue.check(ticket, context_.clock->now()); });
+    auto room = queue_.with([&](AdmissionQueue<Work>& queue) { return queue.check(ticket, context_.clock->now()); });
     if (room) return pass;
     ledger_.refused(pass);
     return counted(Result<RequestLedger::Pass>(std::unexpected(std::move(room).error())));
@@ -92,8 +94,8 @@ class RunnerCore {
   RunnerContext context_;
   const AnswerUnrun answer_;
   RequestLedger ledger_;
-  SharedQueue<Work> queue_;
-  std::optional<QueueWatch<Work>> watch_;
+  Queue queue_;
+  std::optional<QueueWatch<Queue>> watch_;
 };
 
 }  // namespace forebay::scheduling

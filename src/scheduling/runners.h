@@ -97,7 +97,7 @@ class GenerationRunner {
   // Refused at once with kOverloaded (Retry-After), kPromptTooLong, kBadSampling, kShuttingDown; else every event comes through the
   // channel.
   virtual Result<std::shared_ptr<TokenChannel>> submit(GenerationRequest request) = 0;
-  virtual const engines::TextSessionInfo& session_info() const = 0;
+  virtual const engines::GenerationSessionInfo& session_info() const = 0;
   // The most requests that can wait at once: more in one go are refused with kOverloaded however often they come.
   virtual std::size_t queue_requests_max() const = 0;
   virtual RunnerStats stats() const = 0;
@@ -139,7 +139,7 @@ class EmbeddingRunner {
   virtual ~EmbeddingRunner() = default;
   virtual Result<> submit(EmbeddingRequest request, Done done) = 0;
   virtual std::size_t clear_cache() = 0;  // forgets every kept vector; returns how many there were
-  virtual const engines::TextSessionInfo& session_info() const = 0;
+  virtual const engines::EmbeddingSessionInfo& session_info() const = 0;
   virtual std::size_t request_texts_max() const = 0;  // texts of one request; kTooManyTexts beyond
   virtual RunnerStats stats() const = 0;
   virtual std::vector<DeadLetter> dead_letters() const = 0;

@@ -12,7 +12,7 @@ namespace forebay::scheduling {
 
 struct SavedState {
   std::vector<Token> tokens;
-  std::vector<std::byte> bytes;  // as TextSession::save() gave them
+  std::vector<std::byte> bytes;  // as GenerationSession::save() gave them
   TextOrigin origin;
   KeyedText text() const { return {tokens, origin}; }
   std::size_t size() const { return bytes.size() + tokens.size() * sizeof(Token); }

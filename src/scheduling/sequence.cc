@@ -36,13 +36,14 @@ void answer_unstarted(GenerationWork& work, const Ticket& ticket, const Error& e
 Sequence::Sequence(Ticket ticket, GenerationWork work, Instant now)
     : ticket_(std::move(ticket)),
       work_(std::move(work)),
-      tokens_(std::move(work_.request.prompt)),
+      tokens_(*work_.prompt_tokens),
       text_({work_.request.stop_strings, work_.request.shows_stop_string}),
       admitted_(now) {
   usage_.prompt_tokens = static_cast<std::uint32_t>(tokens_.size());
   usage_.dropped_prompt_tokens = work_.dropped_tokens;
   usage_.queued = microseconds(now - work_.submitted);
   // What is certainly coming needs no growing on the engine thread.
+  work_.prompt_tokens.reset();
   tokens_.reserve(tokens_.size() + std::min<std::size_t>(work_.request.tokens_max, 1024));
 }
 

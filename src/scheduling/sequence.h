@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/byte_budget.h"
-#include "engines/text_session.h"
+#include "engines/generation_session.h"
 #include "scheduling/prefix_cache.h"
 #include "scheduling/request.h"
 #include "scheduling/token_channel.h"
@@ -30,7 +30,9 @@ struct GenerationWork {
   CancelToken::Subscription on_cancel;
   std::uint32_t dropped_tokens = 0;  // of its prompt, to fit the context
   TextOrigin origin;
-  KeyedText prompt() const { return {request.prompt, origin}; }
+  std::shared_ptr<const std::vector<Token>> prompt_tokens;  // of the request
+  std::vector<std::uint64_t> prompt_blocks = {};            // their hashes (PrefixDirectory), where routing needs them
+  KeyedText prompt() const { return {*prompt_tokens, origin}; }
 };
 // The last event of work that never became a sequence.
 void answer_unstarted(GenerationWork& work, const Ticket& ticket, const Error& error, Duration waited);

@@ -13,7 +13,7 @@ class SessionLayout : public ::testing::Test {
     engines::FakeEngine engine;
     const auto model = load_fake(engine, formats::Task::kTextGeneration);
     const ByteBudget budget(budget_bytes);
-    return session_options(*model, options, &budget).unified_cells;
+    return session_options(*model, options, &budget).layout == engines::CacheLayout::kUnified;
   }
   static constexpr std::size_t kPlenty = std::size_t{1} << 40;
 };

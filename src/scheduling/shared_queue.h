@@ -6,7 +6,9 @@
 #include <condition_variable>
 #include <cstdint>
 #include <optional>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "base/errors.h"
 #include "base/synchronized.h"
@@ -17,46 +19,57 @@ namespace forebay::scheduling {
 // Whom a new request wakes: one worker where any can take it, all where a router says whose it is.
 enum class WorkerWaking : std::uint8_t { kOne, kAll };
 
-template <class Work>
+// Beside: what else the lock guards.
+template <class Work, class Beside = std::monostate>
 class SharedQueue {
  public:
   using Queue = AdmissionQueue<Work>;
-  explicit SharedQueue(const AdmissionOptions& options, WorkerWaking waking = WorkerWaking::kOne)
-      : waking_(waking), state_(State(options)) {}
+  explicit SharedQueue(const AdmissionOptions& options, WorkerWaking waking = WorkerWaking::kOne, Beside beside = {})
+      : waking_(waking), state_(State(options, std::move(beside))) {}
 
   // As AdmissionQueue::push; kShuttingDown once closed. With `wakes` false no worker is woken: whoever pushes will look after it.
   Result<> push(Ticket ticket, Work&& work, Instant now, bool wakes = true) {
+    TRY(insert(std::move(ticket), std::move(work), now, 1));
+    if (wakes) wake();
+    return {};
+  }
+  // The same without a worker that looks at it.
+  Result<> insert(Ticket ticket, Work&& work, Instant now, std::uint64_t changes = 0) {
     bool watch_sleeps_too_long = false;
     {
       auto state = state_.lock();
       if (state->closed) return fail(kShuttingDown, "the model takes no new work");
       TRY(state->queue.push(std::move(ticket), std::move(work), now));
-      ++state->changes;
+      state->changes += changes;
       const auto deadline = state->queue.next_deadline();
       watch_sleeps_too_long = state->watch_waits && (!state->watched_until || *deadline < *state->watched_until);
       size_ = state->queue.size();
     }
-    if (wakes) wake();
     if (watch_sleeps_too_long) watch_.notify_all();
     return {};
   }
 
   void wake() { waking_ == WorkerWaking::kAll ? changed_.notify_all() : changed_.notify_one(); }
 
-  // `look(queue)` under the lock: decide there, act outside.
+  // `look(queue)` or `look(queue, beside)` under the lock: decide there, act outside.
   template <class Look>
   auto with(Look look) {
     auto state = state_.lock();
-    auto seen = look(state->queue);
+    const auto call = [&] {
+      if constexpr (std::is_invocable_v<Look, Queue&, Beside&>)
+        return look(state->queue, state->beside);
+      else
+        return look(state->queue);
+    };
+    auto seen = call();
     size_ = state->queue.size();
-    if (!std::exchange(stirred_, false)) return seen;
-    ++state->changes;
-    state.unlock();
-    changed_.notify_all();
     return seen;
   }
-  // Call inside with(). The routing of queued requests may have changed: all workers are woken when the lock is released.
-  void stir() { stirred_ = true; }
+  // `look(beside)` under the lock.
+  template <class Look>
+  auto read(Look look) const {
+    return state_.read([&](const State& now) { return look(now.beside); });
+  }
   void finished(Instant now) {
     auto state = state_.lock();
     state->queue.finished(now);
@@ -74,7 +87,11 @@ class SharedQueue {
   }
   // Something beside the queue changed that decides who takes what: every worker looks around.
   void nudge() {
-    with([this](Queue&) { return stirred_ = true; });
+    {
+      auto state = state_.lock();
+      ++state->changes;
+    }
+    changed_.notify_all();
   }
   // No more pushes; every wait ends.
   void close() {
@@ -99,6 +116,16 @@ class SharedQueue {
     else
       state.wait(changed_, changed);
     return state->changes;
+  }
+  // Waits until ready(changes, beside), until `until` at most.
+  template <class Ready>
+  void wait_for(Ready ready, std::optional<Instant> until) {
+    auto state = state_.lock();
+    const auto is_ready = [&](const State& now) { return ready(now.changes, now.beside); };
+    if (until)
+      state.wait_until(changed_, *until, is_ready);
+    else
+      state.wait(changed_, is_ready);
   }
   bool closed() const {
     return state_.read([](const State& now) { return now.closed; });
@@ -128,8 +155,9 @@ class SharedQueue {
 
  private:
   struct State {
-    explicit State(const AdmissionOptions& options) : queue(options) {}
+    State(const AdmissionOptions& options, Beside other) : queue(options), beside(std::move(other)) {}
     Queue queue;
+    Beside beside;
     bool closed = false;
     std::uint64_t changes = 0;
     std::uint64_t cancels = 0;
@@ -140,7 +168,6 @@ class SharedQueue {
   Synchronized<State> state_;
   std::condition_variable changed_;
   std::condition_variable watch_;
-  bool stirred_ = false;  // under the lock
   std::atomic<std::size_t> size_{0};
 };
 

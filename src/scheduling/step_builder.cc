@@ -55,7 +55,7 @@ void StepBuilder::add(Sequence& sequence, std::size_t tokens) {
   slices_.push_back({.sequence = sequence.slot,
                      .position = static_cast<std::int32_t>(sequence.computed),
                      .tokens = slice,
-                     .wants_logits = tokens == sequence.pending()});
+                     .logits = tokens == sequence.pending() ? 1U : 0U});
   members_.push_back(&sequence);
   tokens_ += tokens;
 }

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "engines/text_session.h"
+#include "engines/generation_session.h"
 #include "scheduling/sequence.h"
 #include "scheduling/step_pace.h"
 

@@ -7,18 +7,19 @@ CancelToken StepWatch::begin(std::uint64_t abortable) {
   // One token serves many steps; only a used one is replaced.
   if (state->abort.cancelled() && !state->stopped) state->abort = CancelToken();
   state->abortable = abortable;
-  if (clock_ != nullptr) state->began = clock_->now();
+  if (clock_ != nullptr) began_ = clock_->now().time_since_epoch().count();
   return state->abort;
 }
 
 void StepWatch::end() {
   auto state = state_.lock();
   state->abortable = kNobody;
-  state->began.reset();
+  began_ = kNotRunning;
 }
 
 std::optional<Instant> StepWatch::running_since() const {
-  return state_.read([](const State& now) { return now.began; });
+  const Instant::rep began = began_;
+  return began == kNotRunning ? std::nullopt : std::optional(Instant(Instant::duration(began)));
 }
 
 void StepWatch::note_cancelled(std::uint64_t serial) {

@@ -2,7 +2,9 @@
 // Threads: shared: begin() and end() on the engine thread, the rest anywhere. Owner: the runner, one for each loop.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "base/cancel.h"
@@ -14,7 +16,7 @@ class StepWatch {
  public:
   static constexpr std::uint64_t kNobody = 0;
 
-  // Without a clock nobody is told how long a step has been running.
+  // Without a clock running_since() has no answer.
   explicit StepWatch(const Clock* clock = nullptr) : clock_(clock) {}
 
   // A step begins that the end of request `abortable` (a serial, or kNobody) makes worthless. Returns the token to compute it under.
@@ -24,17 +26,18 @@ class StepWatch {
   void note_cancelled(std::uint64_t serial);
   // Aborts this step and every later one.
   void stop();
-  std::optional<Instant> running_since() const;
+  std::optional<Instant> running_since() const;  // takes no lock
 
  private:
   struct State {
     CancelToken abort;
     std::uint64_t abortable = kNobody;
     bool stopped = false;
-    std::optional<Instant> began;
   };
   const Clock* const clock_;
   Synchronized<State> state_;
+  static constexpr Instant::rep kNotRunning = std::numeric_limits<Instant::rep>::min();
+  std::atomic<Instant::rep> began_{kNotRunning};
 };
 
 }  // namespace forebay::scheduling

@@ -71,7 +71,7 @@ BatchingTensorRunner::BatchingTensorRunner(std::shared_ptr<engines::LoadedModel>
                                            Sessions sessions)
     : model_(std::move(model)),
       options_(options),
-      core_(std::move(context), options, WorkerWaking::kOne, [this](auto& taken) { answer_unrun(taken); }),
+      core_(std::move(context), options, [this](auto& taken) { answer_unrun(taken); }),
       lengths_(options.pads_lengths && model_->backend().rows_independent ? LengthRule::of(model_->description()) : std::nullopt),
       pads_(lengths_.has_value()) {
   if (options.helping_max.count() > 0 && options.queue_delay_max.count() == 0 && rows_decide_cost(model_->description())) {

@@ -18,26 +18,19 @@ std::string_view name_of(WorkerState state) {
   return "removed";
 }
 
-bool WorkerHealth::stalled(Instant now) const { return step_began_ && now - *step_began_ > options_.step_stalled_after; }
-
-WorkerState WorkerHealth::state(Instant now) const { return stalled(now) ? WorkerState::kRemoved : state_; }
-
-std::optional<Instant> WorkerHealth::stalls_at() const {
-  if (!step_began_) return std::nullopt;
-  return *step_began_ + options_.step_stalled_after;
+WorkerState WorkerHealth::state(Instant now, std::optional<Instant> running_since) const {
+  return running_since && stalled(*running_since, now) ? WorkerState::kRemoved : state_;
 }
 
-void WorkerHealth::step_returned(Instant now) {
-  if (stalled(now) && state_ != WorkerState::kRemoved) {
-    state_ = WorkerState::kProbation;
-    proven_steps_ = 0;
-  }
-  step_began_.reset();
+void WorkerHealth::step_returned(Instant began, Instant now) {
+  if (!stalled(began, now) || state_ == WorkerState::kRemoved) return;
+  state_ = WorkerState::kProbation;
+  proven_steps_ = 0;
 }
 
-void WorkerHealth::step_succeeded(Instant now) {
-  const bool late = stalled(now);
-  step_returned(now);
+void WorkerHealth::step_succeeded(Instant began, Instant now) {
+  const bool late = stalled(began, now);
+  step_returned(began, now);
   failures_ = 0;
   last_failed_ = 0;
   if (state_ == WorkerState::kRemoved || late) return;
@@ -46,8 +39,8 @@ void WorkerHealth::step_succeeded(Instant now) {
   losses_in_a_row_ = 0;
 }
 
-bool WorkerHealth::step_failed(std::uint64_t request, Instant now) {
-  step_returned(now);
+bool WorkerHealth::step_failed(std::uint64_t request, Instant began, Instant now) {
+  step_returned(began, now);
   if (state_ == WorkerState::kRemoved || request == last_failed_) return false;
   last_failed_ = request;
   const bool on_probation = state_ == WorkerState::kProbation;
@@ -58,7 +51,6 @@ bool WorkerHealth::step_failed(std::uint64_t request, Instant now) {
 }
 
 void WorkerHealth::session_lost(Instant now) {
-  step_began_.reset();
   state_ = WorkerState::kRemoved;
   // Doubling, bounded; the shift is bounded before it can overflow.
   const auto doublings = std::min<std::uint32_t>(losses_in_a_row_++, 30);

@@ -25,28 +25,27 @@ class WorkerHealth {
  public:
   explicit WorkerHealth(const HealthOptions& options) : options_(options) {}
 
-  void step_began(Instant now) { step_began_ = now; }
-  void step_succeeded(Instant now);
+  // A step that began at `began` has ended.
+  void step_succeeded(Instant began, Instant now);
   // Aborted, or there were no cells: says nothing about the worker, but it returned.
-  void step_returned(Instant now);
+  void step_returned(Instant began, Instant now);
   // The step of this request alone failed. True when the worker is removed by it: its session is to be reopened at restart_at().
-  bool step_failed(std::uint64_t request, Instant now);
+  bool step_failed(std::uint64_t request, Instant began, Instant now);
   // The session is unusable, or could not be opened (again).
   void session_lost(Instant now);
   void session_opened();
 
-  WorkerState state(Instant now) const;
+  // `running_since`: when the step that is running began, if one is.
+  WorkerState state(Instant now, std::optional<Instant> running_since) const;
   // Removed ones get nothing; those on probation are tried, one request at a time.
-  bool in_rotation(Instant now) const { return state(now) != WorkerState::kRemoved; }
-  // When the step that is running counts as stalled; nothing when none runs.
-  std::optional<Instant> stalls_at() const;
+  bool in_rotation(Instant now, std::optional<Instant> running_since) const { return state(now, running_since) != WorkerState::kRemoved; }
   bool needs_restart() const { return restart_at_.has_value(); }
   std::optional<Instant> restart_at() const { return restart_at_; }
   std::uint32_t failures_in_a_row() const { return failures_; }
   std::uint64_t restarts() const { return restarts_; }
 
  private:
-  bool stalled(Instant now) const;
+  bool stalled(Instant began, Instant now) const { return now - began > options_.step_stalled_after; }
 
   const HealthOptions options_;
   WorkerState state_ = WorkerState::kHealthy;
@@ -54,7 +53,6 @@ class WorkerHealth {
   std::uint64_t last_failed_ = 0;
   std::uint32_t proven_steps_ = 0;     // since the probation began
   std::uint32_t losses_in_a_row_ = 0;  // since it was last healthy
-  std::optional<Instant> step_began_;
   std::optional<Instant> restart_at_;
   std::uint64_t restarts_ = 0;
 };

@@ -19,15 +19,9 @@ const HealthOptions kOptions{.failures_in_a_row_max = 3,
 
 class Health : public testing::Test {
  protected:
-  void succeed() {
-    health_.step_began(clock_.now());
-    health_.step_succeeded(clock_.now());
-  }
-  bool fails(std::uint64_t request) {
-    health_.step_began(clock_.now());
-    return health_.step_failed(request, clock_.now());
-  }
-  WorkerState state() { return health_.state(clock_.now()); }
+  void succeed() { health_.step_succeeded(clock_.now(), clock_.now()); }
+  bool fails(std::uint64_t request) { return health_.step_failed(request, clock_.now(), clock_.now()); }
+  WorkerState state(std::optional<Instant> running_since = {}) { return health_.state(clock_.now(), running_since); }
   milliseconds delay() { return std::chrono::duration_cast<milliseconds>(*health_.restart_at() - clock_.now()); }
 
   VirtualClock clock_;
@@ -37,7 +31,7 @@ class Health : public testing::Test {
 TEST_F(Health, OneFailingRequestMakesAWorkerSuspectHoweverOftenItFails) {
   for (int i = 0; i < 10; ++i) EXPECT_FALSE(fails(7));
   EXPECT_EQ(state(), kSuspect);
-  EXPECT_TRUE(health_.in_rotation(clock_.now()));
+  EXPECT_TRUE(health_.in_rotation(clock_.now(), {}));
   succeed();
   EXPECT_EQ(state(), kHealthy);
 }
@@ -66,7 +60,7 @@ TEST_F(Health, OnProbationOneFailureRemovesAgainAndTheDelayDoublesUpToItsBound) 
     EXPECT_EQ(delay(), milliseconds(expected));
     health_.session_opened();
     EXPECT_EQ(state(), kProbation);
-    EXPECT_TRUE(health_.in_rotation(clock_.now()));
+    EXPECT_TRUE(health_.in_rotation(clock_.now(), {}));
     EXPECT_TRUE(fails(1));
   }
   EXPECT_EQ(health_.restarts(), 6U);
@@ -76,7 +70,7 @@ TEST_F(Health, ASessionThatCannotBeReopenedIsTriedLaterAndLater) {
   for (const int expected : {100, 200, 400}) {
     health_.session_lost(clock_.now());
     EXPECT_EQ(delay(), milliseconds(expected));
-    EXPECT_FALSE(health_.in_rotation(clock_.now()));
+    EXPECT_FALSE(health_.in_rotation(clock_.now(), {}));
   }
 }
 
@@ -92,13 +86,13 @@ TEST_F(Health, ProvenStepsEndTheProbationAndForgetTheDelays) {
 }
 
 TEST_F(Health, AStalledStepRemovesItsWorkerUntilItReturns) {
-  health_.step_began(clock_.now());
+  const Instant began = clock_.now();
   clock_.advance(milliseconds(5'000));
-  EXPECT_EQ(state(), kHealthy);
+  EXPECT_EQ(state(began), kHealthy);
   clock_.advance(milliseconds(1));
-  EXPECT_EQ(state(), kRemoved);
+  EXPECT_EQ(state(began), kRemoved);
   EXPECT_FALSE(health_.needs_restart());
-  health_.step_succeeded(clock_.now());
+  health_.step_succeeded(began, clock_.now());
   EXPECT_EQ(state(), kProbation);
   succeed();
   succeed();
@@ -107,8 +101,7 @@ TEST_F(Health, AStalledStepRemovesItsWorkerUntilItReturns) {
 
 TEST_F(Health, AnAbortedStepSaysNothing) {
   EXPECT_FALSE(fails(1));
-  health_.step_began(clock_.now());
-  health_.step_returned(clock_.now());
+  health_.step_returned(clock_.now(), clock_.now());
   EXPECT_EQ(state(), kSuspect);
   EXPECT_EQ(health_.failures_in_a_row(), 1U);
 }
@@ -149,7 +142,6 @@ TEST(Property18, AWorkerIsInRotationExactlyWhileItsHistorySaysSo) {
           RC_ASSERT(*health.restart_at() - now <= kOptions.restart_delay_max);
         }
       } else if (!naive.began) {
-        health.step_began(now);
         naive.began = now;
       } else if (action < 5) {
         const bool late = naive.state(now) == kRemoved;
@@ -157,23 +149,21 @@ TEST(Property18, AWorkerIsInRotationExactlyWhileItsHistorySaysSo) {
         if (!late && naive.proven >= 0) ++naive.proven;
         if (naive.proven >= static_cast<int>(kOptions.probation_steps)) naive.proven = -1;
         naive.failed.clear();
-        naive.began.reset();
-        health.step_succeeded(now);
+        health.step_succeeded(*std::exchange(naive.began, {}), now);
       } else if (action < 9) {
         const auto request = *rc::gen::inRange<std::uint64_t>(1, 4);
         naive.returned(now);
-        naive.began.reset();
+        const Instant began = *std::exchange(naive.began, {});
         const bool is_new = naive.failed.empty() || naive.failed.back() != request;
         if (is_new) naive.failed.push_back(request);
         naive.removed = is_new && (naive.proven >= 0 || naive.failed.size() >= kOptions.failures_in_a_row_max);
-        RC_ASSERT(health.step_failed(request, now) == naive.removed);
+        RC_ASSERT(health.step_failed(request, began, now) == naive.removed);
       } else {
         naive.returned(now);
-        naive.began.reset();
-        health.step_returned(now);
+        health.step_returned(*std::exchange(naive.began, {}), now);
       }
-      RC_ASSERT(health.state(now) == naive.state(now));
-      RC_ASSERT(health.in_rotation(now) == (naive.state(now) != kRemoved));
+      RC_ASSERT(health.state(now, naive.began) == naive.state(now));
+      RC_ASSERT(health.in_rotation(now, naive.began) == (naive.state(now) != kRemoved));
       RC_ASSERT(health.needs_restart() == naive.removed);
     }
   }));

@@ -298,7 +298,7 @@ TEST_F(WorkerPools, AWorkerThatHasLeftGivesItsMemoryBack) {
   auto options = quick(3);
   auto runner = generation(options);
   const std::size_t one = budget_.bytes_held() / 3;
-  EXPECT_EQ(one, load_fake(engine_, formats::Task::kTextGeneration)->memory_need({}).session_bytes);
+  EXPECT_EQ(one, load_fake(engine_, formats::Task::kTextGeneration)->generation_session_bytes(engines::GenerationSessionOptions()));
   ASSERT_TRUE(runner->set_workers(5).has_value());
   EXPECT_EQ(budget_.bytes_held(), 5 * one);
   EXPECT_EQ(runner->stats().session_bytes, 5 * one);

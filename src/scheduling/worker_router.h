@@ -1,5 +1,5 @@
 // Decides which worker should have a request. It knows numbers, not threads: the pool shows it what the workers look like now.
-// Threads: confined to its owner's lock. Owner: WorkerPool.
+// Thread safety: none; confined to its owner's lock. Owner: RoutingTable.
 #pragma once
 
 #include <cstddef>

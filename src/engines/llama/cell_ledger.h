@@ -1,5 +1,5 @@
 // Which sequence holds how many tokens, and how many KV cells that takes when prefixes are shared: the library does not say.
-// Threads: confined to its session. Owner: LlamaTextSession.
+// Threads: confined to its session. Owner: LlamaGenerationSession.
 #pragma once
 
 #include <cstdint>

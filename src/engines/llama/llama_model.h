@@ -26,10 +26,12 @@ class LlamaModel final : public LoadedModel, public std::enable_shared_from_this
 
   const formats::ModelDescription& description() const override { return description_; }
   const BackendReport& backend() const override { return report_; }
-  MemoryNeed memory_need(const TextSessionOptions& options) const override;
+  std::uint64_t weights_bytes() const override { return llama_model_size(model_.get()); }
+  std::uint64_t generation_session_bytes(const GenerationSessionOptions& options) const override;
+  std::uint64_t embedding_session_bytes(const EmbeddingSessionOptions& options) const override;
   const text::Tokenizer* tokenizer() const override { return &tokenizer_; }
-  Result<std::unique_ptr<TensorSession>> open_tensor_session() override;
-  Result<std::unique_ptr<TextSession>> open_text_session(const TextSessionOptions& options) override;
+  Result<std::unique_ptr<GenerationSession>> open_generation_session(const GenerationSessionOptions& options) override;
+  Result<std::unique_ptr<EmbeddingSession>> open_embedding_session(const EmbeddingSessionOptions& options) override;
   Result<std::unique_ptr<Sampler>> make_sampler(const SamplingOptions& options) const override;
 
   llama_model* library_model() const { return model_.get(); }
@@ -45,8 +47,5 @@ class LlamaModel final : public LoadedModel, public std::enable_shared_from_this
   const std::size_t threads_;
   Synchronized<std::map<std::string, llama_adapter_lora*>> adapters_;  // freed with the model
 };
-
-// Context parameters for these options on this model: what open_text_session opens and memory_need estimates.
-llama_context_params context_params(const llama_model* model, const TextSessionOptions& options, std::size_t threads);
 
 }  // namespace forebay::engines

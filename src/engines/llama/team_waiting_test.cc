@@ -115,13 +115,13 @@ class Burners {
 // What the tokens take of the processors, which does not depend on what else the machine does: a thread that spins computes, one that
 // sleeps does not.
 double seconds_of_tokens(LoadedModel& model, std::size_t threads, int tokens, Burners* burners = nullptr) {
-  const TextSessionOptions options{.context_tokens = 512, .sequences_max = 1, .threads = threads};
-  auto session = model.open_text_session(options).value();
+  const GenerationSessionOptions options{.context_tokens = 512, .sequences_max = 1, .threads = threads};
+  auto session = model.open_generation_session(options).value();
   const auto own = [&] { return seconds_on(CLOCK_PROCESS_CPUTIME_ID) - (burners != nullptr ? burners->seconds() : 0); };
   const double began = own();
   for (int i = 0; i < tokens; ++i) {
     const std::vector<Token> token = {static_cast<Token>(200 + i)};
-    const StepSlice slice{.sequence = 0, .position = i, .tokens = token, .wants_logits = true};
+    const StepSlice slice{.sequence = 0, .position = i, .tokens = token, .logits = 1};
     EXPECT_EQ(session->step(std::span(&slice, 1), CancelToken()).value(), StepOutcome::kDone);
   }
   return own() - began;

@@ -58,8 +58,8 @@ Result<std::shared_ptr<EncoderGraph>> make_encoder_graph(const formats::ModelDes
   graph->one_thread = options.open(twice ? 1 : threads);
   if (twice) graph->all_threads = options.open(threads);
   graph->bounds = bounds_at_load(options.bounds);
-  TextSessionInfo info;
-  info.sequence_tokens_max = text.context_length;
+  EmbeddingSessionInfo info;
+  info.text_tokens_max = text.context_length;
   info.vocabulary_size = text.vocabulary_size > 0 ? text.vocabulary_size : options.vocabulary_size;
   // Texts of one token only would show nothing.
   graph->packs = description.rows_independent.value_or(description.mixes_rows.empty() && info.vocabulary_size > 1 &&
@@ -70,19 +70,17 @@ Result<std::shared_ptr<EncoderGraph>> make_encoder_graph(const formats::ModelDes
   return graph;
 }
 
-TextSessionInfo encoder_session_info(const formats::ModelDescription& description, const TextSessionOptions& options,
-                                     const text::Tokenizer& tokenizer) {
+EmbeddingSessionInfo encoder_session_info(const formats::ModelDescription& description, const EmbeddingSessionOptions& options,
+                                          const text::Tokenizer& tokenizer) {
   const auto& text = *description.text;
-  TextSessionInfo info;
-  info.sequence_tokens_max = text.context_length;
-  info.context_tokens = std::max(options.step_tokens_max, text.context_length);
-  info.sequences_max = options.sequences_max;
-  // A text is never cut in two: the longest one must fit a step.
-  info.step_tokens_max = std::max(options.step_tokens_max, text.context_length);
+  EmbeddingSessionInfo info;
+  info.text_tokens_max = text.context_length;
+  info.batch_texts_max = options.batch_texts_max;
+  // A text is never cut in two: the longest one must fit a batch.
+  info.batch_tokens_max = std::max(options.batch_tokens_max, text.context_length);
   info.vocabulary_size = static_cast<std::uint32_t>(std::max(tokenizer.vocabulary_size(), 0));
   if (text.vocabulary_size > 0) info.vocabulary_size = std::min(info.vocabulary_size, text.vocabulary_size);
   info.embedding_length = text.embedding_length;
-  info.can_trim = info.can_share = false;
   info.pooling = text.pooling;
   return info;
 }

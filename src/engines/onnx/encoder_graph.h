@@ -1,4 +1,4 @@
-// Opens the library's sessions of an encoder, and says what a text session over them can do.
+// Opens the library's sessions of an encoder, and says what a session over them can do.
 // Threads: shared (no state). Owner: none.
 #pragma once
 
@@ -24,7 +24,7 @@ Result<std::shared_ptr<EncoderGraph>> make_encoder_graph(const formats::ModelDes
 // Settings of a session whose shapes change with every run.
 Ort::SessionOptions encoder_session_options(std::size_t threads);
 
-TextSessionInfo encoder_session_info(const formats::ModelDescription& description, const TextSessionOptions& options,
-                                     const text::Tokenizer& tokenizer);
+EmbeddingSessionInfo encoder_session_info(const formats::ModelDescription& description, const EmbeddingSessionOptions& options,
+                                          const text::Tokenizer& tokenizer);
 
 }  // namespace forebay::engines

@@ -10,13 +10,10 @@
 #include "engines/errors.h"
 #include "engines/library_message.h"
 #include "engines/onnx/bounded_run.h"
-#include "text/errors.h"
 
 namespace forebay::engines {
 
 namespace {
-
-std::unexpected<Error> not_a_generator() { return fail(kWrongKindOfModel, "an encoder embeds whole texts; it does not generate"); }
 
 // The three inputs an encoder may have, padded to the length of the run.
 template <class Integer>
@@ -128,27 +125,8 @@ std::vector<EncoderRun> encoder_runs(std::span<const std::vector<Token>> texts, 
   return runs;
 }
 
-EncoderSession::EncoderSession(std::shared_ptr<EncoderGraph> graph, const TextSessionInfo& info, Pooling pooling)
+EncoderSession::EncoderSession(std::shared_ptr<EncoderGraph> graph, const EmbeddingSessionInfo& info, Pooling pooling)
     : graph_(std::move(graph)), info_(info), pooling_(pooling == Pooling::kFromFile ? graph_->pooling : pooling), lanes_(graph_->threads) {}
-
-Result<> EncoderSession::check(const EmbeddingTexts& texts) const {
-  for (std::size_t i = 0; i < texts.tokens.size(); ++i) {
-    const auto& tokens = texts.tokens[i];
-    const std::string field = fmt::format("input[{}]", i);
-    if (tokens.empty()) return fail(Error(kEmbeddingFailed, fmt::format("text {} has no tokens", i)).with_field(field));
-    if (tokens.size() > info_.sequence_tokens_max) {
-      return fail(
-          Error(text::kTextTooLong, fmt::format("text {} has {} tokens, at most {} fit", i, tokens.size(), info_.sequence_tokens_max))
-              .with_field(field));
-    }
-    for (const Token token : tokens) {
-      if (token < 0 || static_cast<std::uint32_t>(token) >= info_.vocabulary_size)
-        return fail(
-            Error(kEmbeddingFailed, fmt::format("text {} has the token {}, which is not in the vocabulary", i, token)).with_field(field));
-    }
-  }
-  return {};
-}
 
 Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& texts, const EncoderRun& wanted, const CancelToken& abort,
                                  std::vector<std::vector<float>>& vectors) const {
@@ -164,7 +142,8 @@ Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& te
     };
     auto done = graph_->wide_integers ? call(RunInputs<std::int64_t>(texts, run, graph_->padding))
                                       : call(RunInputs<std::int32_t>(texts, run, graph_->padding));
-    if (!done && (done.error().code() == kRunFailed || done.error().code() == kOperandRefused)) return fail(kEmbeddingFailed, std::string(done.error().message()));
+    if (!done && (done.error().code() == kRunFailed || done.error().code() == kOperandRefused))
+      return fail(kEmbeddingFailed, std::string(done.error().message()));
     return done;
   } catch (const Ort::Exception& error) {
     return fail(kEmbeddingFailed, cleaned_library_message(error.what()));
@@ -197,7 +176,7 @@ std::vector<std::vector<Token>> made_up_texts(std::size_t pattern, std::size_t v
 // that and far below what a text contributes.
 bool EncoderSession::shows_packing() const {
   for (const std::size_t pattern : {0U, 1U, 2U}) {
-    if (!same_alone_and_together(made_up_texts(pattern, info_.vocabulary_size, info_.sequence_tokens_max))) return false;
+    if (!same_alone_and_together(made_up_texts(pattern, info_.vocabulary_size, info_.text_tokens_max))) return false;
   }
   return true;
 }
@@ -222,7 +201,7 @@ bool EncoderSession::same_alone_and_together(const std::vector<std::vector<Token
 }
 
 Result<std::vector<std::vector<float>>> EncoderSession::embed(const EmbeddingTexts& texts, const CancelToken& abort) {
-  TRY(check(texts));
+  TRY(check_texts(texts.tokens, info_));
   std::vector<std::vector<float>> vectors(texts.tokens.size());
   auto limits = limits_for(texts.tokens, graph_->threads);
   if (!graph_->packs || graph_->one_text_a_run) limits.tokens_max = 0;
@@ -240,15 +219,6 @@ Result<std::vector<std::vector<float>>> EncoderSession::embed(const EmbeddingTex
   });
   if (auto error = failed.lock(); error->has_value()) return fail(**error);
   return vectors;
-}
-
-Result<StepOutcome> EncoderSession::step(std::span<const StepSlice>, const CancelToken&) { return not_a_generator(); }
-Result<> EncoderSession::share(SequenceId, SequenceId, std::int32_t) { return not_a_generator(); }
-Result<std::vector<std::byte>> EncoderSession::save(SequenceId) { return not_a_generator(); }
-Result<> EncoderSession::restore(SequenceId, std::span<const std::byte>, std::int32_t) { return not_a_generator(); }
-Result<> EncoderSession::set_adapters(std::span<const Adapter> adapters) {
-  if (adapters.empty()) return {};
-  return fail(kAdapterRefused, "an encoder takes no adapters");
 }
 
 }  // namespace forebay::engines

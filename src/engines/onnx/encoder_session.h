@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "engines/embedding_session.h"
 #include "engines/engine.h"
 #include "engines/onnx/onnx_api.h"
 #include "engines/onnx/run_lanes.h"
-#include "engines/text_session.h"
 
 namespace forebay::engines {
 
@@ -41,35 +41,23 @@ struct EncoderRunLimits {
 // Longest first. A text that is longer than tokens_max has a run for itself.
 std::vector<EncoderRun> encoder_runs(std::span<const std::vector<Token>> texts, const EncoderRunLimits& limits);
 
-class EncoderSession final : public TextSession {
+class EncoderSession final : public EmbeddingSession {
  public:
   // `pooling` kFromFile: the graph's.
-  EncoderSession(std::shared_ptr<EncoderGraph> graph, const TextSessionInfo& info, Pooling pooling = Pooling::kFromFile);
+  EncoderSession(std::shared_ptr<EncoderGraph> graph, const EmbeddingSessionInfo& info, Pooling pooling = Pooling::kFromFile);
 
-  const TextSessionInfo& info() const override { return info_; }
+  const EmbeddingSessionInfo& info() const override { return info_; }
   Result<std::vector<std::vector<float>>> embed(const EmbeddingTexts& texts, const CancelToken& abort) override;
   // Whether made-up texts of several lengths have the same vectors alone and in one run.
   bool shows_packing() const;
 
-  // An encoder holds no sequences.
-  Result<StepOutcome> step(std::span<const StepSlice> slices, const CancelToken& abort) override;
-  std::span<const float> logits(std::size_t) const override { return {}; }
-  std::int32_t length(SequenceId) const override { return 0; }
-  std::uint32_t cells_used() const override { return 0; }
-  bool trim(SequenceId, std::int32_t tokens) override { return tokens == 0; }
-  Result<> share(SequenceId from, SequenceId to, std::int32_t tokens) override;
-  Result<std::vector<std::byte>> save(SequenceId sequence) override;
-  Result<> restore(SequenceId sequence, std::span<const std::byte> state, std::int32_t tokens) override;
-  Result<> set_adapters(std::span<const Adapter> adapters) override;
-
  private:
-  Result<> check(const EmbeddingTexts& texts) const;
   bool same_alone_and_together(const std::vector<std::vector<Token>>& tokens) const;
   Result<> compute(Ort::Session& session, const EmbeddingTexts& texts, const EncoderRun& run, const CancelToken& abort,
                    std::vector<std::vector<float>>& vectors) const;
 
   const std::shared_ptr<EncoderGraph> graph_;
-  const TextSessionInfo info_;
+  const EmbeddingSessionInfo info_;
   const Pooling pooling_;
   RunLanes lanes_;
 };

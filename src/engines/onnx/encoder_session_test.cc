@@ -64,7 +64,7 @@ std::shared_ptr<LoadedModel> loaded(const ModelFolder& folder, std::string_view 
 TEST(EncoderSession, TextsThatWouldChangeEachOtherRunAlone) {
   const ModelFolder folder;
   const auto model = loaded(folder, R"({"pooling_mode_mean_tokens":true})", 2, mixing_model());
-  const auto session = model->open_text_session({.embeddings = true}).value();
+  const auto session = model->open_embedding_session({}).value();
   const auto together = session->embed(Texts{{2, 3}, {5, 6}, {1, 1}}, CancelToken()).value();
   EXPECT_EQ(together[0], (std::vector<float>{2.5, 1, 3}));
   EXPECT_EQ(together[1], (std::vector<float>{5.5, 1, 6}));
@@ -78,7 +78,7 @@ TEST(EncoderSession, PoolsAsTheModelSays) {
   for (const auto& [config, expected] : ways) {
     const ModelFolder folder;
     const auto model = loaded(folder, config);
-    const auto session = model->open_text_session({.embeddings = true}).value();
+    const auto session = model->open_embedding_session({}).value();
     const auto vectors = session->embed(Texts{{2, 4, 6}, {2, 2, 3, 4, 9 - 4, 6, 6}}, CancelToken()).value();
     EXPECT_EQ(vectors[0], expected) << config;
   }
@@ -86,7 +86,7 @@ TEST(EncoderSession, PoolsAsTheModelSays) {
 
 TEST(EncoderSession, TheSecondTextOfAPairHasTypeOne) {
   const ModelFolder folder;
-  const auto session = loaded(folder, "{}")->open_text_session({.embeddings = true}).value();
+  const auto session = loaded(folder, "{}")->open_embedding_session({}).value();
   const Texts texts{{2, 4, 3, 5}};
   const std::vector<std::uint32_t> second{3};
   EXPECT_THAT(session->embed(EmbeddingTexts(texts, second), CancelToken()).value()[0], ElementsAre(3.5F, 1.0F, 0.25F));
@@ -98,14 +98,14 @@ TEST(EncoderSession, TokenizesByTheFileBesideTheModel) {
   ASSERT_NE(model->tokenizer(), nullptr);
   EXPECT_THAT(model->tokenizer()->encode("two four", {}).value(), ElementsAre(2, 5, 1, 3));
   EXPECT_EQ(model->open_tensor_session().error().code(), kWrongKindOfModel);
-  EXPECT_EQ(model->open_text_session({}).error().code(), kWrongKindOfModel);
+  EXPECT_EQ(model->open_generation_session({}).error().code(), kWrongKindOfModel);
 }
 
 TEST(EncoderSession, RefusesTextsThatDoNotFit) {
   const ModelFolder folder;
-  const auto session = loaded(folder, "{}")->open_text_session({.embeddings = true}).value();
-  EXPECT_EQ(session->info().sequence_tokens_max, 600U);
-  EXPECT_EQ(session->info().step_tokens_max, 600U);
+  const auto session = loaded(folder, "{}")->open_embedding_session({}).value();
+  EXPECT_EQ(session->info().text_tokens_max, 600U);
+  EXPECT_EQ(session->info().batch_tokens_max, 600U);
   EXPECT_TRUE(session->embed(Texts{std::vector<Token>(600, 4)}, CancelToken()));
   EXPECT_EQ(session->embed(Texts{std::vector<Token>(601, 4)}, CancelToken()).error().code(), text::kTextTooLong);
   EXPECT_EQ(session->embed(Texts{{}}, CancelToken()).error().code(), kEmbeddingFailed);

@@ -131,9 +131,9 @@ TEST(OnnxEngine, LoadsWeightsThatLieBesideTheModel) {
 TEST(OnnxEngine, ATensorModelHasNoTextInIt) {
   auto model = load_bytes(formats::add_one_model());
   EXPECT_EQ(model->tokenizer(), nullptr);
-  EXPECT_EQ(model->open_text_session({}).error().code(), kWrongKindOfModel);
+  EXPECT_EQ(model->open_generation_session({}).error().code(), kWrongKindOfModel);
   EXPECT_EQ(model->make_sampler({}).error().code(), kWrongKindOfModel);
-  EXPECT_GE(model->memory_need({}).weights_bytes + model->memory_need({}).session_bytes, model->description().weight_bytes);
+  EXPECT_GE(model->weights_bytes() + model->tensor_session_bytes(), model->description().weight_bytes);
 }
 
 TEST(Engines, AFormatNobodyRunsIsNamed) {

@@ -149,30 +149,27 @@ OnnxModel::OnnxModel(formats::ModelDescription description, BackendReport report
     output_names_.emplace_back(session_.GetOutputNameAllocated(i, allocator).get());
 }
 
-MemoryNeed OnnxModel::memory_need(const TextSessionOptions&) const {
-  const std::uint64_t weights = description_.weight_bytes;
-  return {.weights_bytes = wide_ || (encoder_ && encoder_->all_threads) ? 2 * weights : weights,
-          .session_bytes = description_.memory_bytes > weights ? description_.memory_bytes - weights : 0};
+std::uint64_t OnnxModel::weights_bytes() const {
+  return (wide_ || (encoder_ && encoder_->all_threads) ? 2 : 1) * description_.weight_bytes;
+}
+
+std::uint64_t OnnxModel::tensor_session_bytes() const {
+  return description_.memory_bytes - std::min(description_.memory_bytes, description_.weight_bytes);
 }
 
 Result<std::unique_ptr<TensorSession>> OnnxModel::open_tensor_session() {
-  if (encoder_) return fail(kWrongKindOfModel, "the model embeds texts; its tensors are not served");
+  if (encoder_) return LoadedModel::open_tensor_session();
   return std::make_unique<OnnxSession>(shared_from_this());
 }
 
-Result<std::unique_ptr<TextSession>> OnnxModel::open_text_session(const TextSessionOptions& options) {
-  if (!encoder_) return fail(kWrongKindOfModel, "the model works on tensors, not on text");
-  if (!options.embeddings) return fail(kWrongKindOfModel, "an encoder embeds whole texts; it does not generate");
+Result<std::unique_ptr<EmbeddingSession>> OnnxModel::open_embedding_session(const EmbeddingSessionOptions& options) {
+  if (!encoder_) return LoadedModel::open_embedding_session(options);
   return std::make_unique<EncoderSession>(encoder_, encoder_session_info(description_, options, *tokenizer_));
 }
 
 void OnnxModel::encode_with(std::unique_ptr<text::SubwordTokenizer> tokenizer, std::shared_ptr<EncoderGraph> encoder) {
   tokenizer_ = std::move(tokenizer);
   encoder_ = std::move(encoder);
-}
-
-Result<std::unique_ptr<Sampler>> OnnxModel::make_sampler(const SamplingOptions&) const {
-  return fail(kWrongKindOfModel, "the model works on tensors: there are no tokens to choose from");
 }
 
 }  // namespace forebay::engines

@@ -28,11 +28,12 @@ class OnnxModel final : public LoadedModel, public std::enable_shared_from_this<
   const formats::ModelDescription& description() const override { return description_; }
   const BackendReport& backend() const override { return report_; }
   // A session of ours adds nothing but what one run computes; that is estimated by what the description says beyond the weights.
-  MemoryNeed memory_need(const TextSessionOptions& options) const override;
+  std::uint64_t weights_bytes() const override;
+  std::uint64_t embedding_session_bytes(const EmbeddingSessionOptions&) const override { return tensor_session_bytes(); }
+  std::uint64_t tensor_session_bytes() const override;
   const text::Tokenizer* tokenizer() const override { return tokenizer_.get(); }
   Result<std::unique_ptr<TensorSession>> open_tensor_session() override;
-  Result<std::unique_ptr<TextSession>> open_text_session(const TextSessionOptions& options) override;
-  Result<std::unique_ptr<Sampler>> make_sampler(const SamplingOptions& options) const override;
+  Result<std::unique_ptr<EmbeddingSession>> open_embedding_session(const EmbeddingSessionOptions& options) override;
 
   // Makes it an encoder of texts. Its description has a text part.
   void encode_with(std::unique_ptr<text::SubwordTokenizer> tokenizer, std::shared_ptr<EncoderGraph> encoder);

@@ -33,27 +33,21 @@ class TranslatedEncoder final : public LoadedModel {
   const formats::ModelDescription& description() const override { return description_; }
   const BackendReport& backend() const override { return report_; }
   const text::Tokenizer* tokenizer() const override { return vocabulary_->tokenizer(); }
-  MemoryNeed memory_need(const TextSessionOptions& options) const override {
+  std::uint64_t weights_bytes() const override { return graph_bytes_ * (graph_->all_threads ? 2 : 1); }
+  std::uint64_t embedding_session_bytes(const EmbeddingSessionOptions& options) const override {
     const auto& text = *description_.text;
     // Of one run on every thread: the widest layers, and scores of every token with every other.
     const std::uint64_t tokens =
-        std::min<std::uint64_t>(std::max<std::uint64_t>(512, text.context_length), options.step_tokens_max + text.context_length);
+        std::min<std::uint64_t>(std::max<std::uint64_t>(512, text.context_length), options.batch_tokens_max + text.context_length);
     const std::uint64_t row =
         4 * (2ULL * text.feed_forward_length + 8ULL * text.embedding_length + 2ULL * text.head_count * text.context_length);
-    return {.weights_bytes = graph_bytes_ * (graph_->all_threads ? 2 : 1), .session_bytes = tokens * row * graph_->threads};
+    return tokens * row * graph_->threads;
   }
-  Result<std::unique_ptr<TensorSession>> open_tensor_session() override {
-    return fail(kWrongKindOfModel, "the model works on text, not on tensors");
-  }
-  Result<std::unique_ptr<TextSession>> open_text_session(const TextSessionOptions& options) override {
-    if (!options.embeddings) return fail(kWrongKindOfModel, "an encoder embeds whole texts; it does not generate");
+  Result<std::unique_ptr<EmbeddingSession>> open_embedding_session(const EmbeddingSessionOptions& options) override {
     if (options.pooling == Pooling::kNone || options.pooling == Pooling::kRank)
       return fail(kNoPooling, "an encoder of vectors gives one a text by mean, cls or last");
     auto info = encoder_session_info(description_, options, *vocabulary_->tokenizer());
     return std::make_unique<EncoderSession>(graph_, info, options.pooling);
-  }
-  Result<std::unique_ptr<Sampler>> make_sampler(const SamplingOptions&) const override {
-    return fail(kWrongKindOfModel, "an encoder embeds whole texts; there are no tokens to choose from");
   }
 
  private:

@@ -57,8 +57,8 @@ TEST(TranslatedEncoder, GivesTheVectorsOfLibllama) {
   const auto theirs = loaded({.threads = 2, .translate_encoders = false});
   const auto texts = sentences(*ours->tokenizer());
   EXPECT_EQ(texts, sentences(*theirs->tokenizer()));
-  const auto vectors = ours->open_text_session({.embeddings = true}).value()->embed(texts, CancelToken()).value();
-  const auto expected = theirs->open_text_session({.embeddings = true}).value()->embed(texts, CancelToken()).value();
+  const auto vectors = ours->open_embedding_session({}).value()->embed(texts, CancelToken()).value();
+  const auto expected = theirs->open_embedding_session({}).value()->embed(texts, CancelToken()).value();
   for (std::size_t i = 0; i < texts.size(); ++i) EXPECT_LT(furthest(unit(vectors[i]), unit(expected[i])), 1e-3F) << i;
 }
 
@@ -66,8 +66,8 @@ TEST(TranslatedEncoder, EightBitsKeepTheDirection) {
   const auto whole = loaded({.threads = 2});
   const auto small = loaded({.threads = 2, .encoder_int8 = true});
   const auto texts = sentences(*whole->tokenizer());
-  const auto expected = whole->open_text_session({.embeddings = true}).value()->embed(texts, CancelToken()).value();
-  const auto session = small->open_text_session({.embeddings = true}).value();
+  const auto expected = whole->open_embedding_session({}).value()->embed(texts, CancelToken()).value();
+  const auto session = small->open_embedding_session({}).value();
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const auto alone = session->embed(std::span(&texts[i], 1), CancelToken()).value();
     EXPECT_GE(cosine(unit(alone[0]), unit(expected[i])), 0.99) << i;
@@ -76,7 +76,7 @@ TEST(TranslatedEncoder, EightBitsKeepTheDirection) {
 
 TEST(TranslatedEncoder, ATextHasTheSameVectorInAnyCompany) {
   const auto model = loaded({.threads = 2});
-  const auto session = model->open_text_session({.embeddings = true}).value();
+  const auto session = model->open_embedding_session({}).value();
   rc::check("alone, in a batch, and in a batch of another order", [&] {
     const auto lengths = *rc::gen::resize(20, rc::gen::nonEmpty(rc::gen::container<std::vector<int>>(rc::gen::inRange(1, 120))));
     Texts texts;

@@ -4,8 +4,9 @@
 
 #include "base/errors.h"
 #include "engines/errors.h"
+#include "engines/testing/fake_embedding_session.h"
+#include "engines/testing/fake_generation_session.h"
 #include "engines/testing/fake_sampler.h"
-#include "engines/testing/fake_text_session.h"
 
 namespace forebay::engines {
 
@@ -200,25 +201,31 @@ class FakeModel final : public LoadedModel, public std::enable_shared_from_this<
 
   const formats::ModelDescription& description() const override { return description_; }
   const BackendReport& backend() const override { return backend_; }
-  MemoryNeed memory_need(const TextSessionOptions& options) const override {
+  std::uint64_t weights_bytes() const override { return options_->weights_bytes; }
+  std::uint64_t generation_session_bytes(const GenerationSessionOptions& options) const override {
     const std::uint64_t cells = options.context_tokens == 0 ? options_->context_tokens : options.context_tokens;
-    return {options_->weights_bytes, cells * options_->bytes_per_cell};
+    return cells * options_->bytes_per_cell;
   }
+  std::uint64_t embedding_session_bytes(const EmbeddingSessionOptions&) const override { return options_->context_tokens * options_->bytes_per_cell; }
+  std::uint64_t tensor_session_bytes() const override { return options_->context_tokens * options_->bytes_per_cell; }
   const text::Tokenizer* tokenizer() const override { return is_text() ? &tokenizer_ : nullptr; }
 
   Result<std::unique_ptr<TensorSession>> open_tensor_session() override {
-    if (is_text()) return fail(kWrongKindOfModel, "the model works on text, not on tensors");
-    if (control_->switches.open_fails || take_one(control_->switches.opens_to_fail))
-      return fail(kSessionRefused, "the fake was told to refuse the session");
+    if (is_text()) return LoadedModel::open_tensor_session();
+    TRY(check_open());
     return std::make_unique<FakeTensorSession>(shared_from_this(), options_, control_);
   }
-  Result<std::unique_ptr<TextSession>> open_text_session(const TextSessionOptions& options) override {
-    if (!is_text()) return fail(kWrongKindOfModel, "the model works on tensors, not on text");
-    if (control_->switches.open_fails || take_one(control_->switches.opens_to_fail))
-      return fail(kSessionRefused, "the fake was told to refuse the session");
-    if (options.sequences_max == 0 || options.sequences_max > 256) return fail(kSessionRefused, "between 1 and 256 sequences");
-    if (options.step_tokens_max == 0) return fail(kSessionRefused, "a step needs tokens");
-    return std::make_unique<FakeTextSession>(shared_from_this(), options_, control_, options);
+  Result<std::unique_ptr<GenerationSession>> open_generation_session(const GenerationSessionOptions& options) override {
+    if (!is_text()) return LoadedModel::open_generation_session(options);
+    TRY(check_open());
+    TRY(check_batch(options.sequences_max, options.step_tokens_max));
+    return std::make_unique<FakeGenerationSession>(shared_from_this(), options_, control_, options);
+  }
+  Result<std::unique_ptr<EmbeddingSession>> open_embedding_session(const EmbeddingSessionOptions& options) override {
+    if (!is_text()) return LoadedModel::open_embedding_session(options);
+    TRY(check_open());
+    TRY(check_batch(options.batch_texts_max, options.batch_tokens_max));
+    return std::make_unique<FakeEmbeddingSession>(shared_from_this(), options_, control_, options);
   }
   Result<std::unique_ptr<Sampler>> make_sampler(const SamplingOptions& options) const override {
     return FakeSampler::create(options, control_, options_->on_sample);
@@ -226,6 +233,16 @@ class FakeModel final : public LoadedModel, public std::enable_shared_from_this<
 
  private:
   bool is_text() const { return description_.task != formats::Task::kTensors; }
+  Result<> check_open() {
+    if (control_->switches.open_fails || take_one(control_->switches.opens_to_fail))
+      return fail(kSessionRefused, "the fake was told to refuse the session");
+    return {};
+  }
+  static Result<> check_batch(std::uint32_t sequences, std::uint32_t tokens) {
+    if (sequences == 0 || sequences > 256) return fail(kSessionRefused, "between 1 and 256 sequences");
+    if (tokens == 0) return fail(kSessionRefused, "a step needs tokens");
+    return {};
+  }
 
   formats::ModelDescription description_;
   std::shared_ptr<const FakeOptions> options_;

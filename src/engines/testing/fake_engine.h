@@ -106,7 +106,7 @@ struct FakeOptions {
   std::function<void(std::span<const StepSlice>)> on_step;
   // Called before every token that is chosen: a test lets time pass here.
   std::function<void()> on_sample;
-  // TextSession::waited() of every session; empty: nothing.
+  // GenerationSession::waited() of every session; empty: nothing.
   std::function<std::chrono::nanoseconds()> waited;
   // The tensor model; empty: every output is 2x + 1 of the first input, in its shape, as float32.
   std::function<Result<tensors::NamedTensors>(const tensors::NamedTensors&)> run;

@@ -14,23 +14,23 @@ using formats::Task;
 
 struct Opened {
   std::shared_ptr<LoadedModel> model;
-  std::unique_ptr<TextSession> session;
+  std::unique_ptr<GenerationSession> session;
 };
 
-Opened open(FakeEngine& engine, const TextSessionOptions& options, Task task = Task::kTextGeneration) {
-  auto model = engine.load("", fake_description(task), {}).value();
-  auto session = model->open_text_session(options).value();
+Opened open(FakeEngine& engine, const GenerationSessionOptions& options) {
+  auto model = engine.load("", fake_description(Task::kTextGeneration), {}).value();
+  auto session = model->open_generation_session(options).value();
   return {std::move(model), std::move(session)};
 }
 
-Result<StepOutcome> feed(TextSession& session, SequenceId sequence, const std::vector<Token>& tokens) {
-  const StepSlice slice{.sequence = sequence, .position = session.length(sequence), .tokens = tokens, .wants_logits = true};
+Result<StepOutcome> feed(GenerationSession& session, SequenceId sequence, const std::vector<Token>& tokens) {
+  const StepSlice slice{.sequence = sequence, .position = session.length(sequence), .tokens = tokens, .logits = 1};
   return session.step(std::span(&slice, 1), CancelToken());
 }
 
 Token best(std::span<const float> logits) { return static_cast<Token>(std::max_element(logits.begin(), logits.end()) - logits.begin()); }
 
-std::string greedy(TextSession& session, SequenceId sequence, std::vector<Token> next, std::size_t tokens) {
+std::string greedy(GenerationSession& session, SequenceId sequence, std::vector<Token> next, std::size_t tokens) {
   std::string text;
   for (std::size_t i = 0; i < tokens; ++i) {
     EXPECT_EQ(feed(session, sequence, next), StepOutcome::kDone);
@@ -52,6 +52,26 @@ TEST(FakeEngine, TextDependsOnlyOnTheSequencesOwnTokens) {
   EXPECT_EQ(greedy(*shared.session, 5, fake_tokens("lo"), 20), expected);
 }
 
+TEST(FakeEngine, SeveralTokensOfOneSliceHaveTheLogitsOfTokensFedOneByOne) {
+  FakeEngine engine;
+  auto opened = open(engine, {.step_logits_max = 5});
+  const auto tokens = fake_tokens("hello");
+  const StepSlice slice{.sequence = 0, .position = 0, .tokens = tokens, .logits = 5};
+  ASSERT_EQ(opened.session->step(std::span(&slice, 1), CancelToken()), StepOutcome::kDone);
+  for (std::size_t row = 0; row < 5; ++row) EXPECT_EQ(best(opened.session->logits(0, row)), hashed_next(std::span(tokens).first(row + 1)));
+  EXPECT_TRUE(opened.session->logits(0, 5).empty());
+  EXPECT_TRUE(opened.session->logits(1, 0).empty());
+}
+
+TEST(FakeEngine, AModelHasOneKindOfSession) {
+  FakeEngine engine;
+  const auto tensors = engine.load("", fake_description(Task::kTensors), {}).value();
+  EXPECT_EQ(tensors->open_generation_session({}).error().code(), kWrongKindOfModel);
+  EXPECT_EQ(tensors->open_embedding_session({}).error().code(), kWrongKindOfModel);
+  const auto text = engine.load("", fake_description(Task::kTextGeneration), {}).value();
+  EXPECT_EQ(text->open_tensor_session().error().code(), kWrongKindOfModel);
+}
+
 TEST(FakeEngine, AStepThatBreaksAPromiseIsABadStep) {
   FakeEngine engine;
   auto opened = open(engine, {.sequences_max = 2, .step_tokens_max = 4});
@@ -64,6 +84,8 @@ TEST(FakeEngine, AStepThatBreaksAPromiseIsABadStep) {
       {{.sequence = -1, .position = 0, .tokens = tokens}},
       {{.sequence = 0, .position = 0, .tokens = {}}},
       {{.sequence = 0, .position = 0, .tokens = foreign}},
+      {{.sequence = 0, .position = 0, .tokens = tokens, .logits = 4}},
+      {{.sequence = 0, .position = 0, .tokens = tokens, .logits = 3}},  // more than one for each sequence
       {{.sequence = 0, .position = 0, .tokens = tokens}, {.sequence = 0, .position = 3, .tokens = std::span(tokens).first(1)}},
       {{.sequence = 0, .position = 0, .tokens = tokens}, {.sequence = 1, .position = 0, .tokens = tokens}},
   };
@@ -95,7 +117,7 @@ TEST(FakeEngine, CellsRunOutWithoutAnythingComputed) {
 
 TEST(FakeEngine, SeparateCellsBelongToOneSequence) {
   FakeEngine engine;
-  auto opened = open(engine, {.context_tokens = 8, .sequences_max = 2, .unified_cells = false});
+  auto opened = open(engine, {.context_tokens = 8, .sequences_max = 2, .layout = CacheLayout::kPerSequence});
   EXPECT_EQ(opened.session->info().sequence_tokens_max, 4U);
   EXPECT_EQ(feed(*opened.session, 0, fake_tokens("abcd")), StepOutcome::kDone);
   EXPECT_EQ(feed(*opened.session, 0, fake_tokens("e")), StepOutcome::kNoCells);
@@ -160,7 +182,7 @@ TEST(FakeEngine, SwitchesFailWhatTheyName) {
   EXPECT_EQ(rigid.session->share(0, 1, 2).error().code(), kShareRefused);
   EXPECT_TRUE(rigid.session->trim(0, 0));
   switches.open_fails = true;
-  EXPECT_EQ(opened.model->open_text_session({}).error().code(), kSessionRefused);
+  EXPECT_EQ(opened.model->open_generation_session({}).error().code(), kSessionRefused);
   switches.load_fails = true;
   EXPECT_EQ(engine.load("", fake_description(Task::kTensors), {}).error().code(), kModelRefused);
 }
@@ -184,13 +206,14 @@ TEST(FakeEngine, RunsTensorsRowByRow) {
 
 TEST(FakeEngine, EmbedsEachTextAloneWhateverItIsPackedWith) {
   FakeEngine engine;
-  auto opened = open(engine, {.sequences_max = 2, .step_tokens_max = 6, .embeddings = true}, Task::kEmbedding);
+  auto model = engine.load("", fake_description(Task::kEmbedding), {}).value();
+  auto session = model->open_embedding_session({.batch_texts_max = 2, .batch_tokens_max = 6}).value();
   const std::vector<std::vector<Token>> texts = {fake_tokens("abc"), fake_tokens("de"), fake_tokens("f"), fake_tokens("ghijkl")};
-  const auto vectors = opened.session->embed(texts, CancelToken()).value();
+  const auto vectors = session->embed(texts, CancelToken()).value();
   EXPECT_EQ(engine.control().counters.computations, 3U);
   for (std::size_t i = 0; i < texts.size(); ++i) EXPECT_EQ(vectors[i], fake_embedding(texts[i], 8));
   const std::vector<std::vector<Token>> long_one = {fake_tokens("abc"), fake_tokens("abcdefg")};
-  const auto refused = opened.session->embed(long_one, CancelToken());
+  const auto refused = session->embed(long_one, CancelToken());
   EXPECT_EQ(refused.error().code(), text::kTextTooLong);
   EXPECT_EQ(refused.error().field(), "input[1]");
 }

@@ -68,25 +68,25 @@ inline std::vector<Token> undisturbed_with(float scale, std::vector<Token> histo
 class LoopFixture {
  public:
   explicit LoopFixture(GenerationOptions options = {}, engines::FakeOptions fake = {}, AdmissionOptions admission = {},
-                       std::function<Routing(const GenerationWork&)> route = {},  // empty: everything is for this loop
                        const std::function<void(engines::FakeSwitches&)>& set = {})
       : options_(std::move(options)),
         engine(with_time(std::move(fake))),
         model(load_fake(engine, formats::Task::kTextGeneration)),
         saved({.bytes_max = options_.cache.ram_bytes_max}, &budget, &pressure),
-        queue(admission) {
+        dispatcher(admission, clock) {
     if (set) set(engine.control().switches);
     GenerationSurroundings surroundings{
         {.clock = &clock, .metrics = &metrics_, .budget = &budget, .pressure = &pressure, .adapters = fake_adapters()},
         model->tokenizer(),
         &end_tokens_,
-        &queue,
-        &watch,
+        &dispatcher,
         &counters,
         {.ram = &saved},
-        route ? std::move(route) : [](const GenerationWork&) { return Routing::kHere; },
-        [](const GenerationWork&, bool) {}};
+        kWorker,
+        &watch};
     loop = std::make_unique<GenerationLoop>(open(), options_, surroundings);
+    dispatcher.add_worker(kWorker, &watch, options_.health);
+    report();
   }
 
   std::shared_ptr<TokenChannel> submit(GenerationRequest request) {
@@ -95,17 +95,19 @@ class LoopFixture {
     Ticket ticket = request.ticket;
     const std::uint64_t serial = ++serials_;
     auto sampler = *model->make_sampler(request.sampling);
+    auto prompt = std::make_shared<const std::vector<Token>>(std::move(request.prompt));
     GenerationWork work{std::move(request), std::move(sampler), channel, clock.now(), serial, {}};
+    work.prompt_tokens = std::move(prompt);
     work.origin.scope = ticket.cache_scope;
     const auto adapters = fake_adapters();
     for (AdapterIndex i = 0; i < adapters.size(); ++i) {
       if (adapters[i].name == work.request.adapter) work.origin.adapter = i + 1;
     }
     work.on_cancel = ticket.cancel.on_cancel([this, serial](CancelReason) {
-      queue.note_cancelled();
+      dispatcher.note_cancelled();
       watch.note_cancelled(serial);
     });
-    const auto pushed = queue.push(std::move(ticket), std::move(work), clock.now());
+    const auto pushed = dispatcher.push(std::move(ticket), std::move(work), clock.now());
     return pushed ? channel : nullptr;
   }
   // How much time each step takes from now on.
@@ -116,9 +118,22 @@ class LoopFixture {
   // Steps until there is nothing to do; false when that does not happen.
   bool run(std::size_t steps_max = 100'000) {
     while (steps_max-- > 0) {
-      if (!loop->run_once()) return true;
+      if (!run_once()) return true;
     }
     return false;
+  }
+  // One round, as a worker makes it.
+  bool run_once() {
+    const bool did_something = loop->run_once();
+    report();
+    return did_something;
+  }
+  // Tells the dispatcher how busy the loop is.
+  void report() {
+    dispatcher.with_worker(kWorker, [&](RoutedWorker& worker) {
+      RoutingTable::report(worker, loop->load());
+      return worker.open = true;
+    });
   }
   // Submits, runs to the end, reads.
   Stream generate(GenerationRequest request) {
@@ -130,7 +145,8 @@ class LoopFixture {
   }
 
  private:
-  std::unique_ptr<engines::TextSession> open() { return *model->open_text_session(session_options(*model, options_, nullptr)); }
+  static constexpr WorkerId kWorker = 1;
+  std::unique_ptr<engines::GenerationSession> open() { return *model->open_generation_session(session_options(*model, options_, nullptr)); }
   engines::FakeOptions with_time(engines::FakeOptions fake) {
     fake.on_step = [this](std::span<const engines::StepSlice> slices) {
       if (step_time) clock.advance(step_time(slices));
@@ -151,7 +167,7 @@ class LoopFixture {
   ByteBudget budget{1 << 20};
   PressureGauge pressure;
   SavedStates saved;
-  GenerationQueue queue;
+  Dispatcher dispatcher;
   StepWatch watch;
   RunnerCounters counters;
   std::unique_ptr<GenerationLoop> loop;

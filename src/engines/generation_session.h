@@ -1,4 +1,4 @@
-// Steps sequences of tokens through a language model, or embeds whole texts.
+// Steps sequences of tokens through a language model.
 // Threads: confined to its engine thread. Owner: scheduling's worker.
 #pragma once
 
@@ -18,32 +18,33 @@ namespace forebay::engines {
 using text::Token;
 using SequenceId = std::int32_t;  // 0 <= id < sequences_max
 
-enum class Pooling : std::uint8_t { kFromFile, kNone, kMean, kCls, kLast, kRank };
+// Where a session keeps keys and values.
+enum class CacheLayout : std::uint8_t {
+  kUnified,      // one pool of cells for all sequences: a shared prefix is held once
+  kPerSequence,  // cells for each sequence: sharing copies them, and a step is fastest when its sequences are numbered without gaps
+};
 
-struct TextSessionOptions {
-  std::uint32_t context_tokens = 0;     // KV cells in all; 0: one trained context (at most 8,192) and at least 1,024 a
-                                        // sequence; not unified: the trained length of each, at most 4,096
+struct GenerationSessionOptions {
+  std::uint32_t context_tokens = 0;     // KV cells in all; 0: unified, one trained context (at most 8,192) and at least 1,024 a
+                                        // sequence; per sequence, the trained length of each, at most 4,096
   std::uint32_t sequences_max = 8;      // at most 256 (libllama)
   std::uint32_t step_tokens_max = 512;  // of one step over all sequences
-  bool unified_cells = true;            // one pool of cells; prefixes are shared for free. Else every sequence has its own part.
-  bool embeddings = false;              // open for embed() instead of step()
-  Pooling pooling = Pooling::kFromFile;
+  std::uint32_t step_logits_max = 0;    // positions of one step that may have logits; 0: one for each sequence
+  CacheLayout layout = CacheLayout::kUnified;
   std::size_t threads = 0;  // 0: as loaded
 };
 
 // Effective settings. The library may have rounded or reduced what was requested.
-struct TextSessionInfo {
+struct GenerationSessionInfo {
   std::uint32_t context_tokens = 0;
   std::uint32_t sequence_tokens_max = 0;
   std::uint32_t sequences_max = 0;
   std::uint32_t step_tokens_max = 0;
+  std::uint32_t step_logits_max = 0;
   std::uint32_t vocabulary_size = 0;
-  std::uint32_t embedding_length = 0;
+  CacheLayout layout = CacheLayout::kUnified;
   bool can_trim = true;   // part of a sequence can be dropped (false: recurrent, hybrid)
   bool can_share = true;  // a prefix of one sequence can be given to another
-  // Every sequence has cells of its own: sharing copies them, and a step is fastest when its sequences are numbered without gaps.
-  bool separate_cells = false;
-  std::string pooling;  // of an embedding session
   // What saved states depend on besides the model's file: library, version, layout of the cells. Others cannot be restored.
   std::string state_format;
 };
@@ -53,7 +54,7 @@ struct StepSlice {
   SequenceId sequence = 0;
   std::int32_t position = 0;  // of tokens[0]; must be length(sequence)
   std::span<const Token> tokens;
-  bool wants_logits = false;  // of the last token
+  std::uint32_t logits = 0;  // number of last tokens whose logits are computed; at most tokens.size()
 };
 
 enum class StepOutcome : std::uint8_t {
@@ -62,33 +63,22 @@ enum class StepOutcome : std::uint8_t {
   kAborted,  // cancelled inside; length() says what each sequence holds
 };
 
-// Texts to embed. The type of a token matters to models that were trained on pairs: 1 from `second_from` on, which has one number a text
-// or is empty where all are single texts.
-struct EmbeddingTexts {
-  EmbeddingTexts(std::span<const std::vector<Token>> texts,
-                 std::span<const std::uint32_t> second = {})  // NOLINT(google-explicit-constructor)
-      : tokens(texts), second_from(second) {}
-  EmbeddingTexts(std::span<std::vector<Token>> texts) : tokens(texts) {}           // NOLINT(google-explicit-constructor)
-  EmbeddingTexts(const std::vector<std::vector<Token>>& texts) : tokens(texts) {}  // NOLINT(google-explicit-constructor)
-  std::span<const std::vector<Token>> tokens;
-  std::span<const std::uint32_t> second_from;
-};
-
-class TextSession {
+class GenerationSession {
  public:
-  virtual ~TextSession() = default;
-  virtual const TextSessionInfo& info() const = 0;
+  virtual ~GenerationSession() = default;
+  virtual const GenerationSessionInfo& info() const = 0;
 
   // Computes the slices, at most step_tokens_max tokens in all. `abort` reaches the library while it computes.
   // kStepFailed when the library refuses or breaks; kBadStep for slices that break the promises above.
   virtual Result<StepOutcome> step(std::span<const StepSlice> slices, const CancelToken& abort) = 0;
-  // Of the slice with that index in the last step, vocabulary_size floats, valid until the next step.
-  virtual std::span<const float> logits(std::size_t slice) const = 0;
+  // Logits of one token of the slice with that index in the last step: vocabulary_size floats, valid until the next step. `row` counts
+  // from the first token of the slice that has logits. Empty where there are none.
+  virtual std::span<const float> logits(std::size_t slice, std::size_t row = 0) const = 0;
 
   // How long the last step waited for other sessions before it could compute.
   virtual std::chrono::nanoseconds waited() const { return {}; }
 
-  // No step and no embed() follows for now: threads that wait for the next one end. What was computed stays.
+  // No step follows for now: threads that wait for the next one end. What was computed stays.
   virtual void rest() {}
 
   virtual std::int32_t length(SequenceId sequence) const = 0;  // tokens it holds
@@ -100,10 +90,6 @@ class TextSession {
   // The sequence's state as bytes, and back into an empty sequence. States are this library's own: never take them from a client.
   virtual Result<std::vector<std::byte>> save(SequenceId sequence) = 0;
   virtual Result<> restore(SequenceId sequence, std::span<const std::byte> state, std::int32_t tokens) = 0;
-
-  // One pooled vector a text, in order, not normalised (kRank: the scores). Texts must fit step_tokens_max each; they are packed
-  // into as few computations as fit. kTextTooLong names the text.
-  virtual Result<std::vector<std::vector<float>>> embed(const EmbeddingTexts& texts, const CancelToken& abort) = 0;
 
   // Low-rank adapters, by path, with their scales; an empty list removes them. Changes every sequence: the caller groups by adapter.
   struct Adapter {

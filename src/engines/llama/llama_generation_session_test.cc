@@ -1,4 +1,4 @@
-#include "engines/llama/llama_text_session.h"
+#include "engines/llama/llama_generation_session.h"
 
 #include <gtest/gtest.h>
 
@@ -29,8 +29,8 @@ LoadedModel& embedding_model() {
   return *kLoaded;
 }
 
-std::unique_ptr<TextSession> open(const TextSessionOptions& options = {.context_tokens = 1024, .sequences_max = 4}) {
-  return chat_model().open_text_session(options).value();
+std::unique_ptr<GenerationSession> open(const GenerationSessionOptions& options = {.context_tokens = 1024, .sequences_max = 4}) {
+  return chat_model().open_generation_session(options).value();
 }
 
 std::vector<Token> tokens_of(std::string_view text) { return chat_model().tokenizer()->encode(text, {}).value(); }
@@ -41,14 +41,14 @@ std::vector<Token> many_tokens(std::size_t count) {
   return tokens;
 }
 
-Result<StepOutcome> feed(TextSession& session, SequenceId sequence, const std::vector<Token>& tokens, const CancelToken& abort = {}) {
-  const StepSlice slice{.sequence = sequence, .position = session.length(sequence), .tokens = tokens, .wants_logits = true};
+Result<StepOutcome> feed(GenerationSession& session, SequenceId sequence, const std::vector<Token>& tokens, const CancelToken& abort = {}) {
+  const StepSlice slice{.sequence = sequence, .position = session.length(sequence), .tokens = tokens, .logits = 1};
   return session.step(std::span(&slice, 1), abort);
 }
 
 Token best(std::span<const float> logits) { return static_cast<Token>(std::ranges::max_element(logits) - logits.begin()); }
 
-std::vector<Token> greedy(TextSession& session, SequenceId sequence, std::vector<Token> next, std::size_t count) {
+std::vector<Token> greedy(GenerationSession& session, SequenceId sequence, std::vector<Token> next, std::size_t count) {
   std::vector<Token> chosen;
   while (chosen.size() < count) {
     EXPECT_EQ(feed(session, sequence, next).value(), StepOutcome::kDone);
@@ -58,7 +58,7 @@ std::vector<Token> greedy(TextSession& session, SequenceId sequence, std::vector
   return chosen;
 }
 
-TEST(LlamaTextSession, SequencesInOneStepWriteWhatTheyWriteAlone) {
+TEST(LlamaGenerationSession, SequencesInOneStepWriteWhatTheyWriteAlone) {
   const std::vector<std::vector<Token>> prompts = {tokens_of("In the beginning"), tokens_of("And the king said"), tokens_of("Blessed are")};
   auto alone = open();
   std::vector<std::vector<Token>> expected;
@@ -73,7 +73,7 @@ TEST(LlamaTextSession, SequencesInOneStepWriteWhatTheyWriteAlone) {
     std::vector<StepSlice> slices;
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       const auto sequence = static_cast<SequenceId>(i);
-      slices.push_back({.sequence = sequence, .position = together->length(sequence), .tokens = next[i], .wants_logits = true});
+      slices.push_back({.sequence = sequence, .position = together->length(sequence), .tokens = next[i], .logits = 1});
     }
     ASSERT_EQ(together->step(slices, CancelToken()).value(), StepOutcome::kDone);
     for (std::size_t i = 0; i < prompts.size(); ++i) {
@@ -84,20 +84,46 @@ TEST(LlamaTextSession, SequencesInOneStepWriteWhatTheyWriteAlone) {
   EXPECT_EQ(written, expected);
 }
 
-TEST(LlamaTextSession, APromptInChunksIsTheSamePrompt) {
+TEST(LlamaGenerationSession, APromptInChunksIsTheSamePrompt) {
   const auto prompt = tokens_of("And it came to pass in those days that the king went up");
   auto whole = open();
   const auto expected = greedy(*whole, 0, prompt, 8);
   auto chunked = open();
   for (std::size_t i = 0; i + 1 < prompt.size(); ++i) {
-    const StepSlice slice{.sequence = 2, .position = chunked->length(2), .tokens = std::span(prompt).subspan(i, 1), .wants_logits = false};
+    const StepSlice slice{.sequence = 2, .position = chunked->length(2), .tokens = std::span(prompt).subspan(i, 1)};
     ASSERT_EQ(chunked->step(std::span(&slice, 1), CancelToken()).value(), StepOutcome::kDone);
     EXPECT_TRUE(chunked->logits(0).empty());
   }
   EXPECT_EQ(greedy(*chunked, 2, {prompt.back()}, 8), expected);
 }
 
-TEST(LlamaTextSession, AStepThatBreaksAPromiseIsABadStepAndChangesNothing) {
+TEST(LlamaGenerationSession, SeveralTokensOfOneSliceHaveTheLogitsOfTokensFedOneByOne) {
+  const auto prompt = tokens_of("And it came to pass in those days");
+  auto single = open();
+  std::vector<Token> expected;
+  for (const Token token : prompt) {
+    ASSERT_EQ(feed(*single, 0, {token}).value(), StepOutcome::kDone);
+    expected.push_back(best(single->logits(0)));
+  }
+  auto session = open({.context_tokens = 1024, .sequences_max = 4, .step_logits_max = 32});
+  EXPECT_EQ(session->info().step_logits_max, 32U);
+  ASSERT_EQ(feed(*session, 1, {prompt.front()}).value(), StepOutcome::kDone);
+  const auto rest = std::span(prompt).subspan(1);
+  const std::vector<StepSlice> slices = {
+      {.sequence = 2, .position = 0, .tokens = prompt, .logits = 2},
+      {.sequence = 1, .position = 1, .tokens = rest, .logits = static_cast<std::uint32_t>(rest.size())},
+      {.sequence = 0, .position = 0, .tokens = prompt},
+  };
+  ASSERT_EQ(session->step(slices, CancelToken()).value(), StepOutcome::kDone);
+  for (std::size_t row = 0; row < rest.size(); ++row) EXPECT_EQ(best(session->logits(1, row)), expected[row + 1]) << row;
+  EXPECT_EQ(best(session->logits(0, 0)), expected[prompt.size() - 2]);
+  EXPECT_EQ(best(session->logits(0, 1)), expected[prompt.size() - 1]);
+  EXPECT_TRUE(session->logits(0, 2).empty());
+  EXPECT_TRUE(session->logits(2, 0).empty());
+  EXPECT_TRUE(session->logits(3, 0).empty());
+}
+
+TEST(LlamaGenerationSession, AStepThatBreaksAPromiseIsABadStepAndChangesNothing) {
   auto session = open({.context_tokens = 512, .sequences_max = 2, .step_tokens_max = 4});
   const std::vector<Token> tokens = {10, 11, 12};
   const std::vector<Token> foreign = {static_cast<Token>(session->info().vocabulary_size)};
@@ -110,6 +136,8 @@ TEST(LlamaTextSession, AStepThatBreaksAPromiseIsABadStepAndChangesNothing) {
       {{.sequence = 0, .position = 0, .tokens = {}}},
       {{.sequence = 0, .position = 0, .tokens = foreign}},
       {{.sequence = 0, .position = 0, .tokens = negative}},
+      {{.sequence = 0, .position = 0, .tokens = tokens, .logits = 4}},
+      {{.sequence = 0, .position = 0, .tokens = tokens, .logits = 3}},  // more than one for each sequence
       {{.sequence = 0, .position = 0, .tokens = std::span(tokens).first(1)},
        {.sequence = 0, .position = 0, .tokens = std::span(tokens).first(1)}},
       {{.sequence = 0, .position = 0, .tokens = tokens}, {.sequence = 1, .position = 0, .tokens = tokens}},
@@ -121,10 +149,9 @@ TEST(LlamaTextSession, AStepThatBreaksAPromiseIsABadStepAndChangesNothing) {
   }
   EXPECT_EQ(session->cells_used(), 0U);
   EXPECT_EQ(feed(*session, 0, tokens).value(), StepOutcome::kDone);
-  EXPECT_EQ(session->embed(std::vector<std::vector<Token>>(), CancelToken()).error().code(), kWrongKindOfModel);
 }
 
-TEST(LlamaTextSession, WithoutCellsNothingIsComputedAndOthersGoOn) {
+TEST(LlamaGenerationSession, WithoutCellsNothingIsComputedAndOthersGoOn) {
   auto session = open({.context_tokens = 256, .sequences_max = 2, .step_tokens_max = 256});
   const auto total = session->info().context_tokens;
   const auto prompt = tokens_of("In the beginning");
@@ -139,8 +166,8 @@ TEST(LlamaTextSession, WithoutCellsNothingIsComputedAndOthersGoOn) {
   EXPECT_EQ(greedy(*session, 0, {prompt.back()}, 8), greedy(*fresh, 0, prompt, 8));
 }
 
-TEST(LlamaTextSession, ASequenceEndsAtItsOwnMaximum) {
-  auto session = open({.context_tokens = 1024, .sequences_max = 4, .step_tokens_max = 512, .unified_cells = false});
+TEST(LlamaGenerationSession, ASequenceEndsAtItsOwnMaximum) {
+  auto session = open({.context_tokens = 1024, .sequences_max = 4, .step_tokens_max = 512, .layout = CacheLayout::kPerSequence});
   const auto own = session->info().sequence_tokens_max;
   EXPECT_EQ(own, session->info().context_tokens / 4);
   ASSERT_EQ(feed(*session, 0, many_tokens(own)).value(), StepOutcome::kDone);
@@ -148,9 +175,9 @@ TEST(LlamaTextSession, ASequenceEndsAtItsOwnMaximum) {
   EXPECT_EQ(feed(*session, 1, {10}).value(), StepOutcome::kDone);
 }
 
-TEST(LlamaTextSession, SharedPrefixesContinueAsTheirOwn) {
+TEST(LlamaGenerationSession, SharedPrefixesContinueAsTheirOwn) {
   for (const bool unified : {true, false}) {
-    auto session = open({.context_tokens = 1024, .sequences_max = 4, .unified_cells = unified});
+    auto session = open({.context_tokens = 1024, .sequences_max = 4, .layout = unified ? CacheLayout::kUnified : CacheLayout::kPerSequence});
     const auto prompt = tokens_of("And it came to pass in those days");
     const auto half = static_cast<std::int32_t>(prompt.size() / 2);
     const auto expected = greedy(*session, 0, prompt, 8);
@@ -165,7 +192,7 @@ TEST(LlamaTextSession, SharedPrefixesContinueAsTheirOwn) {
   }
 }
 
-TEST(LlamaTextSession, SharesThatCannotBeAreRefused) {
+TEST(LlamaGenerationSession, SharesThatCannotBeAreRefused) {
   auto session = open();
   ASSERT_EQ(feed(*session, 0, {10, 11}).value(), StepOutcome::kDone);
   ASSERT_EQ(feed(*session, 1, {10}).value(), StepOutcome::kDone);
@@ -177,7 +204,7 @@ TEST(LlamaTextSession, SharesThatCannotBeAreRefused) {
   }
 }
 
-TEST(LlamaTextSession, ASavedStateContinuesTokenForTokenAlsoInAnotherSession) {
+TEST(LlamaGenerationSession, ASavedStateContinuesTokenForTokenAlsoInAnotherSession) {
   auto session = open();
   const auto prompt = tokens_of("And the king said unto");
   ASSERT_EQ(feed(*session, 0, prompt).value(), StepOutcome::kDone);
@@ -200,7 +227,7 @@ TEST(LlamaTextSession, ASavedStateContinuesTokenForTokenAlsoInAnotherSession) {
   EXPECT_EQ(greedy(*other, 0, prompt, 1), next) << "refused states leave nothing behind";
 }
 
-TEST(LlamaTextSession, TrimmingGoesBackExactly) {
+TEST(LlamaGenerationSession, TrimmingGoesBackExactly) {
   auto session = open();
   const auto prompt = tokens_of("And the king said unto");
   const auto expected = greedy(*session, 0, prompt, 8);
@@ -212,7 +239,7 @@ TEST(LlamaTextSession, TrimmingGoesBackExactly) {
   EXPECT_EQ(greedy(*session, 0, {prompt.back()}, 8), expected);
 }
 
-TEST(LlamaTextSession, CancellingReachesTheLibraryInsideAStep) {
+TEST(LlamaGenerationSession, CancellingReachesTheLibraryInsideAStep) {
   auto session = open({.context_tokens = 8192, .sequences_max = 2, .step_tokens_max = 4096});
   const auto prompt = tokens_of("In the beginning");
   ASSERT_EQ(feed(*session, 0, prompt).value(), StepOutcome::kDone);
@@ -236,113 +263,40 @@ TEST(LlamaTextSession, CancellingReachesTheLibraryInsideAStep) {
   EXPECT_EQ(feed(*session, 1, prompt, cancel).value(), StepOutcome::kAborted) << "cancelled before it began";
 }
 
-TEST(LlamaTextSession, TellsWhatWasReallyOpened) {
+TEST(LlamaGenerationSession, TellsWhatWasReallyOpened) {
   auto session = open({.sequences_max = 2});
-  const TextSessionInfo& info = session->info();
+  const GenerationSessionInfo& info = session->info();
   EXPECT_EQ(info.sequences_max, 2U);
   EXPECT_EQ(info.vocabulary_size, static_cast<std::uint32_t>(chat_model().tokenizer()->vocabulary_size()));
   EXPECT_EQ(info.sequence_tokens_max, chat_model().description().text->context_length);
   EXPECT_GE(info.context_tokens, info.sequence_tokens_max);
   EXPECT_TRUE(info.can_trim);
   EXPECT_TRUE(info.can_share);
-  const MemoryNeed need = chat_model().memory_need({.sequences_max = 2});
-  EXPECT_GT(need.weights_bytes, 1'000'000U);
-  EXPECT_GT(chat_model().memory_need({.sequences_max = 4}).session_bytes, need.session_bytes);
+  EXPECT_GT(chat_model().weights_bytes(), 1'000'000U);
+  const auto bytes_for = [](std::uint32_t sequences) { return chat_model().generation_session_bytes(GenerationSessionOptions{.sequences_max = sequences}); };
+  EXPECT_GT(bytes_for(4), bytes_for(2));
 }
 
-TEST(LlamaTextSession, OptionsTheLibraryCannotTakeAreRefused) {
-  for (const TextSessionOptions& options :
-       {TextSessionOptions{.sequences_max = 0}, TextSessionOptions{.sequences_max = 257}, TextSessionOptions{.step_tokens_max = 0},
-        TextSessionOptions{.step_tokens_max = (1U << 16U) + 1}}) {
-    EXPECT_EQ(chat_model().open_text_session(options).error().code(), kSessionRefused);
+TEST(LlamaGenerationSession, OptionsTheLibraryCannotTakeAreRefused) {
+  for (const GenerationSessionOptions& options :
+       {GenerationSessionOptions{.sequences_max = 0}, GenerationSessionOptions{.sequences_max = 257}, GenerationSessionOptions{.step_tokens_max = 0},
+        GenerationSessionOptions{.step_tokens_max = (1U << 16U) + 1}}) {
+    EXPECT_EQ(chat_model().open_generation_session(options).error().code(), kSessionRefused);
   }
-  EXPECT_TRUE(chat_model().open_text_session({.context_tokens = 512, .sequences_max = 256}));
-  EXPECT_EQ(chat_model().open_text_session({.embeddings = true}).error().code(), kNoPooling);
-  EXPECT_EQ(chat_model().open_text_session({.embeddings = true, .pooling = Pooling::kRank}).error().code(), kSessionRefused);
+  EXPECT_TRUE(chat_model().open_generation_session({.context_tokens = 512, .sequences_max = 256}));
   EXPECT_EQ(chat_model().open_tensor_session().error().code(), kWrongKindOfModel);
-  EXPECT_EQ(embedding_model().open_text_session({}).error().code(), kWrongKindOfModel);
+  EXPECT_EQ(embedding_model().open_generation_session({}).error().code(), kWrongKindOfModel);
 }
 
-TEST(LlamaTextSession, AdaptersThatDoNotLoadAreRefused) {
+TEST(LlamaGenerationSession, AdaptersThatDoNotLoadAreRefused) {
   auto session = open();
   const ModelFolder folder;
   const auto broken = folder.write("a.gguf", "no adapter");
-  const std::vector<TextSession::Adapter> missing = {{.path = "/nonexistent/adapter.gguf"}};
-  const std::vector<TextSession::Adapter> wrong = {{.path = broken.string()}};
+  const std::vector<GenerationSession::Adapter> missing = {{.path = "/nonexistent/adapter.gguf"}};
+  const std::vector<GenerationSession::Adapter> wrong = {{.path = broken.string()}};
   EXPECT_EQ(session->set_adapters(missing).error().code(), kAdapterRefused);
   EXPECT_EQ(session->set_adapters(wrong).error().code(), kAdapterRefused);
   EXPECT_TRUE(session->set_adapters({}));
-}
-
-double norm_of(const std::vector<float>& vector) {
-  double squares = 0;
-  for (const float x : vector) squares += static_cast<double>(x) * x;
-  return std::sqrt(squares);
-}
-
-TEST(LlamaEmbedding, VectorsDoNotDependOnTheCompany) {
-  auto session = embedding_model().open_text_session({.sequences_max = 4, .step_tokens_max = 64, .embeddings = true}).value();
-  std::vector<std::vector<Token>> texts;
-  for (std::size_t length : {3, 17, 5, 64, 1, 30, 30, 9, 12}) {
-    texts.emplace_back();
-    for (std::size_t i = 0; i < length; ++i) texts.back().push_back(static_cast<Token>(50 + 7 * i));
-  }
-  const auto together = session->embed(texts, CancelToken()).value();
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    const auto alone = session->embed(std::span(&texts[i], 1), CancelToken()).value().front();
-    ASSERT_EQ(alone.size(), session->info().embedding_length);
-    const double norm = norm_of(alone);
-    for (std::size_t k = 0; k < alone.size(); ++k) ASSERT_NEAR(alone[k] / norm, together[i][k] / norm, 1e-5) << i;
-  }
-}
-
-TEST(LlamaEmbedding, EveryPoolingGivesAnotherVectorOfTheSameLength) {
-  const std::vector<std::vector<Token>> texts = {{50, 60, 70, 80}};
-  std::vector<std::vector<float>> vectors;
-  for (const Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kLast}) {
-    auto session = embedding_model().open_text_session({.embeddings = true, .pooling = pooling}).value();
-    vectors.push_back(session->embed(texts, CancelToken()).value().front());
-    EXPECT_EQ(vectors.back().size(), session->info().embedding_length);
-  }
-  EXPECT_NE(vectors[0], vectors[1]);
-  EXPECT_NE(vectors[1], vectors[2]);
-  EXPECT_EQ(embedding_model().open_text_session({.embeddings = true}).value()->info().pooling, "mean");
-  EXPECT_EQ(embedding_model().open_text_session({.embeddings = true, .pooling = Pooling::kNone}).error().code(), kNoPooling);
-}
-
-TEST(LlamaEmbedding, ADecoderEmbedsToo) {
-  auto session =
-      chat_model().open_text_session({.sequences_max = 2, .step_tokens_max = 32, .embeddings = true, .pooling = Pooling::kLast}).value();
-  const std::vector<std::vector<Token>> texts = {many_tokens(20), many_tokens(3), many_tokens(20)};
-  const auto vectors = session->embed(texts, CancelToken()).value();
-  EXPECT_NE(vectors[0], vectors[1]);
-  for (std::size_t k = 0; k < vectors[0].size(); ++k) ASSERT_NEAR(vectors[0][k], vectors[2][k], 1e-3F);
-}
-
-TEST(LlamaEmbedding, NamesTheTextThatDoesNotFit) {
-  auto session = embedding_model().open_text_session({.step_tokens_max = 16, .embeddings = true}).value();
-  const std::vector<std::vector<Token>> fitting = {std::vector<Token>(16, 50)};
-  EXPECT_TRUE(session->embed(fitting, CancelToken()));
-  const std::vector<std::vector<Token>> long_one = {{50}, std::vector<Token>(17, 50)};
-  const auto refused = session->embed(long_one, CancelToken());
-  EXPECT_EQ(refused.error().code(), text::kTextTooLong);
-  EXPECT_EQ(refused.error().field(), "input[1]");
-  const std::vector<std::vector<Token>> empty = {{50}, {}};
-  EXPECT_EQ(session->embed(empty, CancelToken()).error().code(), kEmbeddingFailed);
-  const std::vector<std::vector<Token>> foreign = {{static_cast<Token>(session->info().vocabulary_size)}};
-  EXPECT_EQ(session->embed(foreign, CancelToken()).error().code(), kEmbeddingFailed);
-  CancelToken cancel;
-  cancel.cancel(CancelReason::kDeadline);
-  EXPECT_EQ(session->embed(fitting, cancel).error().kind(), ErrorKind::kDeadlineExceeded);
-  EXPECT_EQ(feed(*session, 0, {50}).error().code(), kBadStep);
-}
-
-TEST(LlamaEmbedding, ATextNeverExceedsTheTrainedPositions) {
-  const auto trained = embedding_model().description().text->context_length;
-  auto session = embedding_model().open_text_session({.step_tokens_max = 4 * trained, .embeddings = true}).value();
-  EXPECT_EQ(session->info().sequence_tokens_max, trained);
-  const std::vector<std::vector<Token>> long_one = {std::vector<Token>(trained + 1, 50)};
-  EXPECT_EQ(session->embed(long_one, CancelToken()).error().code(), text::kTextTooLong);
 }
 
 TEST(LlamaEngine, RefusesFilesWithoutWeightsAndFilesTheLibraryRefuses) {

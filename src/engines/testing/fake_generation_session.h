@@ -1,4 +1,4 @@
-// Sequences of tokens and the cells they hold, exactly as text_session.h promises; breaking a promise is kBadStep.
+// Sequences of tokens and the cells they hold, exactly as generation_session.h promises; breaking a promise is kBadStep.
 // Threads: confined to the thread of the first call. Owner: the scheduler under test.
 #pragma once
 
@@ -12,14 +12,14 @@
 
 namespace forebay::engines {
 
-class FakeTextSession final : public TextSession {
+class FakeGenerationSession final : public GenerationSession {
  public:
-  FakeTextSession(std::shared_ptr<LoadedModel> model, std::shared_ptr<const FakeOptions> options, std::shared_ptr<FakeControl> control,
-                  const TextSessionOptions& wanted);
-  ~FakeTextSession() override;
-  const TextSessionInfo& info() const override { return info_; }
+  FakeGenerationSession(std::shared_ptr<LoadedModel> model, std::shared_ptr<const FakeOptions> options, std::shared_ptr<FakeControl> control,
+                  const GenerationSessionOptions& wanted);
+  ~FakeGenerationSession() override;
+  const GenerationSessionInfo& info() const override { return info_; }
   Result<StepOutcome> step(std::span<const StepSlice> slices, const CancelToken& abort) override;
-  std::span<const float> logits(std::size_t slice) const override;
+  std::span<const float> logits(std::size_t slice, std::size_t row) const override;
   std::chrono::nanoseconds waited() const override { return options_->waited ? options_->waited() : std::chrono::nanoseconds(0); }
   void rest() override { ++control_->counters.rests; }
   std::int32_t length(SequenceId sequence) const override;
@@ -28,7 +28,6 @@ class FakeTextSession final : public TextSession {
   Result<> share(SequenceId from, SequenceId to, std::int32_t tokens) override;
   Result<std::vector<std::byte>> save(SequenceId sequence) override;
   Result<> restore(SequenceId sequence, std::span<const std::byte> state, std::int32_t tokens) override;
-  Result<std::vector<std::vector<float>>> embed(const EmbeddingTexts& texts, const CancelToken& abort) override;
   Result<> set_adapters(std::span<const Adapter> adapters) override;
 
  private:
@@ -38,6 +37,7 @@ class FakeTextSession final : public TextSession {
     std::vector<Cell> cells;  // one a token
   };
 
+  bool is_unified() const { return info_.layout == CacheLayout::kUnified; }
   bool on_own_thread();
   bool is_broken(std::size_t slices);
   Result<> check(std::span<const StepSlice> slices) const;
@@ -54,15 +54,13 @@ class FakeTextSession final : public TextSession {
   std::shared_ptr<LoadedModel> model_;
   std::shared_ptr<const FakeOptions> options_;
   std::shared_ptr<FakeControl> control_;
-  TextSessionInfo info_;
-  bool unified_;
-  bool embeddings_;
+  GenerationSessionInfo info_;
   FakeScript script_;
   bool broken_ = false;
   std::vector<Sequence> sequences_;
   std::map<Cell, std::size_t> cells_;  // how many sequences hold it
   Cell next_cell_ = 0;
-  std::vector<std::vector<float>> logits_;
+  std::vector<std::vector<std::vector<float>>> logits_;  // of each slice, of each row
   std::vector<Adapter> adapters_;
   std::optional<std::thread::id> thread_;
   std::size_t sequences_published_ = 0;
