@@ -75,7 +75,7 @@ class Interrupts {
   std::thread listener_;
 };
 
-constexpr const char* kHelp =
+constexpr const char* kHelpText =
     "/help            this text\n"
     "/reset, /clear   forgets the conversation\n"
     "/bye, /exit      leaves; so does Ctrl-D\n"
@@ -105,7 +105,7 @@ bool obey(Console& console, Conversation& conversation, const std::string& line)
   }
   switch (found->command) {
     case Command::kHelp:
-      console.err << kHelp;
+      console.err << kHelpText;
       return true;
     case Command::kReset:
       conversation.reset();
