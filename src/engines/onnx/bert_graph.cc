@@ -4,9 +4,11 @@
 #include <ggml.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "engines/errors.h"
+#include "engines/onnx/row_quantization.h"
 #include "formats/onnx_graph_builder.h"
 
 namespace forebay::engines {
@@ -68,6 +70,11 @@ class Translator {
 
   Result<std::string> translate() {
     model_.opset(kDomain, 1);
+    if (int8_) {
+      Tensor zero_point = Tensor::zeros(DType::kUint8, {});
+      zero_point.mutable_bytes()[0] = std::byte{128};
+      model_.opset(kRowsDomain, 1).initialiser("zero_point", zero_point).initialiser("one", tensor_of({}, std::array{1.0F}));
+    }
     model_.input("input_ids", DType::kInt32, {"batch", "tokens"}).input("attention_mask", DType::kInt32, {"batch", "tokens"});
     TRY(embed());
     for (std::uint32_t layer = 0; layer < shape_.layers; ++layer) TRY(block(layer));
@@ -137,9 +144,10 @@ class Translator {
     TRY_ASSIGN(const auto weights, matrix(name, from, to));
     if (int8_) {
       add_int8(weights, y);
-      OnnxGraphBuilder::Names inputs{x + "_q", y + "_w", x + "_s", y + "_ws", x + "_z", ""};
+      model_.node("MatMulIntegerToFloat", {x + "_q", y + "_w", "one", y + "_ws", "zero_point", ""}, {y + "_rows"}, {}, kDomain);
+      OnnxGraphBuilder::Names inputs{y + "_rows", x + "_s"};
       if (!bias.empty()) inputs.push_back(bias);
-      model_.node("MatMulIntegerToFloat", inputs, {y}, {}, kDomain);
+      model_.node(kScaleRows, inputs, {y}, {}, kRowsDomain);
       return {};
     }
     Tensor turned = Tensor::zeros(DType::kFloat32, {static_cast<std::int64_t>(from), static_cast<std::int64_t>(to)});
@@ -176,7 +184,7 @@ class Translator {
   }
 
   void quantize(const std::string& x) {
-    if (int8_) model_.node("DynamicQuantizeLinear", {x}, {x + "_q", x + "_s", x + "_z"});
+    if (int8_) model_.node(kQuantizeRows, {x}, {x + "_q", x + "_s"}, {}, kRowsDomain);
   }
 
   Result<> block(std::uint32_t layer) {

@@ -68,8 +68,8 @@ struct Operator : Ort::CustomOpBase<Operator<Check>, Kernel<Check>, true> {
   OrtCustomOpInputOutputCharacteristic GetInputCharacteristic(std::size_t i) const {
     return i + 1 == std::size(Check::kInputs) ? Check::kLast : INPUT_OUTPUT_REQUIRED;
   }
-  std::size_t GetOutputTypeCount() const { return 1; }
-  ONNXTensorElementDataType GetOutputType(std::size_t) const { return Check::kOutput; }
+  std::size_t GetOutputTypeCount() const { return std::size(Check::kOutputs); }
+  ONNXTensorElementDataType GetOutputType(std::size_t i) const { return Check::kOutputs[i]; }
   OrtStatusPtr CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const {
     try {
       *kernel = new Kernel<Check>(info);

@@ -26,7 +26,7 @@ void check_division(const Ort::ConstValue& dividend, const Ort::ConstValue& divi
 struct Division {
   static constexpr std::string_view kName = kCheckDivision;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny};  // variadic: both of one type
-  static constexpr ONNXTensorElementDataType kOutput = kAny;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kAny};
   static constexpr auto kLast = INPUT_OUTPUT_VARIADIC;
   explicit Division(const Ort::ConstKernelInfo&) {}
   void operator()(Ort::KernelContext& context) const {
@@ -67,7 +67,7 @@ struct Division {
 struct Diagonal {
   static constexpr std::string_view kName = kCheckDiagonal;
   static constexpr ONNXTensorElementDataType kInputs[] = {kInt64};
-  static constexpr ONNXTensorElementDataType kOutput = kInt64;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kInt64};
   static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
   explicit Diagonal(const Ort::ConstKernelInfo&) {}
   void operator()(Ort::KernelContext& context) const {
@@ -87,7 +87,7 @@ void check_axis(const Ort::ConstValue& tensor, std::int64_t axis) {
 struct Axis {
   static constexpr std::string_view kName = kCheckAxis;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny, kInt64};
-  static constexpr ONNXTensorElementDataType kOutput = kInt64;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kInt64};
   static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
   explicit Axis(const Ort::ConstKernelInfo&) {}
   void operator()(Ort::KernelContext& context) const {
@@ -100,7 +100,7 @@ struct Axis {
 struct Transform {
   static constexpr std::string_view kName = kCheckTransform;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny};
-  static constexpr ONNXTensorElementDataType kOutput = kAny;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kAny};
   static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
   explicit Transform(const Ort::ConstKernelInfo& info) : axis_(info.GetAttribute<std::int64_t>("axis")) {}
   void operator()(Ort::KernelContext& context) const {
@@ -113,7 +113,7 @@ struct Transform {
 struct Length {
   static constexpr std::string_view kName = kCheckLength;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny};
-  static constexpr ONNXTensorElementDataType kOutput = kAny;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kAny};
   static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
   explicit Length(const Ort::ConstKernelInfo&) {}
   void operator()(Ort::KernelContext& context) const {
@@ -133,7 +133,7 @@ struct Length {
 struct Blocks {
   static constexpr std::string_view kName = kCheckBlocks;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny, kInt64, kInt64};
-  static constexpr ONNXTensorElementDataType kOutput = kInt64;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kInt64};
   static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
   explicit Blocks(const Ort::ConstKernelInfo& info)
       : strides_(list_of(info, "strides")), dilations_(list_of(info, "dilations")), pads_(list_of(info, "pads")) {}
@@ -188,7 +188,7 @@ struct Blocks {
 struct Unpooling {
   static constexpr std::string_view kName = kCheckUnpooling;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny, kInt64, kInt64};
-  static constexpr ONNXTensorElementDataType kOutput = kAny;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kAny};
   static constexpr auto kLast = INPUT_OUTPUT_OPTIONAL;
   explicit Unpooling(const Ort::ConstKernelInfo& info)
       : kernel_(list_of(info, "kernel_shape")), strides_(list_of(info, "strides")), pads_(list_of(info, "pads")) {}
@@ -238,7 +238,7 @@ struct Unpooling {
 struct Repeats {
   static constexpr std::string_view kName = kCheckRepeats;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny, kInt64};
-  static constexpr ONNXTensorElementDataType kOutput = kInt64;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kInt64};
   static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
   explicit Repeats(const Ort::ConstKernelInfo&) {}
   void operator()(Ort::KernelContext& context) const {

@@ -37,7 +37,7 @@ void check_sizes(std::span<const std::int64_t> sizes) {
 struct Sizes {
   static constexpr std::string_view kName = kCheckSizes;
   static constexpr ONNXTensorElementDataType kInputs[] = {kInt64};
-  static constexpr ONNXTensorElementDataType kOutput = kInt64;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kInt64};
   static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
   explicit Sizes(const Ort::ConstKernelInfo&) {}
   void operator()(Ort::KernelContext& context) const {
@@ -50,7 +50,7 @@ struct Sizes {
 struct Range {
   static constexpr std::string_view kName = kCheckRange;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny};  // variadic: all of one type
-  static constexpr ONNXTensorElementDataType kOutput = kAny;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kAny};
   static constexpr auto kLast = INPUT_OUTPUT_VARIADIC;
   explicit Range(const Ort::ConstKernelInfo&) {}
   void operator()(Ort::KernelContext& context) const {
@@ -124,7 +124,7 @@ class Padding {
 struct Pads {
   static constexpr std::string_view kName = kCheckPads;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny, kInt64, kInt64};
-  static constexpr ONNXTensorElementDataType kOutput = kInt64;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kInt64};
   static constexpr auto kLast = INPUT_OUTPUT_OPTIONAL;
   explicit Pads(const Ort::ConstKernelInfo& info) : padding_(info), has_unknown_axes_(attribute_or<std::int64_t>(info, "axis", 0) != 0) {}
   void operator()(Ort::KernelContext& context) const {
@@ -154,7 +154,7 @@ struct Pads {
 struct StatedPads {
   static constexpr std::string_view kName = kCheckPadding;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny};
-  static constexpr ONNXTensorElementDataType kOutput = kAny;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kAny};
   static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
   explicit StatedPads(const Ort::ConstKernelInfo& info) : padding_(info), pads_(list_of(info, "pads")) {}
   void operator()(Ort::KernelContext& context) const {
@@ -170,7 +170,7 @@ struct StatedPads {
 struct Affine {
   static constexpr std::string_view kName = kCheckAffine;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny, kInt64};
-  static constexpr ONNXTensorElementDataType kOutput = kInt64;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kInt64};
   static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
   explicit Affine(const Ort::ConstKernelInfo&) {}
   void operator()(Ort::KernelContext& context) const {
@@ -197,7 +197,7 @@ bool are_within(const Ort::ConstValue& value, double most) {
 struct Places {
   static constexpr std::string_view kName = kCheckPlaces;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny};
-  static constexpr ONNXTensorElementDataType kOutput = kAny;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kAny};
   static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
   explicit Places(const Ort::ConstKernelInfo&) {}
   void operator()(Ort::KernelContext& context) const {
@@ -210,7 +210,7 @@ struct Places {
 struct Columns {
   static constexpr std::string_view kName = kCheckColumns;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny, kInt64};
-  static constexpr ONNXTensorElementDataType kOutput = kInt64;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kInt64};
   static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
   explicit Columns(const Ort::ConstKernelInfo&) {}
   void operator()(Ort::KernelContext& context) const {
@@ -225,7 +225,7 @@ struct Columns {
 struct Regions {
   static constexpr std::string_view kName = kCheckRegions;
   static constexpr ONNXTensorElementDataType kInputs[] = {kAny, kAny, kInt64};
-  static constexpr ONNXTensorElementDataType kOutput = kInt64;
+  static constexpr ONNXTensorElementDataType kOutputs[] = {kInt64};
   static constexpr auto kLast = INPUT_OUTPUT_REQUIRED;
   explicit Regions(const Ort::ConstKernelInfo& info)
       : samples_(attribute_or<std::int64_t>(info, "sampling_ratio", 0)), scale_(attribute_or<float>(info, "spatial_scale", 1)) {}

@@ -9,6 +9,7 @@
 #include "engines/library_message.h"
 #include "engines/onnx/cerr_filter.h"
 #include "engines/onnx/guard_operators.h"
+#include "engines/onnx/row_quantization.h"
 #include "engines/onnx/run_memory.h"
 
 namespace forebay::engines {
@@ -64,6 +65,7 @@ Ort::SessionOptions session_options_for(std::size_t threads) {
   options.AddConfigEntry(kOrtSessionOptionsConfigAllowInterOpSpinning, "0");
   use_run_memory(options);
   options.Add(guard_domain());
+  options.Add(rows_domain());
   return options;
 }
 

@@ -68,9 +68,11 @@ TEST(TranslatedEncoder, EightBitsKeepTheDirection) {
   const auto texts = sentences(*whole->tokenizer());
   const auto expected = whole->open_embedding_session({}).value()->embed(texts, CancelToken()).value();
   const auto session = small->open_embedding_session({}).value();
+  const auto together = session->embed(texts, CancelToken()).value();
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const auto alone = session->embed(std::span(&texts[i], 1), CancelToken()).value();
     EXPECT_GE(cosine(unit(alone[0]), unit(expected[i])), 0.99) << i;
+    EXPECT_LT(furthest(unit(alone[0]), unit(together[i])), 1e-5F) << i;
   }
 }
 
