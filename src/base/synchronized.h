@@ -6,6 +6,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace forebay {
@@ -28,6 +29,14 @@ class Synchronized {
     template <class Time, class Ready>
     bool wait_until(std::condition_variable& changed, Time until, Ready ready) {
       return changed.wait_until(lock_, until, [&] { return ready(*value_); });
+    }
+    // At most until `until`, if there is such a time.
+    template <class Time, class Ready>
+    void wait(std::condition_variable& changed, std::optional<Time> until, Ready ready) {
+      if (until)
+        wait_until(changed, *until, ready);
+      else
+        wait(changed, ready);
     }
     void unlock() { lock_.unlock(); }
 

@@ -6,7 +6,7 @@
 namespace forebay::scheduling {
 
 Dispatcher::Dispatcher(const AdmissionOptions& options, const Clock& clock, RoutingStrategy strategy)
-    : SharedQueue(options, WorkerWaking::kAll, Routes{RoutingTable(strategy), {}}),
+    : SharedQueue(options, Routes{RoutingTable(strategy), {}}),
       clock_(clock),
       needs_hashes_(strategy == RoutingStrategy::kPrefixAffinity) {}
 

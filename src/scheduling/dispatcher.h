@@ -91,7 +91,7 @@ class Dispatcher : public SharedQueue<GenerationWork, Routes> {
       wakes = routes.table.assign(queue, clock_.now());
       return made;
     });
-    if (wakes) wake();
+    if (wakes) wake_all();
     return result;
   }
 

@@ -59,7 +59,7 @@ void EmbeddingBatcher::shut_down() {
 bool EmbeddingBatcher::join(Instant now) {
   bool any = false;
   while (surroundings_.queue->size() > 0 && texts_.size() < kBatchesAhead * options_.batch_texts_max) {
-    auto taken = surroundings_.queue->with([&](Queue& queue) { return queue.take(now); });
+    auto taken = surroundings_.queue->with([&](Queue& queue, auto&) { return queue.take(now); });
     if (!taken) break;
     any = true;
     activate(*std::move(taken));
@@ -201,7 +201,7 @@ void EmbeddingBatcher::remove_ended() {
   std::size_t served = 0;
   for (const Active& active : active_) served += active.ended && !active.taken.error;
   surroundings_.ledger->counters.running -= static_cast<std::uint32_t>(std::erase_if(active_, ended));
-  surroundings_.queue->with([&](Queue& queue) {
+  surroundings_.queue->with([&](Queue& queue, auto&) {
     for (std::size_t i = 0; i < served; ++i) queue.finished(now);
     return true;
   });

@@ -215,7 +215,7 @@ bool GenerationLoop::resume_parked() {
 
 // The watch answers them too, but it may be busy.
 bool GenerationLoop::answer_dead(Instant now) {
-  auto dead = surroundings_.dispatcher->with([&](Dispatcher::Queue& queue) { return queue.take_dead(now); });
+  auto dead = surroundings_.dispatcher->with([&](Dispatcher::Queue& queue, Routes&) { return queue.take_dead(now); });
   if (!dead) return false;
   surroundings_.context.metrics->queue_seconds.observe(seconds(dead->waited));
   answer_unstarted(dead->work, dead->ticket, *dead->error, dead->waited);

@@ -20,7 +20,7 @@ class QueueWatch {
           std::uint64_t seen_cancels = 0;
           while (!queue.closed()) {
             queue.wait_for_deaths(seen_cancels);
-            while (auto dead = queue.with([&](Queue::Queue& waiting) { return waiting.take_dead(clock.now()); })) answer(*std::move(dead));
+            while (auto dead = queue.with([&](auto& waiting, auto&) { return waiting.take_dead(clock.now()); })) answer(*std::move(dead));
           }
         }) {}
   ~QueueWatch() { thread_.join(); }

@@ -35,7 +35,7 @@ class RunnerCore {
   // The workers have ended. Afterwards every request has been answered, and nobody's cancel reaches the runner any more.
   void finish() {
     watch_.reset();
-    while (auto left = queue_.with([&](AdmissionQueue<Work>& queue) { return queue.take(context_.clock->now()); })) {
+    while (auto left = queue_.with([&](auto& queue, auto&) { return queue.take(context_.clock->now()); })) {
       if (!left->error) left->error = Error(kShuttingDown, "the model is being unloaded");
       answer_unrun(*left);
     }
@@ -55,7 +55,7 @@ class RunnerCore {
   // The same, and what enqueue() would say now: before something expensive is prepared for the request.
   Result<RequestLedger::Pass> admit(const Ticket& ticket) {
     TRY_ASSIGN(const auto pass, admit());
-    auto room = queue_.with([&](AdmissionQueue<Work>& queue) { return queue.check(ticket, context_.clock->now()); });
+    auto room = queue_.with([&](auto& queue, auto&) { return queue.check(ticket, context_.clock->now()); });
     if (room) return pass;
     ledger_.refused(pass);
     return counted(Result<RequestLedger::Pass>(std::unexpected(std::move(room).error())));

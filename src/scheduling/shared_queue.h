@@ -6,7 +6,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <optional>
-#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -16,16 +15,12 @@
 
 namespace forebay::scheduling {
 
-// Whom a new request wakes: one worker where any can take it, all where a router says whose it is.
-enum class WorkerWaking : std::uint8_t { kOne, kAll };
-
 // Beside: what else the lock guards.
 template <class Work, class Beside = std::monostate>
 class SharedQueue {
  public:
   using Queue = AdmissionQueue<Work>;
-  explicit SharedQueue(const AdmissionOptions& options, WorkerWaking waking = WorkerWaking::kOne, Beside beside = {})
-      : waking_(waking), state_(State(options, std::move(beside))) {}
+  explicit SharedQueue(const AdmissionOptions& options, Beside beside = {}) : state_(State{Queue(options), std::move(beside)}) {}
 
   // As AdmissionQueue::push; kShuttingDown once closed. With `wakes` false no worker is woken: whoever pushes will look after it.
   Result<> push(Ticket ticket, Work&& work, Instant now, bool wakes = true) {
@@ -49,19 +44,14 @@ class SharedQueue {
     return {};
   }
 
-  void wake() { waking_ == WorkerWaking::kAll ? changed_.notify_all() : changed_.notify_one(); }
+  void wake() { changed_.notify_one(); }
+  void wake_all() { changed_.notify_all(); }
 
-  // `look(queue)` or `look(queue, beside)` under the lock: decide there, act outside.
+  // `look(queue, beside)` under the lock: decide there, act outside.
   template <class Look>
   auto with(Look look) {
     auto state = state_.lock();
-    const auto call = [&] {
-      if constexpr (std::is_invocable_v<Look, Queue&, Beside&>)
-        return look(state->queue, state->beside);
-      else
-        return look(state->queue);
-    };
-    auto seen = call();
+    auto seen = look(state->queue, state->beside);
     size_ = state->queue.size();
     return seen;
   }
@@ -74,58 +64,37 @@ class SharedQueue {
     auto state = state_.lock();
     state->queue.finished(now);
   }
-  // Somebody's token was cancelled: the watch looks for it, and every worker looks around.
+  // A token was cancelled: the watch looks for its request, and every worker looks around.
   void note_cancelled() {
-    {
-      auto state = state_.lock();
-      state->queue.note_cancelled();
-      ++state->changes;
-      ++state->cancels;
-    }
-    changed_.notify_all();
+    change([](State& state) {
+      state.queue.note_cancelled();
+      ++state.cancels;
+    });
     watch_.notify_all();
   }
-  // Something beside the queue changed that decides who takes what: every worker looks around.
+  // Something beside the queue changed that decides which worker takes what: every worker looks around.
   void nudge() {
-    {
-      auto state = state_.lock();
-      ++state->changes;
-    }
-    changed_.notify_all();
+    change([](State&) {});
   }
   // No more pushes; every wait ends.
   void close() {
-    {
-      auto state = state_.lock();
-      state->closed = true;
-      ++state->changes;
-    }
-    changed_.notify_all();
+    change([](State& state) { state.closed = true; });
     watch_.notify_all();
   }
 
-  // A worker that found nothing to do waits for a change after `seen`, until `until` at most; returns the count of changes now.
+  // A worker that found nothing to do waits for a change after `seen`; returns the count of changes now.
   std::uint64_t changes() const {
     return state_.read([](const State& now) { return now.changes; });
   }
-  std::uint64_t wait(std::uint64_t seen, std::optional<Instant> until = std::nullopt) {
-    auto state = state_.lock();
-    const auto changed = [seen](const State& now) { return now.changes != seen; };
-    if (until)
-      state.wait_until(changed_, *until, changed);
-    else
-      state.wait(changed_, changed);
-    return state->changes;
+  std::uint64_t wait(std::uint64_t seen, std::optional<Instant> until = {}) {
+    wait_for([seen](std::uint64_t changes, const Beside&) { return changes != seen; }, until);
+    return changes();
   }
   // Waits until ready(changes, beside), until `until` at most.
   template <class Ready>
   void wait_for(Ready ready, std::optional<Instant> until) {
     auto state = state_.lock();
-    const auto is_ready = [&](const State& now) { return ready(now.changes, now.beside); };
-    if (until)
-      state.wait_until(changed_, *until, is_ready);
-    else
-      state.wait(changed_, is_ready);
+    state.wait(changed_, until, [&](const State& now) { return ready(now.changes, now.beside); });
   }
   bool closed() const {
     return state_.read([](const State& now) { return now.closed; });
@@ -145,17 +114,13 @@ class SharedQueue {
       const auto next = now.queue.next_deadline();
       return now.closed || now.cancels != seen_cancels || (next && (!now.watched_until || *next < *now.watched_until));
     };
-    if (state->watched_until)
-      state.wait_until(watch_, *state->watched_until, died);
-    else
-      state.wait(watch_, died);
+    state.wait(watch_, state->watched_until, died);
     state->watch_waits = false;
     seen_cancels = state->cancels;
   }
 
  private:
   struct State {
-    State(const AdmissionOptions& options, Beside other) : queue(options), beside(std::move(other)) {}
     Queue queue;
     Beside beside;
     bool closed = false;
@@ -164,7 +129,16 @@ class SharedQueue {
     bool watch_waits = false;
     std::optional<Instant> watched_until;
   };
-  const WorkerWaking waking_;
+  template <class Change>
+  void change(Change change) {
+    {
+      auto state = state_.lock();
+      change(*state);
+      ++state->changes;
+    }
+    changed_.notify_all();
+  }
+
   Synchronized<State> state_;
   std::condition_variable changed_;
   std::condition_variable watch_;

@@ -86,7 +86,7 @@ bool TensorBatcher::run_once(std::size_t rows_max) {
     run(left);
     return true;
   }
-  auto batch = surroundings_.queue->with([&](Queue& queue) { return take_batch(queue, now, rows_max); });
+  auto batch = surroundings_.queue->with([&](Queue& queue, auto&) { return take_batch(queue, now, rows_max); });
   if (batch.empty()) return false;
   if (surroundings_.queue->size() > 0 && *surroundings_.idle > 0) surroundings_.queue->wake();
   surroundings_.context.metrics->queued.set(static_cast<double>(surroundings_.queue->size()));
@@ -174,7 +174,7 @@ void TensorBatcher::run(std::vector<Taken>& batch) {
     return surroundings_.queue->nudge();
   }
   const Instant now = clock_.now();
-  surroundings_.queue->with([&](Queue& queue) {
+  surroundings_.queue->with([&](Queue& queue, auto&) {
     for (std::size_t i = 0; i < living.size(); ++i) queue.finished(now);
     return true;
   });
