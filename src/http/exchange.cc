@@ -79,9 +79,14 @@ Result<> Exchange::admit() {
   TRY(check_route(*head_, match_));
   TRY_ASSIGN(query_, Query::read(head_->query()));
   const Route& route = *match_.route;
-  TRY_ASSIGN(principal_, check_caller(*head_, route, *parts_, peer_));
-  if (route.access != Access::kPublic) {
-    const bool is_admin = route.access == Access::kAdmin;
+  TRY(check_caller(*head_, route, parts_->callers));
+  const bool is_health = route.action == accounts::Action::kHealth;
+  if (!is_health) {
+    TRY_ASSIGN(principal_, parts_->context.authenticator->authenticate(credentials_of(*head_, peer_)));
+  }
+  TRY(accounts::allowed(principal_, route.action));
+  if (!is_health) {
+    const bool is_admin = route.action == accounts::Action::kAdminister;
     if (parts_->draining.load()) return fail(Error(kShuttingDown, "the server is draining").with_retry_after(std::chrono::seconds(5)));
     TRY_ASSIGN(pass_, parts_->gate.enter());
     // Looking at the server is always allowed.
@@ -157,7 +162,7 @@ void Exchange::run_handler() {
 
 scheduling::Ticket Exchange::ticket() const {
   return {.request_id = id_,
-          .client = principal_.client,
+          .client = principal_.id,
           .cache_scope = principal_.cache_scope,
           .priority = priority_,
           .deadline = deadline(),
@@ -319,12 +324,12 @@ void Exchange::end() {
 
 // Probes come every few seconds, for ever: they are logged at debug.
 void Exchange::log_end(double seconds) const {
-  const bool probe = match_.route != nullptr && match_.route->access == Access::kPublic;
+  const bool probe = match_.route != nullptr && match_.route->action == accounts::Action::kHealth;
   const auto level = probe ? log::Level::kDebug : log::Level::kInfo;
   if (log::level() > level) return;
   const std::string line =
       fmt::format("{} {} {} in {:.1f} ms", head_->method().substr(0, 20), head_->path().substr(0, 200), status_, seconds * 1000);
-  const std::string& client = principal_.client.empty() ? peer_ : principal_.client;
+  const std::string& client = principal_.id.empty() ? peer_ : principal_.id;
   if (trace_id_.empty())
     log::write(level, line, {{"request_id", id_}, {"client", client}, {"body_bytes", std::to_string(body_bytes_)}});
   else

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "accounts/gatekeeper.h"
+#include "accounts/principal.h"
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/gate.h"

@@ -8,7 +8,7 @@
 #include <boost/asio/write.hpp>
 #include <thread>
 
-#include "accounts/gatekeeper.h"
+#include "accounts/key_authenticator.h"
 #include "base/executor.h"
 #include "http/errors.h"
 
@@ -18,7 +18,7 @@ namespace {
 class ServerTest : public testing::Test {
  protected:
   Result<std::unique_ptr<Server>> make(std::uint16_t port) {
-    return Server::create({.host = "127.0.0.1", .port = port, .loop_threads = 2}, {.gatekeeper = &*gatekeeper_,
+    return Server::create({.host = "127.0.0.1", .port = port, .loop_threads = 2}, {.authenticator = &*authenticator_,
                                                                                    .metrics = &metrics_,
                                                                                    .serving_metrics = &serving_metrics_,
                                                                                    .request_pool = &pool_,
@@ -40,7 +40,7 @@ class ServerTest : public testing::Test {
   const SystemClock clock_;
   telemetry::Metrics metrics_;
   telemetry::ServingMetrics serving_metrics_{metrics_, {.clock = &clock_}};
-  Result<accounts::Gatekeeper> gatekeeper_ = accounts::Gatekeeper::create({});
+  Result<accounts::KeyAuthenticator> authenticator_ = accounts::KeyAuthenticator::create({});
   ThreadPool pool_{{.name = "request", .threads = 1}};
 };
 
@@ -73,7 +73,7 @@ TEST_F(ServerTest, ABusyPortIsAnError) {
     EXPECT_EQ(second.error().code(), kPortInUse);
     (*server)->stop();
   }));
-  EXPECT_EQ(Server::create({.host = "no-address"}, {.gatekeeper = &*gatekeeper_, .clock = &clock_}).error().code(), kBadAddress);
+  EXPECT_EQ(Server::create({.host = "no-address"}, {.authenticator = &*authenticator_, .clock = &clock_}).error().code(), kBadAddress);
 }
 
 TEST_F(ServerTest, TwoServersAnswerInOneProcess) {

@@ -32,7 +32,7 @@ void clear_cache(const ExchangePtr& exchange) {
   const std::size_t dropped = clear(**model);
   log::info("cache cleared", {{"model", (*model)->name},
                               {"entries", std::to_string(dropped)},
-                              {"client", exchange->principal().client},
+                              {"client", exchange->principal().id},
                               {"request_id", exchange->id()}});
   JsonWriter json;
   json.object().field("model", (*model)->name).field("version", (*model)->version).field("dropped", dropped).end();

@@ -71,7 +71,7 @@ void change_workers(const ExchangePtr& exchange) {
     log::info("workers changed", {{"model", model->name},
                                   {"strategy", request.strategy.value_or("as before")},
                                   {"workers", request.workers ? std::to_string(*request.workers) : "as before"},
-                                  {"client", exchange->principal().client},
+                                  {"client", exchange->principal().id},
                                   {"request_id", exchange->id()}});
     answer(*exchange, *model);
     return {};
