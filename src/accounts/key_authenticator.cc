@@ -62,7 +62,7 @@ Result<> KeyAuthenticator::add(const std::vector<std::string>& keys, Role role, 
   return {};
 }
 
-Result<Principal> KeyAuthenticator::authenticate(const Credentials& credentials) const {
+Result<Principal> KeyAuthenticator::principal_of(const Credentials& credentials) const {
   if (open()) return Principal{.id = std::string(credentials.peer_address), .role = Role::kOpen};
   const Key* matched = nullptr;
   bool missing = true;

@@ -7,10 +7,22 @@
 namespace forebay::accounts {
 namespace {
 
+// What the authenticator finds before it returns.
+Result<Principal> found(const KeyAuthenticator& authenticator, const Credentials& credentials) {
+  Result<Principal> answer = fail(kKeyMissing, "not answered");
+  int answers = 0;
+  authenticator.authenticate(credentials, [&](Result<Principal> principal) {
+    answer = std::move(principal);
+    ++answers;
+  });
+  EXPECT_EQ(answers, 1);
+  return answer;
+}
+
 KeyAuthenticator with_keys(std::vector<std::string> keys) { return KeyAuthenticator::create({.api_keys = std::move(keys)}).value(); }
 
 TEST(KeyAuthenticator, IsOpenWithoutKeysAndNamesTheClientByItsAddress) {
-  const auto principal = with_keys({}).authenticate({.peer_address = "10.1.2.3"});
+  const auto principal = found(with_keys({}), {.peer_address = "10.1.2.3"});
   ASSERT_TRUE(principal);
   EXPECT_EQ(principal->id, "10.1.2.3");
   EXPECT_EQ(principal->role, Role::kOpen);
@@ -18,30 +30,30 @@ TEST(KeyAuthenticator, IsOpenWithoutKeysAndNamesTheClientByItsAddress) {
 
 TEST(KeyAuthenticator, TakesAKeyAsBearerTokenOrAsHeader) {
   const auto authenticator = with_keys({"first-key-1", "second-key-2"});
-  EXPECT_EQ(authenticator.authenticate({.authorization = "Bearer second-key-2"})->id, "key-2");
-  EXPECT_EQ(authenticator.authenticate({.authorization = "bEARER   first-key-1"})->id, "key-1");
-  EXPECT_EQ(authenticator.authenticate({.api_key = "first-key-1"})->id, "key-1");
+  EXPECT_EQ(found(authenticator, {.authorization = "Bearer second-key-2"})->id, "key-2");
+  EXPECT_EQ(found(authenticator, {.authorization = "bEARER   first-key-1"})->id, "key-1");
+  EXPECT_EQ(found(authenticator, {.api_key = "first-key-1"})->id, "key-1");
 }
 
 TEST(KeyAuthenticator, OneValidKeyIsEnough) {
   const auto authenticator = with_keys({"first-key-1", "second-key-2"});
-  EXPECT_EQ(authenticator.authenticate({.authorization = "Bearer first-key-1", .api_key = "something"})->id, "key-1");
-  EXPECT_EQ(authenticator.authenticate({.authorization = "Bearer something", .api_key = "second-key-2"})->id, "key-2");
-  EXPECT_EQ(authenticator.authenticate({.authorization = "Bearer something", .api_key = "another"}).error().code(), kKeyWrong);
-  EXPECT_EQ(authenticator.authenticate({.authorization = "Basic Zm9v", .api_key = "first-key-1"})->id, "key-1");
+  EXPECT_EQ(found(authenticator, {.authorization = "Bearer first-key-1", .api_key = "something"})->id, "key-1");
+  EXPECT_EQ(found(authenticator, {.authorization = "Bearer something", .api_key = "second-key-2"})->id, "key-2");
+  EXPECT_EQ(found(authenticator, {.authorization = "Bearer something", .api_key = "another"}).error().code(), kKeyWrong);
+  EXPECT_EQ(found(authenticator, {.authorization = "Basic Zm9v", .api_key = "first-key-1"})->id, "key-1");
 }
 
 TEST(KeyAuthenticator, RefusesAMissingKeyAndAnotherScheme) {
   const auto authenticator = with_keys({"first-key-1"});
-  EXPECT_EQ(authenticator.authenticate({}).error().code(), kKeyMissing);
-  EXPECT_EQ(authenticator.authenticate({.authorization = "Basic Zm9vOmJhcg=="}).error().code(), kKeyMissing);
-  EXPECT_EQ(authenticator.authenticate({.authorization = "Bearer "}).error().code(), kKeyMissing);
+  EXPECT_EQ(found(authenticator, {}).error().code(), kKeyMissing);
+  EXPECT_EQ(found(authenticator, {.authorization = "Basic Zm9vOmJhcg=="}).error().code(), kKeyMissing);
+  EXPECT_EQ(found(authenticator, {.authorization = "Bearer "}).error().code(), kKeyMissing);
 }
 
 TEST(KeyAuthenticator, RefusesAKeyThatIsAPrefixARepetitionOrHasACharacterMore) {
   const auto authenticator = with_keys({"abcdabcd"});
   for (const char* wrong : {"abcdabc", "abcdabcd1", "abcdabcdabcdabcd", "ABCDABCD", "x"}) {
-    EXPECT_EQ(authenticator.authenticate({.api_key = wrong}).error().code(), kKeyWrong) << wrong;
+    EXPECT_EQ(found(authenticator, {.api_key = wrong}).error().code(), kKeyWrong) << wrong;
   }
 }
 
@@ -59,22 +71,22 @@ TEST(KeyAuthenticator, RefusesKeysThatCannotBeUsed) {
 
 TEST(KeyAuthenticator, GivesAnAdminKeyItsRole) {
   const auto authenticator = KeyAuthenticator::create({.api_keys = {"first-key-1"}, .admin_keys = {"admin-key-1", "admin-key-2"}}).value();
-  EXPECT_EQ(authenticator.authenticate({.api_key = "first-key-1"})->role, Role::kUser);
-  const auto admin = authenticator.authenticate({.authorization = "Bearer admin-key-2"});
+  EXPECT_EQ(found(authenticator, {.api_key = "first-key-1"})->role, Role::kUser);
+  const auto admin = found(authenticator, {.authorization = "Bearer admin-key-2"});
   EXPECT_EQ(admin->role, Role::kAdmin);
   EXPECT_EQ(admin->id, "admin-2");
 }
 
 TEST(KeyAuthenticator, PutsAnAdminKeyBeforeAnOrdinaryOneInEitherHeader) {
   const auto authenticator = KeyAuthenticator::create({.api_keys = {"first-key-1"}, .admin_keys = {"admin-key-1"}}).value();
-  EXPECT_EQ(authenticator.authenticate({.authorization = "Bearer first-key-1", .api_key = "admin-key-1"})->id, "admin-1");
-  EXPECT_EQ(authenticator.authenticate({.authorization = "Bearer admin-key-1", .api_key = "first-key-1"})->id, "admin-1");
+  EXPECT_EQ(found(authenticator, {.authorization = "Bearer first-key-1", .api_key = "admin-key-1"})->id, "admin-1");
+  EXPECT_EQ(found(authenticator, {.authorization = "Bearer admin-key-1", .api_key = "first-key-1"})->id, "admin-1");
 }
 
 TEST(KeyAuthenticator, NeedsAKeyOfEveryCallerWhenItHasAdminKeysOnly) {
   const auto authenticator = KeyAuthenticator::create({.admin_keys = {"admin-key-1"}}).value();
   EXPECT_FALSE(authenticator.open());
-  EXPECT_EQ(authenticator.authenticate({.peer_address = "127.0.0.1"}).error().code(), kKeyMissing);
+  EXPECT_EQ(found(authenticator, {.peer_address = "127.0.0.1"}).error().code(), kKeyMissing);
 }
 
 TEST(KeyAuthenticator, RefusesAKeyThatIsOfBothKindsWithoutRepeatingIt) {
@@ -86,12 +98,12 @@ TEST(KeyAuthenticator, RefusesAKeyThatIsOfBothKindsWithoutRepeatingIt) {
 
 TEST(KeyAuthenticator, GivesEveryKeyACacheScopeThatDependsOnNothingElse) {
   const auto scope = [](std::vector<std::string> keys, const char* key) {
-    return with_keys(std::move(keys)).authenticate({.api_key = key})->cache_scope;
+    return found(with_keys(std::move(keys)), {.api_key = key})->cache_scope;
   };
   EXPECT_NE(scope({"first-key-1", "second-key-2"}, "first-key-1"), scope({"first-key-1", "second-key-2"}, "second-key-2"));
   EXPECT_EQ(scope({"first-key-1", "second-key-2"}, "second-key-2"), scope({"second-key-2"}, "second-key-2"));
   EXPECT_NE(scope({"first-key-1"}, "first-key-1"), 0U);
-  EXPECT_EQ(with_keys({}).authenticate({.peer_address = "10.1.2.3"})->cache_scope, 0U);
+  EXPECT_EQ(found(with_keys({}), {.peer_address = "10.1.2.3"})->cache_scope, 0U);
 }
 
 }  // namespace

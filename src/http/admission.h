@@ -1,16 +1,17 @@
 // What can be refused when the head of a request is there and its body is not: checks in the order in which they are made.
 //   1. the URL and method          kBadEscape, kRouteNotFound, kMethodNotAllowed
 //   2. the caller's Host, Origin   kHostNotAllowed, kOriginNotAllowed     (not for health)
-//   3. the key                     accounts::KeyAuthenticator             (not for health)
+//   3. the key                     accounts::Authenticator                (not for health)
 //   4. the action                  accounts::allowed
 //   5. the server's state          kShuttingDown, kMemoryPressure, kTooBusy; made by Exchange, which is counted from here on
 //   6. the body                    kBodyTooLarge, kContentEncoding, kContentType
+// An authenticator may wait; no byte of the body is read meanwhile.
 // Threads: immutable.
 #pragma once
 
 #include <string_view>
 
-#include "accounts/key_authenticator.h"
+#include "accounts/authenticator.h"
 #include "base/result.h"
 #include "http/caller_check.h"
 #include "http/content_coding.h"

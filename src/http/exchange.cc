@@ -72,20 +72,34 @@ Exchange::~Exchange() {
 
 void Exchange::begin() {
   if (head_->method() == "OPTIONS") return answer(options_reply());
-  if (auto admitted = admit(); !admitted) refuse(admitted.error());
+  if (auto checked = check_head(); !checked) return refuse(checked.error());
+  if (match_.route->action == accounts::Action::kHealth) return authenticated(accounts::Principal{});
+  auto done = [self = shared_from_this()](Result<accounts::Principal> found) {
+    self->on_loop([self, found = std::move(found)]() mutable { self->authenticated(std::move(found)); });
+  };
+  parts_->context.authenticator->authenticate(credentials_of(*head_, peer_), std::move(done));
+  if (admitted_ || answered()) return;
+  if (const auto connection = connection_.lock()) connection->pause_body();
 }
 
-Result<> Exchange::admit() {
+Result<> Exchange::check_head() {
   TRY(check_route(*head_, match_));
   TRY_ASSIGN(query_, Query::read(head_->query()));
+  return check_caller(*head_, *match_.route, parts_->callers);
+}
+
+void Exchange::authenticated(Result<accounts::Principal> found) {
+  if (answered()) return;  // too late
+  if (auto admitted = admit(std::move(found)); !admitted) return refuse(admitted.error());
+  admitted_ = true;
+  if (const auto connection = connection_.lock()) connection->resume_body();
+}
+
+Result<> Exchange::admit(Result<accounts::Principal> found) {
+  TRY_ASSIGN(principal_, std::move(found));
   const Route& route = *match_.route;
-  TRY(check_caller(*head_, route, parts_->callers));
-  const bool is_health = route.action == accounts::Action::kHealth;
-  if (!is_health) {
-    TRY_ASSIGN(principal_, parts_->context.authenticator->authenticate(credentials_of(*head_, peer_)));
-  }
   TRY(accounts::allowed(principal_, route.action));
-  if (!is_health) {
+  if (route.action != accounts::Action::kHealth) {
     const bool is_admin = route.action == accounts::Action::kAdminister;
     if (parts_->draining.load()) return fail(Error(kShuttingDown, "the server is draining").with_retry_after(std::chrono::seconds(5)));
     TRY_ASSIGN(pass_, parts_->gate.enter());
