@@ -6,7 +6,6 @@
 
 #include "base/nearest.h"
 #include "http/errors.h"
-#include "http/model_choice.h"
 #include "models/errors.h"
 #include "models/served_model.h"
 #include "tensors/array_json.h"
@@ -70,14 +69,6 @@ Result<tensors::Tensor> fitted_input(const formats::TensorSpec& spec, tensors::T
   }
   TRY(check_input(spec, tensor));
   return tensor;
-}
-
-Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string& name, const std::string& version) {
-  TRY_ASSIGN(const auto meant, model_name(exchange, name));
-  TRY_ASSIGN(const auto meant_version, model_version(exchange, version));
-  auto lease = exchange.parts().context.catalog->lease(meant, meant_version, formats::Task::kTensors);
-  if (!lease) return fail(about(lease.error(), "model"));
-  return lease;
 }
 
 void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,

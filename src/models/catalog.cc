@@ -312,7 +312,8 @@ Result<std::shared_ptr<ServedModel>> Catalog::State::find_model(const std::strin
   return latest(found->second);
 }
 
-Result<Lease> Catalog::lease(std::string_view name, std::string_view version, std::optional<formats::Task> task) {
+Result<Lease> Catalog::lease(const LeaseRequest& request) {
+  const auto& [name, version, task] = request;
   auto table = state_->table.lock();
   if (name.empty()) {
     state_->look_at_files(*table);

@@ -45,6 +45,13 @@ struct ModelStatus {
 // The right to use one version: keeps it loaded while held. Cheap to copy; hold it for one request.
 using Lease = std::shared_ptr<ServedModel>;
 
+// What a caller wants to use.
+struct LeaseRequest {
+  std::string_view name = {};               // empty: the only model, or the only one of the task
+  std::string_view version = {};            // empty: the latest ready one
+  std::optional<formats::Task> task = {};  // none: any
+};
+
 class Catalog {
  public:
   struct Context {
@@ -64,9 +71,8 @@ class Catalog {
 
   // Takes the models of a repository listing and starts loading them in the background. kDuplicateModel when two have one name and version.
   Result<> add(std::vector<ModelSource> sources);
-  // An empty name means the only model, or the only one of that task; an empty version the latest ready one.
-  // kModelNotFound (with the nearest name in the hint), kVersionNotFound, kModelNotReady (Retry-After), kModelLoadFailed, kModelNameNeeded.
-  Result<Lease> lease(std::string_view name, std::string_view version = {}, std::optional<formats::Task> task = {});
+  // Errors: kModelNotFound (with the nearest name in the hint), kVersionNotFound, kModelNotReady (Retry-After), kModelLoadFailed, kModelNameNeeded, kWrongTask.
+  Result<Lease> lease(const LeaseRequest& request);
   // By name, then version.
   std::vector<ModelStatus> list() const;
   // Every model is ready. A failed one keeps this false and the listing says why.

@@ -8,6 +8,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/leases.h"
 #include "http/multipart.h"
 #include "http/predict/image.h"
 #include "http/predict/picture_request.h"

@@ -3,6 +3,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/leases.h"
 #include "http/predict/handlers.h"
 #include "http/predict/picture.h"
 #include "http/predict/predict_answer.h"
