@@ -72,9 +72,10 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   void fail_stream(const Error& error);
   bool ended() const { return ended_; }
 
-  // Keeps `work` alive until the exchange has ended. A completion that a runner holds must not own the model: the last reference would
-  // destroy the runner on its own thread. `counted` is the model whose latency metric this request updates.
+  // Keeps `work` alive until the exchange has ended. A completion that a runner holds must not own a lease: while it waits, the model could
+  // not end. `counted` is the model whose latency metric this request updates.
   void keep(std::shared_ptr<void> work, telemetry::ModelMetrics* counted = nullptr);
+  void keep(const models::Lease& model, telemetry::ModelMetrics* counted = nullptr) { keep(std::shared_ptr<void>(model.keeper()), counted); }
   // On the loop: runs `then` there, once, when nothing was sent for keep_alive_interval.
   void when_silent(std::function<void()> then) { silent_ = std::move(then); }
   // --- threads

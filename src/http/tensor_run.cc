@@ -92,7 +92,7 @@ void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, sch
 void run_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,
                  std::function<void(const models::ServedModel& model, scheduling::TensorAnswer answer)> then) {
   submit_tensors(exchange, model, std::move(request),
-                 [exchange, served = model.get(), then = std::move(then)](Result<scheduling::TensorAnswer> answer) {
+                 [exchange, served = &*model, then = std::move(then)](Result<scheduling::TensorAnswer> answer) {
                    if (!answer) return exchange->refuse(answer.error());
                    then(*served, *std::move(answer));
                  });

@@ -224,5 +224,26 @@ TEST_F(CatalogTest, ALeaseKeepsItsModelWhenTheCatalogIsGone) {
   EXPECT_GT(budget_->bytes_held(), 0U);
 }
 
+TEST_F(CatalogTest, AVersionWhoseLastLeaseEndsAfterTheCatalogIsDestroyedByThePool) {
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("digits")}));
+  Lease lease = catalog.lease({.name = "digits"}).value();
+  catalog_.reset();
+  background_.hold = true;
+  lease = {};
+  EXPECT_GT(budget_->bytes_held(), 0U);
+  background_.run_all();
+  EXPECT_EQ(budget_->bytes_held(), 0U);
+}
+
+TEST_F(CatalogTest, TheCatalogEndsAfterItsModelsEvenIfThePoolIsBusy) {
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("digits")}));
+  background_.hold = true;
+  catalog_.reset();
+  EXPECT_EQ(budget_->bytes_held(), 0U);
+  background_.run_all();
+}
+
 }  // namespace
 }  // namespace forebay::models
