@@ -68,7 +68,7 @@ def test_without_the_setting_threads_are_anywhere(serve):
 
 def test_workers_that_are_added_later_stay_there_too(serve):
     chosen = USABLE[0]
-    server = serve(CHAT, "--set", f"models.cpu_affinity={chosen}", "--set", "models.generation.threads=1", "--api-key", "a-key-of-the-tests")
+    server = serve(CHAT, "--set", f"models.cpu_affinity={chosen}", "--set", "models.generation.threads=1", "--admin-key", "a-key-of-the-tests")
     answer = requests.patch(f"{server.url}/admin/models/chat/workers", json={"workers": 3}, timeout=60,
                             headers={"Authorization": "Bearer a-key-of-the-tests"})
     assert answer.status_code == 200, answer.text

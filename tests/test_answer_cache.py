@@ -43,7 +43,7 @@ def test_each_request_is_computed_when_sharing_is_off(serve):
 
 
 def test_kept_answers_are_given_again_until_they_are_cleared(serve):
-    server = serve(DIGITS, "--api-key", "correct-horse", "--set", "models.tensors.cache.models=digits", "--set", "models.warm=false")
+    server = serve(DIGITS, "--admin-key", "correct-horse", "--set", "models.tensors.cache.models=digits", "--set", "models.warm=false")
 
     def ask():
         answer = requests.post(server.url + "/v2/models/digits/infer", headers=KEY, timeout=60,

@@ -106,7 +106,7 @@ def test_an_administrator_clears_the_disk_too(serve, tmp_path):
     first = serve(*flags(folder))
     text, _ = ask(first)
     first.stop()
-    server = serve(*flags(folder, "--api-key", "correct-horse"))
+    server = serve(*flags(folder, "--admin-key", "correct-horse"))
     key = {"X-API-Key": "correct-horse"}
     assert requests.post(server.url + "/admin/models/chat/cache/clear", headers=key, timeout=60).status_code == 200
     answer = requests.post(server.url + "/generate", json=GREEDY, headers=key, timeout=60).json()

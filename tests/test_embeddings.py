@@ -33,7 +33,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture
 def server(serve, models):
-    return serve("--models", models[0], "--api-key", "correct-horse")
+    return serve("--models", models[0], "--admin-key", "correct-horse")
 
 
 def post(server, path, status=200, **body):
@@ -257,7 +257,7 @@ def test_dimensions_and_limits_are_checked_like_openais(server):
 
 
 def test_keys_do_not_see_each_others_vectors(serve, models):
-    flags = ["--models", models[0], "--set", "accounts.api_keys=correct-horse,battery-staple"]
+    flags = ["--models", models[0], "--admin-key", "correct-horse", "--api-key", "battery-staple"]
     for shared in ([], ["--set", "models.share_caches=mean"]):
         server = serve(*flags, *shared)
         before = cache(server)

@@ -124,7 +124,7 @@ def test_head_is_get_without_a_body(example_server):
 # --- keys
 
 def test_every_route_but_health_wants_the_key(serve):
-    server = serve(DIGITS, "--api-key", "correct-horse")
+    server = serve(DIGITS, "--admin-key", "correct-horse")
     for path in ("/livez", "/healthz", "/health", "/readyz", "/ready", "/v2/health/live", "/v2/health/ready"):
         assert server.get(path).status_code == 200
     for path in ("/metrics", "/server/stats", "/model/info", "/v1/models", "/v1/models/digits", "/v2", "/v2/models", "/v2/models/digits"):

@@ -155,6 +155,21 @@ def test_two_versions_that_differ_are_refused(example_server):
     assert (answer.status_code, answer.json()["field"]) == (400, "version")
 
 
+@pytest.mark.parametrize("path,body", [
+    ("/v1/completions", {"model": "chat", "prompt": "In"}), ("/tokenize", {"model": "chat", "inputs": "In"}), ("/v1/embeddings", {"model": "embed", "input": "In"}),
+    ("/predict", {"model": "digits", "input": IMAGE}),
+])
+def test_a_version_in_the_query_is_never_ignored(example_server, path, body):
+    answer = example_server.post(path + "?version=7", body)
+    assert (answer.status_code, "version_not_found" in answer.text) == (404, True), answer.text
+    assert example_server.post(path + "?version=1", body | ({"max_tokens": 1} if "prompt" in body else {})).status_code == 200
+
+
+def test_a_model_that_is_not_there_is_about_the_field_model(example_server):
+    for path in ("/model/info?model=nothing", "/info?model=nothing", "/v2/models/nothing", "/v2/models/nothing/ready"):
+        assert (example_server.get(path).status_code, example_server.get(path).json()["field"]) == (404, "model")
+
+
 # --- bodies that stop, and clients that end early
 
 def test_a_body_that_stops_coming_is_refused_with_408(serve):

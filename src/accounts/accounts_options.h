@@ -6,8 +6,12 @@
 
 namespace forebay::accounts {
 
+// Never shown by `config show`. Without any key the server is open.
 struct AccountsOptions {
-  std::vector<std::string> api_keys;  // empty: the server is open. Never shown by `config show`.
+  std::vector<std::string> api_keys;    // for inference and what is public about models
+  std::vector<std::string> admin_keys;  // for everything
+
+  bool has_keys() const { return !api_keys.empty() || !admin_keys.empty(); }
 };
 
 }  // namespace forebay::accounts

@@ -57,6 +57,8 @@ Result<Digest> digest_of_file(const std::filesystem::path& path) {
   return digester.finish();
 }
 
+bool equal_in_constant_time(const Digest& a, const Digest& b) { return sodium_memcmp(a.data(), b.data(), a.size()) == 0; }
+
 std::string to_hex(const Digest& digest) {
   std::string text;
   for (const std::byte byte : digest) text += fmt::format("{:02x}", std::to_integer<unsigned>(byte));

@@ -35,6 +35,8 @@ class Digester {
 Digest digest_of(std::span<const std::byte> bytes);
 // Of a whole file's content; a gigabyte takes about a second. kFileNotFound, kFileNotReadable.
 Result<Digest> digest_of_file(const std::filesystem::path& path);
+// Takes the same time wherever they differ.
+bool equal_in_constant_time(const Digest& a, const Digest& b);
 std::string to_hex(const Digest& digest);
 
 }  // namespace forebay

@@ -21,6 +21,16 @@ TEST(Digest, OfPiecesIsThatOfTheWhole) {
   EXPECT_EQ(Digester().add(bytes_of("ab")).add(bytes_of("c")).finish(), digest_of(bytes_of("abc")));
 }
 
+TEST(Digest, IsEqualOnlyToTheSameBytes) {
+  const Digest digest = digest_of(bytes_of("abc"));
+  EXPECT_TRUE(equal_in_constant_time(digest, digest_of(bytes_of("abc"))));
+  for (const std::size_t at : {std::size_t{0}, digest.size() / 2, digest.size() - 1}) {
+    Digest other = digest;
+    other[at] ^= std::byte{1};
+    EXPECT_FALSE(equal_in_constant_time(digest, other)) << at;
+  }
+}
+
 TEST(Digest, TextsKeepTheirBounds) {
   EXPECT_NE(Digester().add_text("ab").add_text("c").finish(), Digester().add_text("a").add_text("bc").finish());
 }

@@ -1,6 +1,6 @@
 // The log: levelled lines with fields, as JSON or for people, to standard error. Only the top of a call chain logs an error.
 //   log::info("model loaded", {{"model", name}, {"seconds", "0.4"}});
-// Secrets have no way in: Secret does not convert to a string, and values of keys that look like credentials are masked.
+// Values of keys that look like credentials are masked.
 // Threads: shared; configured once by cli before other threads start.
 #pragma once
 

@@ -5,6 +5,7 @@
 #include <ostream>
 #include <ranges>
 
+#include "accounts/key_authenticator.h"
 #include "base/errors.h"
 #include "cli/command.h"
 #include "cli/configuration_documents.h"
@@ -68,6 +69,7 @@ class UseCheck {
     note("models.cpu_affinity", models::processors_of(values.models.cpu_affinity));
     note("models.backend", check_backend(values.models.backend));
     note("http.host", resolved_address(values.http.host));
+    note("accounts.admin_keys", accounts::KeyAuthenticator::create(values.accounts));
   }
 
  private:

@@ -79,7 +79,7 @@ Check check_port(const Configuration& configuration) {
   if (failed != 0)
     return {name, Health::kNote, fmt::format("cannot be taken on {}: {}", http.host, std::generic_category().message(failed)),
             "choose another with --port, or stop the program that has it"};
-  if (configuration.accounts.api_keys.empty() && !is_loopback(*address))
+  if (!configuration.accounts.has_keys() && !is_loopback(*address))
     return {name, Health::kNote, fmt::format("free on {}, which others can reach, and no API key is set", http.host),
             "set accounts.api_keys, or listen on 127.0.0.1"};
   return {name, Health::kGood, "free on " + http.host, ""};

@@ -42,13 +42,33 @@ constexpr std::array kSettingFlags = {
     SettingFlag{"--log-format", "FORMAT", "console or json", {"log.format"}},
 };
 
+// A kind of key: each flag may be repeated, and keys of files are added to those of the other one.
+struct KeyKind {
+  const char* flag;
+  const char* file_flag;
+  const char* help;
+  const char* file_help;
+  const char* path;  // of its setting
+};
+constexpr std::array kKeyKinds = {
+    KeyKind{"--api-key", "--api-key-file",
+            "A key that clients must bring, for inference; repeatable. Others on this machine can see flags: prefer a file",
+            "Such keys, one a line; repeatable", "accounts.api_keys"},
+    KeyKind{"--admin-key", "--admin-key-file",
+            "An operator's key: for everything, and alone for /admin, /metrics and /server/stats; repeatable",
+            "Such keys, one a line; repeatable", "accounts.admin_keys"},
+};
+struct KeyFlags {
+  std::vector<std::string> keys;
+  std::vector<std::string> files;
+};
+
 struct ServeFlags {
   ConfigurationFlags configuration;
   std::vector<std::string> files;
   std::vector<std::string> named_models;
   std::string models_folder;
-  std::vector<std::string> api_keys;
-  std::string api_key_file;
+  std::array<KeyFlags, kKeyKinds.size()> keys;
   std::vector<std::string> cors_origins;
   std::array<std::string, kSettingFlags.size()> settings;
 };
@@ -61,9 +81,9 @@ void add_list(std::vector<Entry>& entries, const std::string& path, const std::v
   for (std::size_t i = 0; i < values.size(); ++i) entries.push_back({fmt::format("{}[{}]", path, i), values[i], EntryKind::kText, flag});
 }
 
-// Keys one a line; empty lines and lines that begin with '#' are left out.
-Result<std::vector<std::string>> keys_in(const std::string& file) {
-  TRY_ASSIGN(const std::string text, read_text_file(file, kKeyFileBytesMax), "reading --api-key-file");
+// Keys one a line; empty lines and lines that begin with '#' are left out. kUsage for a file without a key: it would leave the server open.
+Result<std::vector<std::string>> keys_in(const std::string& file, const char* flag) {
+  TRY_ASSIGN(const std::string text, read_text_file(file, kKeyFileBytesMax), fmt::format("reading {}", flag));
   std::vector<std::string> keys;
   for (std::size_t at = 0; at < text.size();) {
     const auto end = std::min(text.find('\n', at), text.size());
@@ -72,7 +92,18 @@ Result<std::vector<std::string>> keys_in(const std::string& file) {
     if (!line.empty() && line.front() != '#') keys.push_back(std::move(line));
     at = end + 1;
   }
+  if (keys.empty()) return fail(kUsage, fmt::format("a file given by {} has no key", flag));
   return keys;
+}
+
+Result<> add_keys(std::vector<Entry>& entries, const KeyKind& kind, const KeyFlags& flags) {
+  auto keys = flags.keys;
+  for (const auto& file : flags.files) {
+    TRY_ASSIGN(const auto more, keys_in(file, kind.file_flag));
+    keys.insert(keys.end(), more.begin(), more.end());
+  }
+  add_list(entries, kind.path, keys, kind.flag);
+  return {};
 }
 
 // Models named by flags replace what lower layers say about models, folder included.
@@ -95,14 +126,7 @@ Result<std::vector<Entry>> entries_of(const ServeFlags& flags) {
       if (path != nullptr) entries.push_back({path, flags.settings[i], EntryKind::kPlain, kSettingFlags[i].flag});
   }
   add_models(entries, flags);
-  auto keys = flags.api_keys;
-  if (!flags.api_key_file.empty()) {
-    TRY_ASSIGN(const auto more, keys_in(flags.api_key_file));
-    // A key file without a key would leave the server open.
-    if (more.empty()) return fail(kUsage, "the file given by --api-key-file has no key");
-    keys.insert(keys.end(), more.begin(), more.end());
-  }
-  add_list(entries, "accounts.api_keys", keys, "--api-key");
+  for (std::size_t i = 0; i < kKeyKinds.size(); ++i) TRY(add_keys(entries, kKeyKinds[i], flags.keys[i]));
   add_list(entries, "http.cors_origins", flags.cors_origins, "--cors");
   return entries;
 }
@@ -197,7 +221,7 @@ class Greeting {
       state->greeted = true;
       port = state->port;
     }
-    const bool needs_key = !options_.accounts.api_keys.empty();
+    const bool needs_key = options_.accounts.has_keys();
     if (!needs_key && !is_loopback(options_.http.host)) console_.out << "\nWARNING: " << open_server_warning(options_.http.host) << '\n';
     console_.out << things_to_try(options_.sources, url_of(options_.http, port), needs_key) << std::flush;
   }
@@ -220,7 +244,9 @@ Result<> run_serve(Console& console, const ServeFlags& flags) {
   TRY_ASSIGN(auto sources, sources_of(loaded.values));
   ServeOptions options = options_of(loaded.values, std::move(sources.models));
   TRY_ASSIGN(options.http.host, resolved_address(options.http.host));
-  if (options.accounts.api_keys.empty() && !is_loopback(options.http.host)) log::warning(open_server_warning(options.http.host));
+  if (!options.accounts.has_keys() && !is_loopback(options.http.host)) log::warning(open_server_warning(options.http.host));
+  if (options.accounts.has_keys() && options.accounts.admin_keys.empty())
+    log::info("no admin key is set: /admin, /metrics and /server/stats are closed; --admin-key opens them");
   Greeting greeting(console, options, sources.skipped, loaded.values.log.format == log::Format::kConsole);
   TRY(serve(options, {.listening = [&](std::uint16_t port) { greeting.listening(port); },
                       .settled = [&](bool all_ready) { greeting.settled(all_ready); }}));
@@ -239,10 +265,10 @@ void add_serve_command(CLI::App& program, Invocation& invocation) {
       ->type_name("DIR");
   for (std::size_t i = 0; i < kSettingFlags.size(); ++i)
     command->add_option(kSettingFlags[i].flag, flags->settings[i], kSettingFlags[i].help)->type_name(kSettingFlags[i].type);
-  repeatable(command->add_option("--api-key", flags->api_keys,
-                                 "A key that clients must bring; repeatable. Others on this machine can see flags: prefer a file"))
-      ->type_name("KEY");
-  command->add_option("--api-key-file", flags->api_key_file, "Keys, one a line")->type_name("FILE");
+  for (std::size_t i = 0; i < kKeyKinds.size(); ++i) {
+    repeatable(command->add_option(kKeyKinds[i].flag, flags->keys[i].keys, kKeyKinds[i].help))->type_name("KEY");
+    repeatable(command->add_option(kKeyKinds[i].file_flag, flags->keys[i].files, kKeyKinds[i].file_help))->type_name("FILE");
+  }
   repeatable(command->add_option("--cors", flags->cors_origins, "An origin whose pages may call this server, or *; repeatable"))
       ->type_name("ORIGIN");
   add_configuration_flags(*command, flags->configuration);
@@ -251,7 +277,7 @@ void add_serve_command(CLI::App& program, Invocation& invocation) {
       "  forebay serve                                       # the example models\n"
       "  forebay serve chat.gguf digits.onnx\n"
       "  forebay serve --model assistant=chat.gguf --port 9000\n"
-      "  forebay serve --models . --host 0.0.0.0 --api-key 0123456789abcdef\n"
+      "  forebay serve --models . --host 0.0.0.0 --api-key 0123456789abcdef --admin-key fedcba9876543210\n"
       "\n"
       "SIGTERM, Ctrl-C and a closed terminal let running requests end; a second signal does\n"
       "not wait. Every setting is in docs/configuration.md.");

@@ -103,7 +103,7 @@ ReadEnvironment read_environment(std::span<const std::pair<std::string, std::str
         read.entries.push_back({slot->path, value_for(*slot, value), EntryKind::kPlain, "environment " + name});
       else if (rule != nullptr && rule->text == TextRule::kSecret)
         read.mistakes.emplace_back(
-            kSettingWrongType, fmt::format("environment {}: it is empty, which would leave the server open; set a key or unset it", name));
+            kSettingWrongType, fmt::format("environment {}: it is empty, which could leave the server open; set a key or unset it", name));
     } else if (std::ranges::contains(kOthers, name)) {
       continue;
     } else if (const auto meant = names.meant(name)) {

@@ -46,10 +46,12 @@ TEST(Environment, TakesAnEmptyVariableAsNotSetButNeverAnEmptySecret) {
       {"FOREBAY_HTTP_PORT", ""}, {"FOREBAY_LOG_LEVEL", "  "}, {"FOREBAY_MODELS_SERVED", ""}, {"FOREBAY_MODELS_WARM", ""}};
   const auto loaded = must_load(sources);
   EXPECT_TRUE(loaded.origins.empty());
-  sources.environment = {{"FOREBAY_ACCOUNTS_API_KEYS", ""}};
-  const auto open = load_configuration(sources);
-  ASSERT_FALSE(open);
-  EXPECT_THAT(open.error().front().message(), HasSubstr("leave the server open"));
+  for (const char* name : {"FOREBAY_ACCOUNTS_API_KEYS", "FOREBAY_ACCOUNTS_ADMIN_KEYS"}) {
+    sources.environment = {{name, ""}};
+    const auto open = load_configuration(sources);
+    ASSERT_FALSE(open) << name;
+    EXPECT_THAT(open.error().front().message(), HasSubstr("leave the server open"));
+  }
 }
 
 TEST(Environment, ReadsWordsAndSwitchesInAnyCase) {

@@ -8,7 +8,7 @@
 #include <atomic>
 #include <thread>
 
-#include "accounts/gatekeeper.h"
+#include "accounts/key_authenticator.h"
 #include "base/byte_budget.h"
 #include "base/clock.h"
 #include "base/executor.h"
@@ -124,7 +124,7 @@ Result<> serve(const ServeOptions& options, const ServeEvents& events) {
   telemetry::ServingMetrics serving_metrics(metrics, {.clock = &clock});
   serving_metrics.budget_bytes_max.set(static_cast<double>(budget.bytes_max()));
   serving_metrics.note_build(std::string(program_version()));
-  TRY_ASSIGN(const auto gatekeeper, accounts::Gatekeeper::create(options.accounts));
+  TRY_ASSIGN(const auto authenticator, accounts::KeyAuthenticator::create(options.accounts));
 
   TRY(models::processors_of(options.models.cpu_affinity));  // else every model would fail to load
   engines::use_numa(options.models.numa);
@@ -148,7 +148,7 @@ Result<> serve(const ServeOptions& options, const ServeEvents& events) {
   settled_catalog = &catalog;
 
   TRY_ASSIGN(auto server, http::Server::create(options.http, {.catalog = &catalog,
-                                                              .gatekeeper = &gatekeeper,
+                                                              .authenticator = &authenticator,
                                                               .metrics = &metrics,
                                                               .serving_metrics = &serving_metrics,
                                                               .request_pool = &request_pool,

@@ -24,15 +24,15 @@ Result<> check_route(const wire::RequestHead& head, const RouteMatch& match) {
   return fail(Error(kMethodNotAllowed, fmt::format("this URL takes {}", match.allow)).with_hint(fmt::format("use {}", match.allow)));
 }
 
-Result<accounts::Principal> check_caller(const wire::RequestHead& head, const Route& route, const ServerParts& parts,
-                                         std::string_view peer) {
-  if (route.access == Access::kPublic) return accounts::Principal{.client = std::string(peer), .authenticated = false};
-  TRY(parts.callers.check_host(head.host()));
-  TRY(parts.callers.check_origin(head.field("origin"), head.host()));
-  if (route.access == Access::kAdmin) TRY(parts.context.gatekeeper->check_keyed());
+Result<> check_caller(const wire::RequestHead& head, const Route& route, const CallerCheck& callers) {
+  if (route.action == accounts::Action::kHealth) return {};
+  TRY(callers.check_host(head.host()));
+  return callers.check_origin(head.field("origin"), head.host());
+}
+
+accounts::Credentials credentials_of(const wire::RequestHead& head, std::string_view peer) {
   const std::string_view own = head.field("x-api-key");
-  return parts.context.gatekeeper->admit(
-      {.authorization = head.field("authorization"), .api_key = own.empty() ? head.field("api-key") : own, .peer_address = peer});
+  return {.authorization = head.field("authorization"), .api_key = own.empty() ? head.field("api-key") : own, .peer_address = peer};
 }
 
 Result<> check_body(const wire::RequestHead& head, const Route& route, const MediaType& media, const HttpOptions& options) {

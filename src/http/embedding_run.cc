@@ -9,7 +9,7 @@
 #include "base/base64.h"
 #include "http/errors.h"
 #include "http/generation.h"
-#include "http/openai/answers.h"
+#include "http/leases.h"
 #include "models/prompts.h"
 #include "models/served_model.h"
 #include "scheduling/errors.h"
@@ -191,7 +191,7 @@ namespace {
 
 Result<> start(const ExchangePtr& exchange, EmbeddingOrder order, std::function<std::string(const Embedded&)> to_json) {
   TRY(exchange->set_urgency(order.urgency));
-  TRY_ASSIGN(const auto model, openai::lease_for(*exchange, order.model, formats::Task::kEmbedding));
+  TRY_ASSIGN(const auto model, lease_for(*exchange, order.model, formats::Task::kEmbedding));
   const std::uint32_t length = model->description.text ? model->description.text->embedding_length : 0;
   if (length > 0) TRY(check_dimensions(order.dimensions, order.dimensions_field, length));
   scheduling::EmbeddingRequest request{.ticket = exchange->ticket(), .texts = {}};

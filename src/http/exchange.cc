@@ -72,16 +72,35 @@ Exchange::~Exchange() {
 
 void Exchange::begin() {
   if (head_->method() == "OPTIONS") return answer(options_reply());
-  if (auto admitted = admit(); !admitted) refuse(admitted.error());
+  if (auto checked = check_head(); !checked) return refuse(checked.error());
+  if (match_.route->action == accounts::Action::kHealth) return authenticated(accounts::Principal{});
+  auto done = [self = shared_from_this()](Result<accounts::Principal> found) {
+    self->on_loop([self, found = std::move(found)]() mutable { self->authenticated(std::move(found)); });
+  };
+  parts_->context.authenticator->authenticate(credentials_of(*head_, peer_), std::move(done));
+  if (admitted_ || answered()) return;
+  if (const auto connection = connection_.lock()) connection->pause_body();
 }
 
-Result<> Exchange::admit() {
+Result<> Exchange::check_head() {
   TRY(check_route(*head_, match_));
   TRY_ASSIGN(query_, Query::read(head_->query()));
+  return check_caller(*head_, *match_.route, parts_->callers);
+}
+
+void Exchange::authenticated(Result<accounts::Principal> found) {
+  if (answered()) return;  // too late
+  if (auto admitted = admit(std::move(found)); !admitted) return refuse(admitted.error());
+  admitted_ = true;
+  if (const auto connection = connection_.lock()) connection->resume_body();
+}
+
+Result<> Exchange::admit(Result<accounts::Principal> found) {
+  TRY_ASSIGN(principal_, std::move(found));
   const Route& route = *match_.route;
-  TRY_ASSIGN(principal_, check_caller(*head_, route, *parts_, peer_));
-  if (route.access != Access::kPublic) {
-    const bool is_admin = route.access == Access::kAdmin;
+  TRY(accounts::allowed(principal_, route.action));
+  if (route.action != accounts::Action::kHealth) {
+    const bool is_admin = route.action == accounts::Action::kAdminister;
     if (parts_->draining.load()) return fail(Error(kShuttingDown, "the server is draining").with_retry_after(std::chrono::seconds(5)));
     TRY_ASSIGN(pass_, parts_->gate.enter());
     // Looking at the server is always allowed.
@@ -157,7 +176,7 @@ void Exchange::run_handler() {
 
 scheduling::Ticket Exchange::ticket() const {
   return {.request_id = id_,
-          .client = principal_.client,
+          .client = principal_.id,
           .cache_scope = principal_.cache_scope,
           .priority = priority_,
           .deadline = deadline(),
@@ -319,12 +338,12 @@ void Exchange::end() {
 
 // Probes come every few seconds, for ever: they are logged at debug.
 void Exchange::log_end(double seconds) const {
-  const bool probe = match_.route != nullptr && match_.route->access == Access::kPublic;
+  const bool probe = match_.route != nullptr && match_.route->action == accounts::Action::kHealth;
   const auto level = probe ? log::Level::kDebug : log::Level::kInfo;
   if (log::level() > level) return;
   const std::string line =
       fmt::format("{} {} {} in {:.1f} ms", head_->method().substr(0, 20), head_->path().substr(0, 200), status_, seconds * 1000);
-  const std::string& client = principal_.client.empty() ? peer_ : principal_.client;
+  const std::string& client = principal_.id.empty() ? peer_ : principal_.id;
   if (trace_id_.empty())
     log::write(level, line, {{"request_id", id_}, {"client", client}, {"body_bytes", std::to_string(body_bytes_)}});
   else

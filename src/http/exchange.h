@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "accounts/gatekeeper.h"
+#include "accounts/principal.h"
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/gate.h"
@@ -54,12 +54,10 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   const CancelToken& cancel() const { return cancel_; }
   Instant deadline() const { return deadline_.load(); }
   ServerParts& parts() const { return *parts_; }
-  // Before ticket() is asked for. A timeout counts from the end of the request's body. With `partial`, what is finished at the deadline is the response: it gets a moment to arrive.
-  // kMemoryPressure: no time for what is not urgent.
+  // Requires: before ticket(). A timeout counts from the end of the body. `partial`: what is finished then gets a moment to arrive. kMemoryPressure.
   Result<> set_urgency(const Urgency& urgency, bool partial = false);
   // For the scheduler: the request's id, client, priority, deadline and cancel token.
   scheduling::Ticket ticket() const;
-
   // --- answering
   void answer(Reply reply);
   void answer_json(std::string body) { answer({.body = std::move(body)}); }
@@ -74,21 +72,20 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   void fail_stream(const Error& error);
   bool ended() const { return ended_; }
 
-  // Keeps `work` alive until the exchange has ended. A completion that a runner holds must not own the model: the last reference would
-  // destroy the runner on its own thread. `counted` is the model whose latency metric this request updates.
+  // Keeps `work` alive until the exchange has ended. A completion that a runner holds must not own a lease: while it waits, the model could
+  // not end. `counted` is the model whose latency metric this request updates.
   void keep(std::shared_ptr<void> work, telemetry::ModelMetrics* counted = nullptr);
+  void keep(const models::Lease& model, telemetry::ModelMetrics* counted = nullptr) { keep(std::shared_ptr<void>(model.keeper()), counted); }
   // On the loop: runs `then` there, once, when nothing was sent for keep_alive_interval.
   void when_silent(std::function<void()> then) { silent_ = std::move(then); }
-
   // --- threads
   InlineRuns& inline_runs() const { return *inline_runs_; }
   // Runs on the request's loop thread, at once when called there; dropped once the server has stopped.
   void on_loop(std::move_only_function<void()> work);
   // Runs on the request pool; refuses the request when the pool is full. Nothing may escape `work`.
   void on_pool(std::move_only_function<void()> work);
-
   // --- for Server, on the loop thread
-  // Admits the request, or answers it at once.
+  // Admits the request, or answers it at once. Pauses its body while the authenticator waits.
   void begin();
 
   // --- wire::Receiver, on the loop thread
@@ -99,7 +96,9 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   void tick(Instant now) override;  // timeouts and keep-alive comments
 
  private:
-  Result<> admit();
+  Result<> check_head();
+  void authenticated(Result<accounts::Principal> found);
+  Result<> admit(Result<accounts::Principal> found);
   Result<> grow_body(std::uint64_t bytes);
   void decode_body();
   void run_handler();
@@ -131,6 +130,7 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   std::atomic<Instant> deadline_;
   std::atomic<Instant> cutoff_;  // when it is answered with kDeadlinePassed whatever happens
   scheduling::Priority priority_ = scheduling::Priority::kNormal;
+  bool admitted_ = false;
   bool counted_ = false;
   Gate::Pass pass_;
   std::unique_ptr<EventStream> stream_;

@@ -111,7 +111,6 @@ void start_on_loop(const ExchangePtr& exchange, const GenerationOrder& order, Ga
   }
   gathering.wants_logprobs = order.settings.wants_logprobs;
   auto gatherer = std::make_shared<TokenGatherer>(std::make_unique<ExchangeWire>(exchange), std::move(gathering), *std::move(channels));
-  // The model beside the gatherer, not in it: a wake-up may be the last to hold it on the engine's own thread.
   exchange->keep(std::make_shared<std::pair<std::shared_ptr<TokenGatherer>, models::Lease>>(gatherer, order.model),
                  &exchange->parts().context.serving_metrics->for_model(order.model->name));
   exchange->when_silent([weak = std::weak_ptr(gatherer)] {

@@ -8,7 +8,7 @@
 
 #include "http/embedding_run.h"
 #include "http/errors.h"
-#include "http/openai/answers.h"
+#include "http/leases.h"
 #include "models/errors.h"
 #include "models/served_model.h"
 #include "scheduling/errors.h"
@@ -115,15 +115,6 @@ Result<> start(const ExchangePtr& exchange, const ScoringOrder& order, std::func
 }
 
 }  // namespace
-
-Result<models::Lease> lease_scorer(const Exchange& exchange, const std::string& name, ScoringKind kind) {
-  using formats::Task;
-  if (kind == ScoringKind::kRanking) return openai::lease_for(exchange, name, Task::kReranking);
-  auto classifier = openai::lease_for(exchange, name, Task::kClassification);
-  if (classifier) return classifier;
-  auto reranker = openai::lease_for(exchange, name, Task::kReranking);
-  return reranker ? std::move(reranker) : std::move(classifier);
-}
 
 void score(const ExchangePtr& exchange, const ScoringOrder& order, std::function<std::string(const Scored&)> to_json) {
   if (auto started = start(exchange, order, std::move(to_json)); !started) exchange->refuse(started.error());

@@ -35,9 +35,6 @@ struct Scored {
   std::uint32_t tokens = 0;
 };
 
-// The model that ranks, or classifies (a reranker does, too, where no classifier is meant). kWrongTask, models' codes.
-Result<models::Lease> lease_scorer(const Exchange& exchange, const std::string& name, ScoringKind kind);
-
 // `to_json` runs on the request pool. Errors: kWrongTask (also for a reranker whose scores have more than two classes), kTooManyTexts,
 // text's kTextTooLong and kVectorNotFinite with the text's index.
 void score(const ExchangePtr& exchange, const ScoringOrder& order, std::function<std::string(const Scored&)> to_json);

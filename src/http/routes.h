@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "accounts/policy.h"
+
 namespace forebay::http {
 
 class Exchange;
@@ -19,16 +21,15 @@ using Handler = void (*)(const ExchangePtr&);
 enum class Dialect : std::uint8_t { kPlain, kOpenAi, kOip };
 // Decides which Content-Type is let in.
 enum class Body : std::uint8_t { kNone, kJson, kBytes };
-// Who may ask. Public routes answer without a key, and also when the server is full: probes must not fail because of load.
-// Admin routes are refused where there are no keys, and let in when the server is full: that is when they are needed.
-enum class Access : std::uint8_t { kKey, kPublic, kAdmin };
 
 struct Route {
   std::string_view method;
   std::string_view pattern;  // "{}" stands for one segment
   std::string_view name;     // label of its metrics
   Dialect dialect;
-  Access access;
+  // What accounts::allowed decides about. Actions for health and administration are let in when the server is full: probes must not fail
+  // because of load, and that is when changes are needed.
+  accounts::Action action;
   Body body;
   Handler handler;
 };

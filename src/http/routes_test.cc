@@ -7,6 +7,8 @@
 namespace forebay::http {
 namespace {
 
+using accounts::Action;
+
 TEST(Routes, FindsEveryRouteOfTheTableByItsOwnPattern) {
   for (const auto& route : routes()) {
     std::string path(route.pattern);
@@ -18,9 +20,24 @@ TEST(Routes, FindsEveryRouteOfTheTableByItsOwnPattern) {
   }
 }
 
-TEST(Routes, OnlyHealthIsPublic) {
+TEST(Routes, OnlyHealthNeedsNoKey) {
   const std::set<std::string_view> health{"/healthz", "/health", "/livez", "/readyz", "/ready", "/v2/health/live", "/v2/health/ready"};
-  for (const auto& route : routes()) EXPECT_EQ(route.access == Access::kPublic, health.contains(route.pattern)) << route.pattern;
+  for (const auto& route : routes()) EXPECT_EQ(route.action == Action::kHealth, health.contains(route.pattern)) << route.pattern;
+}
+
+TEST(Routes, TheOperatorsAreThoseOfAdministrationAndStatistics) {
+  for (const auto& route : routes()) {
+    EXPECT_EQ(route.action == Action::kAdminister, route.pattern.starts_with("/admin/")) << route.pattern;
+    EXPECT_EQ(route.action == Action::kReadStats, route.pattern == "/metrics" || route.pattern == "/server/stats") << route.pattern;
+  }
+}
+
+TEST(Routes, OnlyReadingHasNoBodyAndOnlyWorkAndChangesTakeOne) {
+  for (const auto& route : routes()) {
+    const bool works = route.action == Action::kInfer;
+    EXPECT_TRUE(!works || route.body != Body::kNone) << route.pattern;
+    EXPECT_TRUE(works || route.action == Action::kAdminister || route.method == "GET") << route.pattern;
+  }
 }
 
 TEST(Routes, TellsAWrongMethodFromAWrongPath) {

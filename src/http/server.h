@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "accounts/gatekeeper.h"
+#include "accounts/authenticator.h"
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/memory_pressure.h"
@@ -24,7 +24,7 @@ namespace forebay::http {
 // Everything the handlers use; outlives the server.
 struct ServerContext {
   models::Catalog* catalog = nullptr;
-  const accounts::Gatekeeper* gatekeeper = nullptr;
+  const accounts::Authenticator* authenticator = nullptr;
   telemetry::Metrics* metrics = nullptr;
   telemetry::ServingMetrics* serving_metrics = nullptr;
   Executor* request_pool = nullptr;  // templates, tokenizing, decoding images

@@ -23,7 +23,7 @@ struct ServerParts {
         callers({.allowed_hosts = options.allowed_hosts,
                  .cors_origins = options.cors_origins,
                  .listen_host = options.host,
-                 .has_keys = !context.gatekeeper->open()}),
+                 .has_keys = !context.authenticator->open()}),
         bodies(options.bodies_bytes_max) {}
 
   const HttpOptions options;

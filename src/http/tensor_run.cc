@@ -6,7 +6,6 @@
 
 #include "base/nearest.h"
 #include "http/errors.h"
-#include "http/model_choice.h"
 #include "models/errors.h"
 #include "models/served_model.h"
 #include "tensors/array_json.h"
@@ -72,14 +71,6 @@ Result<tensors::Tensor> fitted_input(const formats::TensorSpec& spec, tensors::T
   return tensor;
 }
 
-Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string& name, const std::string& version) {
-  TRY_ASSIGN(const auto meant, model_name(exchange, name));
-  TRY_ASSIGN(const auto meant_version, model_version(exchange, version));
-  auto lease = exchange.parts().context.catalog->lease(meant, meant_version, formats::Task::kTensors);
-  if (!lease) return fail(about(lease.error(), "model"));
-  return lease;
-}
-
 void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,
                     std::function<void(Result<scheduling::TensorAnswer> answer)> then) {
   exchange->keep(model, &exchange->parts().context.serving_metrics->for_model(model->name));
@@ -101,7 +92,7 @@ void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, sch
 void run_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,
                  std::function<void(const models::ServedModel& model, scheduling::TensorAnswer answer)> then) {
   submit_tensors(exchange, model, std::move(request),
-                 [exchange, served = model.get(), then = std::move(then)](Result<scheduling::TensorAnswer> answer) {
+                 [exchange, served = &*model, then = std::move(then)](Result<scheduling::TensorAnswer> answer) {
                    if (!answer) return exchange->refuse(answer.error());
                    then(*served, *std::move(answer));
                  });

@@ -27,8 +27,6 @@ Result<> check_input(const formats::TensorSpec& spec, const tensors::Tensor& ten
 // The tensor in the shape that the model wants: a scalar may come as [1], and what is wanted as [1] as a scalar. kInputMismatch.
 Result<tensors::Tensor> fitted_input(const formats::TensorSpec& spec, tensors::Tensor tensor);
 
-// Tensor models only: kWrongTask.
-Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string& name, const std::string& version = {});
 // `then` runs on the loop, with the answer or the refusal (also one that comes at once), unless the exchange has ended meanwhile. The
 // exchange keeps the model.
 void submit_tensors(const ExchangePtr& exchange, const models::Lease& model, scheduling::TensorRequest request,

@@ -25,7 +25,7 @@ struct Entry {
   ModelState state = ModelState::kQueued;
   std::optional<Error> error;
   std::chrono::system_clock::time_point since;
-  std::shared_ptr<ServedModel> model;
+  Lease model;
   std::optional<formats::Task> task;  // once its file was read
 };
 
@@ -137,6 +137,7 @@ bool all_of_entries(const Table& table, bool (*holds)(const Entry&)) {
 struct Catalog::State {
   ModelsOptions options;
   Context context;
+  std::shared_ptr<Retirement> retirement = Retirement::create(*context.background);
   Synchronized<Table> table;
   Gate loads;
   std::atomic<bool> stopping{false};
@@ -174,6 +175,13 @@ Catalog::Catalog(ModelsOptions options, Context context) : state_(std::make_uniq
 Catalog::~Catalog() {
   shut_down();
   state_->loads.close_and_wait_until(Instant::max());
+  Table released;
+  {
+    auto table = state_->table.lock();
+    table->swap(released);
+  }
+  released.clear();
+  state_->retirement->finish();
 }
 
 void Catalog::State::set(const ModelSource& source, const std::function<void(Entry&)>& change) {
@@ -236,7 +244,7 @@ void Catalog::State::load(const ModelSource& source) {
                             {"seconds", fmt::format("{:.2f}", std::chrono::duration<double>(model->load_time).count())}});
   set(source, [&](Entry& entry) {
     entry.state = ModelState::kReady;
-    entry.model = model;
+    entry.model = retirement->lease(model);
   });
   if (context.metrics != nullptr) context.metrics->models_loaded.add(1);
 }
@@ -309,10 +317,12 @@ Result<std::shared_ptr<ServedModel>> Catalog::State::find_model(const std::strin
   auto entries = table.lock();
   const auto found = entries->find(name);
   if (found == entries->end()) return unknown_model(*entries, name);
-  return latest(found->second);
+  TRY_ASSIGN(const Lease model, latest(found->second));
+  return model.keeper();
 }
 
-Result<Lease> Catalog::lease(std::string_view name, std::string_view version, std::optional<formats::Task> task) {
+Result<Lease> Catalog::lease(const LeaseRequest& request) {
+  const auto& [name, version, task] = request;
   auto table = state_->table.lock();
   if (name.empty()) {
     state_->look_at_files(*table);
@@ -344,7 +354,7 @@ std::vector<ModelStatus> Catalog::list() const {
   state_->look_at_files(*table);
   std::vector<ModelStatus> listing;
   for (const auto& [name, versions] : *table) {
-    for (const auto& [version, entry] : versions) listing.push_back({name, version, entry.state, entry.error, entry.since, entry.model});
+    for (const auto& [version, entry] : versions) listing.push_back({name, version, entry.state, entry.error, entry.since, entry.model.keeper()});
   }
   return listing;
 }

@@ -17,6 +17,7 @@
 #include "base/executor.h"
 #include "base/memory_pressure.h"
 #include "base/result.h"
+#include "models/lease.h"
 #include "models/models_options.h"
 #include "models/repository.h"
 #include "models/served_model.h"
@@ -42,8 +43,12 @@ struct ModelStatus {
   std::shared_ptr<const ServedModel> model;  // kReady
 };
 
-// The right to use one version: keeps it loaded while held. Cheap to copy; hold it for one request.
-using Lease = std::shared_ptr<ServedModel>;
+// What a caller wants to use.
+struct LeaseRequest {
+  std::string_view name = {};               // empty: the only model, or the only one of the task
+  std::string_view version = {};            // empty: the latest ready one
+  std::optional<formats::Task> task = {};  // none: any
+};
 
 class Catalog {
  public:
@@ -55,18 +60,17 @@ class Catalog {
     engines::ModelCache* cache = nullptr;     // for loads; may be null
     bool probes = false;                      // tries files in a child process before they are loaded
     telemetry::ServingMetrics* metrics = nullptr;
-    Executor* background = nullptr;  // loads run here
+    Executor* background = nullptr;  // loads run here, and versions are destroyed here; outlives every lease
     std::function<void()> settled;   // called on it whenever the last load in progress has ended; may be empty
   };
   Catalog(ModelsOptions options, Context context);
-  // Waits for loads in progress, then releases every model.
+  // Waits for loads in progress, then releases every model, and waits until those are destroyed that no lease holds.
   ~Catalog();
 
   // Takes the models of a repository listing and starts loading them in the background. kDuplicateModel when two have one name and version.
   Result<> add(std::vector<ModelSource> sources);
-  // An empty name means the only model, or the only one of that task; an empty version the latest ready one.
-  // kModelNotFound (with the nearest name in the hint), kVersionNotFound, kModelNotReady (Retry-After), kModelLoadFailed, kModelNameNeeded.
-  Result<Lease> lease(std::string_view name, std::string_view version = {}, std::optional<formats::Task> task = {});
+  // Errors: kModelNotFound (with the nearest name in the hint), kVersionNotFound, kModelNotReady (Retry-After), kModelLoadFailed, kModelNameNeeded, kWrongTask.
+  Result<Lease> lease(const LeaseRequest& request);
   // By name, then version.
   std::vector<ModelStatus> list() const;
   // Every model is ready. A failed one keeps this false and the listing says why.

@@ -51,7 +51,7 @@ TEST_F(CatalogTest, LeasesAModelOnceItIsLoadedAndWarm) {
   ASSERT_TRUE(catalog.add({source("digits")}));
   EXPECT_TRUE(catalog.all_ready());
   EXPECT_EQ(settled_, 1);
-  const auto lease = catalog.lease("digits");
+  const auto lease = catalog.lease({.name = "digits"});
   ASSERT_TRUE(lease) << lease.error().to_log_string();
   EXPECT_EQ((*lease)->name, "digits");
   EXPECT_NE((*lease)->tensors, nullptr);
@@ -63,33 +63,33 @@ TEST_F(CatalogTest, SaysTryAgainWhileAModelLoads) {
   auto& catalog = open();
   ASSERT_TRUE(catalog.add({source("digits")}));
   EXPECT_FALSE(catalog.all_ready());
-  const auto refused = catalog.lease("digits");
+  const auto refused = catalog.lease({.name = "digits"});
   EXPECT_EQ(refused.error().code(), kModelNotReady);
   EXPECT_TRUE(refused.error().retry_after());
-  EXPECT_EQ(catalog.lease("").error().code(), kModelNotReady);
+  EXPECT_EQ(catalog.lease({}).error().code(), kModelNotReady);
   background_.run_all();
-  EXPECT_TRUE(catalog.lease("digits"));
+  EXPECT_TRUE(catalog.lease({.name = "digits"}));
 }
 
 // What failed is refused for good; while another may still become ready, to try again helps.
 TEST_F(CatalogTest, SaysTryAgainAsLongAsAnythingThatCouldAnswerLoads) {
   auto& catalog = open();
   ASSERT_TRUE(catalog.add({source("bad", "2", "README.md")}));
-  EXPECT_EQ(catalog.lease("").error().code(), kModelLoadFailed);
-  EXPECT_FALSE(catalog.lease("bad").error().retry_after());
+  EXPECT_EQ(catalog.lease({}).error().code(), kModelLoadFailed);
+  EXPECT_FALSE(catalog.lease({.name = "bad"}).error().retry_after());
   background_.hold = true;
   ASSERT_TRUE(catalog.add({source("bad", "1"), source("another")}));
-  EXPECT_EQ(catalog.lease("bad").error().code(), kModelNotReady);
-  EXPECT_EQ(catalog.lease("").error().code(), kModelNotReady);
+  EXPECT_EQ(catalog.lease({.name = "bad"}).error().code(), kModelNotReady);
+  EXPECT_EQ(catalog.lease({}).error().code(), kModelNotReady);
   background_.run_all();
-  EXPECT_EQ((*catalog.lease("bad"))->version, "1");
+  EXPECT_EQ((*catalog.lease({.name = "bad"}))->version, "1");
 }
 
 TEST_F(CatalogTest, AModelThatFailsToLoadFailsAlone) {
   auto& catalog = open();
   ASSERT_TRUE(catalog.add({source("good"), source("bad", "1", "README.md")}));
-  EXPECT_TRUE(catalog.lease("good"));
-  EXPECT_EQ(catalog.lease("bad").error().code(), kModelLoadFailed);
+  EXPECT_TRUE(catalog.lease({.name = "good"}));
+  EXPECT_EQ(catalog.lease({.name = "bad"}).error().code(), kModelLoadFailed);
   EXPECT_FALSE(catalog.all_ready());
   EXPECT_TRUE(catalog.settled());
   EXPECT_EQ(catalog.list().front().state, ModelState::kFailed);
@@ -99,28 +99,28 @@ TEST_F(CatalogTest, AModelThatFailsToLoadFailsAlone) {
 TEST_F(CatalogTest, TheLatestVersionAnswersUnlessOneIsNamed) {
   auto& catalog = open();
   ASSERT_TRUE(catalog.add({source("digits", "9"), source("digits", "10")}));
-  EXPECT_EQ((*catalog.lease("digits"))->version, "10");
-  EXPECT_EQ((*catalog.lease("digits", "9"))->version, "9");
-  EXPECT_EQ(catalog.lease("digits", "11").error().code(), kVersionNotFound);
+  EXPECT_EQ((*catalog.lease({.name = "digits"}))->version, "10");
+  EXPECT_EQ((*catalog.lease({.name = "digits", .version = "9"}))->version, "9");
+  EXPECT_EQ(catalog.lease({.name = "digits", .version = "11"}).error().code(), kVersionNotFound);
 }
 
 TEST_F(CatalogTest, AFailedNewVersionLeavesTheOldOneAnswering) {
   auto& catalog = open();
   ASSERT_TRUE(catalog.add({source("digits", "1"), source("digits", "2", "README.md")}));
-  EXPECT_EQ((*catalog.lease("digits"))->version, "1");
-  EXPECT_EQ(catalog.lease("digits", "2").error().code(), kModelLoadFailed);
+  EXPECT_EQ((*catalog.lease({.name = "digits"}))->version, "1");
+  EXPECT_EQ(catalog.lease({.name = "digits", .version = "2"}).error().code(), kModelLoadFailed);
 }
 
 TEST_F(CatalogTest, AnEmptyNameMeansTheOnlyModelThatCanAnswer) {
   auto& catalog = open();
-  EXPECT_EQ(catalog.lease("").error().code(), kModelNotFound);
+  EXPECT_EQ(catalog.lease({}).error().code(), kModelNotFound);
   ASSERT_TRUE(catalog.add({source("digits")}));
-  EXPECT_EQ((*catalog.lease(""))->name, "digits");
+  EXPECT_EQ((*catalog.lease({}))->name, "digits");
   ASSERT_TRUE(catalog.add({source("wine", "1", "wine.onnx")}));
-  EXPECT_EQ(catalog.lease("").error().code(), kModelNameNeeded);
+  EXPECT_EQ(catalog.lease({}).error().code(), kModelNameNeeded);
   ASSERT_TRUE(catalog.add({source("chat", "1", "chat.gguf")}));
-  EXPECT_EQ((*catalog.lease("", "", formats::Task::kTextGeneration))->name, "chat");
-  EXPECT_EQ(catalog.lease("", "", formats::Task::kEmbedding).error().code(), kModelNotFound);
+  EXPECT_EQ((*catalog.lease({.task = formats::Task::kTextGeneration}))->name, "chat");
+  EXPECT_EQ(catalog.lease({.task = formats::Task::kEmbedding}).error().code(), kModelNotFound);
 }
 
 TEST_F(CatalogTest, WithoutANameOnlyAModelThatCouldAnswerIsNamed) {
@@ -128,24 +128,24 @@ TEST_F(CatalogTest, WithoutANameOnlyAModelThatCouldAnswerIsNamed) {
   ASSERT_TRUE(catalog.add({source("digits")}));
   control_->switches.load_fails = true;
   ASSERT_TRUE(catalog.add({source("chat", "1", "chat.gguf"), source("bad", "1", "README.md")}));
-  const auto generation = catalog.lease("", "", formats::Task::kTextGeneration);
+  const auto generation = catalog.lease({.task = formats::Task::kTextGeneration});
   EXPECT_EQ(generation.error().code(), kModelLoadFailed);
   EXPECT_TRUE(generation.error().message().contains("'chat'")) << generation.error().message();
-  const auto reranking = catalog.lease("", "", formats::Task::kReranking);
+  const auto reranking = catalog.lease({.task = formats::Task::kReranking});
   EXPECT_EQ(reranking.error().code(), kModelNotFound) << "'chat' does other work";
   EXPECT_EQ(reranking.error().message(), "no model for reranking is served");
   EXPECT_TRUE(reranking.error().hint().contains("'bad'")) << "its task is not known: " << reranking.error().hint();
   EXPECT_FALSE(reranking.error().hint().contains("'chat'"));
-  EXPECT_EQ((*catalog.lease("", "", formats::Task::kTensors))->name, "digits");
+  EXPECT_EQ((*catalog.lease({.task = formats::Task::kTensors}))->name, "digits");
 }
 
 TEST_F(CatalogTest, NamesTheNearestModelAndTheWrongKindOfWork) {
   auto& catalog = open();
   ASSERT_TRUE(catalog.add({source("digits")}));
-  const auto unknown = catalog.lease("digit");
+  const auto unknown = catalog.lease({.name = "digit"});
   EXPECT_EQ(unknown.error().code(), kModelNotFound);
   EXPECT_NE(unknown.error().hint().find("'digits'"), std::string_view::npos);
-  EXPECT_EQ(catalog.lease("digits", "", formats::Task::kTextGeneration).error().code(), kWrongTask);
+  EXPECT_EQ(catalog.lease({.name = "digits", .task = formats::Task::kTextGeneration}).error().code(), kWrongTask);
 }
 
 TEST_F(CatalogTest, RefusesTwinsAndMoreThanTheMaximumAsAWhole) {
@@ -171,7 +171,7 @@ TEST_F(CatalogTest, AModelTakesTheMemoryThatAnothersSavedStatesHold) {
   options.generation.sequences_max = 1;
   auto& catalog = open(options);
   ASSERT_TRUE(catalog.add({source("chat", "1", "chat.gguf")}));
-  const auto chat = catalog.lease("chat");
+  const auto chat = catalog.lease({.name = "chat"});
   ASSERT_TRUE(chat) << chat.error().to_log_string();
   // Each text leaves its cells for RAM when another one begins.
   for (text::Token letter = 'a'; letter < 'k'; ++letter) {
@@ -189,7 +189,7 @@ TEST_F(CatalogTest, AModelTakesTheMemoryThatAnothersSavedStatesHold) {
   const auto others = budget_->reserve(free - (need - 1'000), "others");
   ASSERT_TRUE(others);
   ASSERT_TRUE(catalog.add({source("digits")}));
-  EXPECT_TRUE(catalog.lease("digits")) << "1,000 bytes are missing, and the states have them";
+  EXPECT_TRUE(catalog.lease({.name = "digits"})) << "1,000 bytes are missing, and the states have them";
   EXPECT_LT((*chat)->stats().prefix_cache.ram.bytes, saved);
   EXPECT_EQ((*chat)->memory_bytes(), (*chat)->memory.bytes() + (*chat)->stats().session_bytes);
   EXPECT_GT((*chat)->stats().session_bytes, 0U);
@@ -210,7 +210,7 @@ TEST_F(CatalogTest, StoppingEndsAWarmUpThatRuns) {
     control_->wait_until_blocked();
     catalog.shut_down();
     loading.join();
-    EXPECT_FALSE(catalog.lease("model")) << file;
+    EXPECT_FALSE(catalog.lease({.name = "model"})) << file;
     control_->release();
   }
 }
@@ -218,10 +218,31 @@ TEST_F(CatalogTest, StoppingEndsAWarmUpThatRuns) {
 TEST_F(CatalogTest, ALeaseKeepsItsModelWhenTheCatalogIsGone) {
   auto& catalog = open();
   ASSERT_TRUE(catalog.add({source("digits")}));
-  const Lease lease = catalog.lease("digits").value();
+  const Lease lease = catalog.lease({.name = "digits"}).value();
   catalog_.reset();
   EXPECT_EQ(lease->description.format, formats::Format::kOnnx);
   EXPECT_GT(budget_->bytes_held(), 0U);
+}
+
+TEST_F(CatalogTest, AVersionWhoseLastLeaseEndsAfterTheCatalogIsDestroyedByThePool) {
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("digits")}));
+  Lease lease = catalog.lease({.name = "digits"}).value();
+  catalog_.reset();
+  background_.hold = true;
+  lease = {};
+  EXPECT_GT(budget_->bytes_held(), 0U);
+  background_.run_all();
+  EXPECT_EQ(budget_->bytes_held(), 0U);
+}
+
+TEST_F(CatalogTest, TheCatalogEndsAfterItsModelsEvenIfThePoolIsBusy) {
+  auto& catalog = open();
+  ASSERT_TRUE(catalog.add({source("digits")}));
+  background_.hold = true;
+  catalog_.reset();
+  EXPECT_EQ(budget_->bytes_held(), 0U);
+  background_.run_all();
 }
 
 }  // namespace

@@ -1,25 +1,13 @@
 #include "base/log.h"
 #include "http/admin/handlers.h"
 #include "http/exchange.h"
-#include "http/openai/answers.h"
-#include "http/tensor_run.h"
+#include "http/leases.h"
 #include "models/served_model.h"
 
 namespace forebay::http::admin {
 
 namespace {
 // Of a text model: what is kept of texts. Of a tensor model: answers. Of an encoder: vectors and scores.
-Result<models::Lease> lease_cached(const Exchange& exchange) {
-  const std::string& name = exchange.parameter(0);
-  auto text = openai::lease_for(exchange, name, formats::Task::kTextGeneration);
-  if (text) return text;
-  for (const auto task : {formats::Task::kEmbedding, formats::Task::kReranking, formats::Task::kClassification}) {
-    if (auto encoder = openai::lease_for(exchange, name, task)) return encoder;
-  }
-  auto tensors = lease_tensors(exchange, name);
-  return tensors ? tensors : text;
-}
-
 std::size_t clear(const models::ServedModel& model) {
   if (model.generation) return model.generation->clear_cache();
   return model.embedding ? model.embedding->clear_cache() : model.tensors->clear_cache();
@@ -27,12 +15,12 @@ std::size_t clear(const models::ServedModel& model) {
 }  // namespace
 
 void clear_cache(const ExchangePtr& exchange) {
-  const auto model = lease_cached(*exchange);
+  const auto model = lease_any(*exchange, exchange->parameter(0));
   if (!model) return exchange->refuse(model.error());
   const std::size_t dropped = clear(**model);
   log::info("cache cleared", {{"model", (*model)->name},
                               {"entries", std::to_string(dropped)},
-                              {"client", exchange->principal().client},
+                              {"client", exchange->principal().id},
                               {"request_id", exchange->id()}});
   JsonWriter json;
   json.object().field("model", (*model)->name).field("version", (*model)->version).field("dropped", dropped).end();

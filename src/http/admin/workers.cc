@@ -7,7 +7,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
-#include "http/openai/answers.h"
+#include "http/leases.h"
 #include "http/ops/worker_json.h"
 #include "models/served_model.h"
 
@@ -16,7 +16,7 @@ namespace forebay::http::admin {
 namespace {
 
 Result<models::Lease> lease_of(const Exchange& exchange) {
-  return openai::lease_for(exchange, exchange.parameter(0), formats::Task::kTextGeneration);
+  return lease_for(exchange, exchange.parameter(0), formats::Task::kTextGeneration);
 }
 
 void answer(Exchange& exchange, const models::ServedModel& model) {
@@ -71,7 +71,7 @@ void change_workers(const ExchangePtr& exchange) {
     log::info("workers changed", {{"model", model->name},
                                   {"strategy", request.strategy.value_or("as before")},
                                   {"workers", request.workers ? std::to_string(*request.workers) : "as before"},
-                                  {"client", exchange->principal().client},
+                                  {"client", exchange->principal().id},
                                   {"request_id", exchange->id()}});
     answer(*exchange, *model);
     return {};

@@ -5,6 +5,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/leases.h"
 #include "http/oip/handlers.h"
 #include "http/oip/infer_request.h"
 #include "http/tensor_run.h"
@@ -64,7 +65,7 @@ void models(const ExchangePtr& exchange) {
 }
 
 void model(const ExchangePtr& exchange) {
-  const auto lease = exchange->parts().context.catalog->lease(exchange->parameter(0), version_of(*exchange));
+  const auto lease = lease_any(*exchange, exchange->parameter(0), version_of(*exchange));
   if (!lease) return exchange->refuse(lease.error());
   const auto& description = (*lease)->description;
   JsonWriter json;
@@ -80,7 +81,7 @@ void model(const ExchangePtr& exchange) {
 }
 
 void model_ready(const ExchangePtr& exchange) {
-  const auto lease = exchange->parts().context.catalog->lease(exchange->parameter(0), version_of(*exchange));
+  const auto lease = lease_any(*exchange, exchange->parameter(0), version_of(*exchange));
   if (!lease) return exchange->refuse(lease.error());
   JsonWriter json;
   json.object().field("name", (*lease)->name).field("ready", true).end();

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "http/model_choice.h"
 #include "models/served_model.h"
 #include "text/stream_text.h"
 
@@ -77,14 +76,6 @@ void write_finish(JsonWriter& json, std::optional<scheduling::FinishReason> reas
 
 std::int64_t unix_seconds(const Exchange& exchange) {
   return std::chrono::duration_cast<std::chrono::seconds>(exchange.parts().context.clock->wall().time_since_epoch()).count();
-}
-
-Result<models::Lease> lease_for(const Exchange& exchange, const std::string& name, formats::Task task) {
-  const auto& in_url = exchange.match().parameters;
-  TRY_ASSIGN(const auto meant, model_name(exchange, in_url.empty() ? name : in_url.front()));
-  auto lease = exchange.parts().context.catalog->lease(meant, {}, task);
-  if (!lease && lease.error().field().empty()) return fail(Error(lease.error()).with_field("model"));
-  return lease;
 }
 
 }  // namespace forebay::http::openai

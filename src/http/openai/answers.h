@@ -25,7 +25,5 @@ void write_finish(JsonWriter& json, std::optional<scheduling::FinishReason> reas
 // "usage" of a chunk: of its sequence so far where that was asked for, null where it comes at the end, else nothing.
 void write_chunk_usage(JsonWriter& json, const StreamFields& stream, const scheduling::GenerationUsage& so_far);
 std::int64_t unix_seconds(const Exchange& exchange);
-// The model for this route's task, by the deployment in the URL where there is one; kWrongTask with the field "model".
-Result<models::Lease> lease_for(const Exchange& exchange, const std::string& name, formats::Task task);
 
 }  // namespace forebay::http::openai

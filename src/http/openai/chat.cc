@@ -4,6 +4,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/leases.h"
 #include "http/openai/answers.h"
 #include "http/openai/chat_request.h"
 #include "http/openai/handlers.h"

@@ -7,6 +7,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/leases.h"
 #include "http/openai/answers.h"
 #include "http/openai/completions_request.h"
 #include "http/openai/handlers.h"

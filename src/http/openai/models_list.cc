@@ -3,6 +3,7 @@
 
 #include "http/errors.h"
 #include "http/exchange.h"
+#include "http/leases.h"
 #include "http/openai/handlers.h"
 #include "models/errors.h"
 #include "models/served_model.h"
@@ -41,7 +42,7 @@ void model(const ExchangePtr& exchange) {
   const auto newest =
       std::find_if(listing.rbegin(), listing.rend(), [&name](const forebay::models::ModelStatus& status) { return status.name == name; });
   if (newest == listing.rend()) {
-    auto missing = exchange->parts().context.catalog->lease(name);
+    auto missing = lease_any(*exchange, name);
     return exchange->refuse(
         Error(missing ? Error(forebay::models::kModelNotFound, fmt::format("there is no model '{}'", name)) : missing.error())
             .with_field("model"));

@@ -9,6 +9,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/leases.h"
 #include "http/openai/answers.h"
 #include "http/openai/handlers.h"
 #include "http/rerank_run.h"

@@ -7,6 +7,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/leases.h"
 #include "http/predict/handlers.h"
 #include "http/predict/image.h"
 #include "http/predict/picture.h"
@@ -180,7 +181,7 @@ class BatchRun : public std::enable_shared_from_this<BatchRun> {
 
   const ExchangePtr exchange_;
   const Items items_;
-  const std::weak_ptr<models::Lease::element_type> model_;
+  const models::WeakLease model_;
   std::vector<std::string> results_;
   std::size_t missing_;
   std::atomic<std::size_t> next_{0};  // not taken by a task yet

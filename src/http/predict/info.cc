@@ -3,6 +3,7 @@
 
 #include "formats/read_model.h"
 #include "http/exchange.h"
+#include "http/leases.h"
 #include "http/predict/handlers.h"
 #include "models/served_model.h"
 
@@ -25,8 +26,8 @@ void write_status(JsonWriter& json, const models::ServedModel& model) {
 }  // namespace
 
 void info(const ExchangePtr& exchange) {
-  auto model = exchange->parts().context.catalog->lease(exchange->query("model"), exchange->query("version"));
-  if (!model) return exchange->refuse(Error(model.error()).with_field("model"));
+  auto model = lease_any(*exchange, {});
+  if (!model) return exchange->refuse(model.error());
   JsonWriter json;
   write_status(json, **model);
   exchange->answer_json(json.take());

@@ -8,6 +8,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/leases.h"
 #include "http/multipart.h"
 #include "http/predict/image.h"
 #include "http/predict/picture_request.h"
@@ -40,9 +41,9 @@ Result<> start(const ExchangePtr& exchange, PictureFields fields, std::span<cons
   TRY_ASSIGN(auto made, inputs_from_image(picture, model->description, image_limits(exchange->parts().options)));
   scheduling::TensorRequest request;
   request.inputs = std::move(made.inputs);
-  // The completion must not keep the model alive while the runner holds it; once it is back here it may.
+  // The completion must not keep the model from ending while the runner holds it; once it is back here it may.
   run_tensors(exchange, model, std::move(request),
-              [exchange, weak = std::weak_ptr(model), asked = Asked{std::move(fields), made.seen}](const models::ServedModel&,
+              [exchange, weak = models::WeakLease(model), asked = Asked{std::move(fields), made.seen}](const models::ServedModel&,
                                                                                                    scheduling::TensorAnswer result) {
                 auto served = weak.lock();
                 if (!served) return;

@@ -3,6 +3,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/leases.h"
 #include "http/predict/handlers.h"
 #include "http/predict/picture.h"
 #include "http/predict/predict_answer.h"
@@ -53,7 +54,7 @@ Result<> predict_tensors(const ExchangePtr& exchange) {
   // The completion must not keep the model alive while the runner holds it; once it is back here it may.
   run_tensors(
       exchange, model, std::move(request),
-      [exchange, weak = std::weak_ptr(model), asked = std::move(asked)](const models::ServedModel&, scheduling::TensorAnswer result) {
+      [exchange, weak = models::WeakLease(model), asked = std::move(asked)](const models::ServedModel&, scheduling::TensorAnswer result) {
         auto served = weak.lock();
         if (!served) return;
         if (fit_on_loop(result.outputs)) return answer(*exchange, *served, asked, result);

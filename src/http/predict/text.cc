@@ -1,5 +1,6 @@
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/leases.h"
 #include "http/openai/answers.h"
 #include "http/predict/handlers.h"
 #include "http/predict/predict_answer.h"
@@ -62,7 +63,7 @@ using ReadBody = Result<TextRequest> (*)(std::string_view body, const openai::Re
 Result<> start(const ExchangePtr& exchange, ReadBody read) {
   TRY_ASSIGN(auto request, read(exchange->body(), openai::limits_of(exchange->parts().options)));
   TRY(exchange->set_urgency(request.urgency, request.settings.partial_at_deadline));
-  TRY_ASSIGN(auto model, openai::lease_for(*exchange, request.model, formats::Task::kTextGeneration));
+  TRY_ASSIGN(auto model, lease_for(*exchange, request.model, formats::Task::kTextGeneration));
   TRY(check_settings(*model, request.settings));
   std::vector<Token> prompt;
   if (request.messages.empty()) {

@@ -9,8 +9,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
-#include "http/model_choice.h"
-#include "http/openai/answers.h"
+#include "http/leases.h"
 #include "http/tei/handlers.h"
 #include "models/served_model.h"
 
@@ -49,17 +48,15 @@ Result<std::string> texts_of(const Exchange& exchange) {
   TRY_ASSIGN(const bool skip_special, body.boolean_or("skip_special_tokens", true));
   TRY_ASSIGN(const auto ids, body.need("ids"));
   TRY_ASSIGN(const auto all, read_texts(ids));
-  TRY_ASSIGN(const auto meant, model_name(exchange, name));
-  auto lease = exchange.parts().context.catalog->lease(meant);
-  if (!lease) return fail(about(lease.error(), "model"));
-  if ((*lease)->tokenizer == nullptr) return fail(Error(kFieldRange, "the model has no tokenizer").with_field("model"));
+  TRY_ASSIGN(const auto model, lease_any(exchange, name));
+  if (model->tokenizer == nullptr) return fail(Error(kFieldRange, "the model has no tokenizer").with_field("model"));
   JsonWriter json;
   json.array();
   for (const auto& one : all) {
     const auto* tokens = std::get_if<std::vector<text::Token>>(&one);
     if (tokens == nullptr) return fail(Error(kFieldType, "'ids' must be tokens, or arrays of tokens").with_field("ids"));
-    TRY(check_tokens(**lease, *tokens, "ids"));
-    TRY_ASSIGN(const auto text, decoded(*(*lease)->tokenizer, *tokens, skip_special));
+    TRY(check_tokens(*model, *tokens, "ids"));
+    TRY_ASSIGN(const auto text, decoded(*model->tokenizer, *tokens, skip_special));
     json.value(text);
   }
   json.end();

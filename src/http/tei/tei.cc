@@ -7,6 +7,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
+#include "http/leases.h"
 #include "http/rerank_run.h"
 #include "http/tei/handlers.h"
 

@@ -2,8 +2,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
-#include "http/model_choice.h"
-#include "http/openai/answers.h"
+#include "http/leases.h"
 #include "http/tei/handlers.h"
 #include "models/served_model.h"
 #include "scheduling/runners.h"
@@ -28,12 +27,10 @@ Result<std::string> tokens_of(const Exchange& exchange) {
   if (const auto field = body.find("prompt_name")) {
     TRY_ASSIGN(prompt_name, field->string());
   }
-  TRY_ASSIGN(const auto meant, model_name(exchange, name));
-  auto lease = exchange.parts().context.catalog->lease(meant);
-  if (!lease) return fail(Error(lease.error()).with_field("model"));
-  const auto* tokenizer = (*lease)->tokenizer;
+  TRY_ASSIGN(const auto model, lease_any(exchange, name));
+  const auto* tokenizer = model->tokenizer;
   if (tokenizer == nullptr) return fail(Error(kFieldRange, "the model has no tokenizer").with_field("model"));
-  TRY_ASSIGN(const auto prompt, prompt_of(**lease, prompt_name));
+  TRY_ASSIGN(const auto prompt, prompt_of(*model, prompt_name));
   JsonWriter json;
   json.array();
   std::size_t left = kTokensAnsweredMax;
@@ -69,9 +66,8 @@ void write_kind(JsonWriter& json, const models::ServedModel& model) {
 }
 
 Result<std::string> information(const Exchange& exchange) {
-  auto lease = exchange.parts().context.catalog->lease(exchange.query("model"));
-  if (!lease) return fail(Error(lease.error()).with_field("model"));
-  const auto& model = **lease;
+  TRY_ASSIGN(const auto lease, lease_any(exchange, {}));
+  const auto& model = *lease;
   if (!model.embedding) return fail(Error(kFieldRange, "the model neither embeds nor scores texts").with_field("model"));
   JsonWriter json;
   json.object().field("model_id", model.name).field("model_sha", model.version).field("model_dtype", "float32");

@@ -3,7 +3,7 @@
 #include "http/errors.h"
 #include "http/exchange.h"
 #include "http/generation.h"
-#include "http/openai/answers.h"
+#include "http/leases.h"
 #include "http/tei/handlers.h"
 #include "models/served_model.h"
 
@@ -19,7 +19,7 @@ void refuse_vectors(const ExchangePtr& exchange, const char* reason) {
     TRY_ASSIGN(const auto name, body.string_or("model", ""));
     TRY_ASSIGN(const auto inputs, body.need("inputs"));
     TRY(read_texts(inputs));
-    TRY(openai::lease_for(*exchange, name, formats::Task::kEmbedding));
+    TRY(lease_for(*exchange, name, formats::Task::kEmbedding));
     return fail(Error(kVectorsNotMade, reason).with_field("model"));
   });
 }

@@ -153,13 +153,15 @@ void Connection::head_complete() {
   phase_ = Phase::kBody;
   phase_since_ = body_progress_ = clock_.now();
   keep_alive_ = head_->keep_alive();
-  paused_ = false;
+  paused_ = continue_due_ = false;
   body_bytes_ = 0;
   const bool body_is_here = unread().size() > 0 || !head_->has_body();
   auto receiver = application_.begin(shared_from_this(), head_);
   if (closed_ || responding_ || phase_ != Phase::kBody) return;
   receiver_ = std::move(receiver);
-  if (head_->expects_continue() && !body_is_here) send(std::string(kContinue));
+  if (!head_->expects_continue() || body_is_here) return;
+  continue_due_ = paused_;
+  if (!paused_) send(std::string(kContinue));
 }
 
 void Connection::message_complete() {
@@ -172,6 +174,7 @@ void Connection::message_complete() {
 void Connection::resume_body() {
   if (!std::exchange(paused_, false)) return;
   body_progress_ = clock_.now();
+  if (std::exchange(continue_due_, false) && !responding_ && !closed_) send(std::string(kContinue));
   loop_->defer([self = shared_from_this()] { self->go_on(); });
 }
 
@@ -254,7 +257,8 @@ void Connection::response_complete() {
   responded_ = true;
   receiver_.reset();
   if (phase_ == Phase::kRunning) return begin_next();
-  if (!keep_alive_) begin_closing();
+  if (!keep_alive_) return begin_closing();
+  resume_body();  // what is here of it is dropped
 }
 
 void Connection::begin_next() {

@@ -72,7 +72,7 @@ class Connection final : public Transport::Events, public std::enable_shared_fro
   void drop();                                            // at once, whatever is unsent
   std::uint64_t unsent_bytes() const { return unsent_; }  // not yet taken by the system
   void close_after_response() { keep_alive_ = false; }
-  // While paused no further piece of the body is read from the client.
+  // While paused no further piece of the body is read from the client, and a body that is expected is not asked for. A response ends it.
   void pause_body() { paused_ = true; }
   void resume_body();
 
@@ -131,13 +131,13 @@ class Connection final : public Transport::Events, public std::enable_shared_fro
   std::deque<std::string> out_;
   std::size_t out_offset_ = 0;  // bytes of the first string that are written
   std::uint64_t unsent_ = 0;
-  Instant phase_since_;
-  Instant progress_, body_progress_;  // of writing, of reading a body
+  Instant phase_since_, progress_, body_progress_;  // of writing, of reading a body
   Instant probe_at_;
   bool reading_ = false;
   bool writing_ = false;
   bool processing_ = false;
   bool paused_ = false;
+  bool continue_due_ = false;  // when the body goes on
   bool plain_on_tls_ = false;
   bool peer_ended_ = false;
   bool keep_alive_ = true;  // after the current response

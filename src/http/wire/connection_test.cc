@@ -331,6 +331,30 @@ TEST_F(ConnectionTest, APausedBodyStaysWithTheClient) {
   EXPECT_TRUE(requests[0].complete);
 }
 
+TEST_F(ConnectionTest, ABodyThatIsPausedAtItsHeadIsAskedForWhenItGoesOn) {
+  on_head = [](Connection& to) { to.pause_body(); };
+  send("POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  EXPECT_EQ(client.received, "");
+  connection->resume_body();
+  settle();
+  EXPECT_EQ(client.received, "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+TEST_F(ConnectionTest, AResponseToAPausedRequestLetsTheNextOneBegin) {
+  on_head = [](Connection& to) { to.pause_body(); };
+  on_complete = answer_at_once;
+  send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc" + std::string(kGet));
+  EXPECT_EQ(requests.size(), 1U);
+  on_head = nullptr;
+  connection->respond({.status = 401, .fields = {}, .body = {}});
+  loop->defer([this] { loop->finish(); });
+  loop->run(std::chrono::milliseconds(1), [] {});
+  settle();
+  ASSERT_EQ(requests.size(), 2U);
+  EXPECT_EQ(requests[0].body, "") << "dropped";
+  EXPECT_TRUE(requests[1].complete);
+}
+
 TEST_F(ConnectionTest, AHalfClosedClientGetsItsResponses) {
   send(std::string(kGet) + "GET /b HTTP/1.1\r\nHost: h\r\n\r\n");
   end();
