@@ -1,6 +1,6 @@
 # The house, bottom to top. A room may use exactly the rooms on its line; a library has exactly the owners on its line.
 # Changing this table takes a decision record in docs/adr/.
-set(ROOMS base sandbox telemetry tensors formats text storage engines scheduling models accounts http cli)
+set(ROOMS base sandbox telemetry tensors formats text storage engines scheduling models inference accounts http cli)
 
 set(MAY_USE_base)
 set(MAY_USE_sandbox base)
@@ -12,8 +12,9 @@ set(MAY_USE_storage base telemetry)
 set(MAY_USE_engines base sandbox telemetry tensors formats text)
 set(MAY_USE_scheduling base telemetry tensors text engines)
 set(MAY_USE_models base sandbox telemetry tensors formats text storage engines scheduling)
+set(MAY_USE_inference base telemetry tensors formats text scheduling models)
 set(MAY_USE_accounts base telemetry storage)
-set(MAY_USE_http base telemetry tensors formats text scheduling models accounts)
+set(MAY_USE_http base telemetry tensors formats text scheduling models inference accounts)
 set(MAY_USE_cli ${ROOMS})
 
 # Include prefixes, as they stand after `#include <`.

@@ -73,7 +73,7 @@ function(room name)
   if(R_FAKES AND FOREBAY_TESTS)
     add_library(room_${name}_fakes STATIC ${R_FAKES})
     set_target_properties(room_${name}_fakes PROPERTIES LINKER_LANGUAGE CXX)
-    target_link_libraries(room_${name}_fakes PUBLIC room_${name} PRIVATE project_options fmt::fmt spdlog::spdlog)
+    target_link_libraries(room_${name}_fakes PUBLIC room_${name} ${fakes} PRIVATE project_options fmt::fmt spdlog::spdlog)
     share_precompiled_headers(room_${name}_fakes)
   endif()
 

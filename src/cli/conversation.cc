@@ -1,7 +1,6 @@
 #include "cli/conversation.h"
 
-#include "cli/errors.h"
-#include "models/prompts.h"
+#include "inference/prompts.h"
 
 namespace forebay::cli {
 
@@ -34,12 +33,10 @@ bool Conversation::uses_default_template() const {
   return uses_template_ && model_.chat_template && (!text || !text->chat_templates.contains("default"));
 }
 
-Result<std::vector<text::Token>> Conversation::prompt_tokens() const {
-  if (!uses_template_) return model_.tokenizer->encode(messages_.back().content, {.add_special = true, .parse_special = false});
-  if (!model_.chat_template)
-    return fail(model_.chat_template_error.value_or(Error(kOptionOutOfPlace, "the model has no chat template: --raw completes the text")));
-  TRY_ASSIGN(const auto chat, models::chat_text(model_, {.messages = messages_}, clock_.wall()));
-  return model_.tokenizer->encode(chat.text, chat.options);
+Result<std::vector<text::Token>> Conversation::prompt_tokens(const CancelToken& cancel) const {
+  const inference::PromptRules rules{.cancel = &cancel};
+  if (!uses_template_) return inference::plain_prompt(model_, messages_.back().content, rules);
+  return inference::chat_prompt(model_, {.messages = messages_}, rules, clock_.wall());
 }
 
 Result<Answer> Conversation::receive(scheduling::TokenChannel& channel, const std::function<void(std::string_view)>& show) const {
@@ -68,7 +65,7 @@ Result<Answer> Conversation::ask(const std::string& text, const CancelToken& can
     scheduling::GenerationRequest request;
     request.ticket.request_id = "run";
     request.ticket.cancel = cancel;
-    TRY_ASSIGN(request.prompt, prompt_tokens());
+    TRY_ASSIGN(request.prompt, prompt_tokens(cancel));
     request.sampling = sampling_of(options_);
     request.tokens_max = options_.tokens_max;
     request.stop_strings = options_.stop;

@@ -39,7 +39,7 @@ class Conversation {
   bool uses_default_template() const;
 
  private:
-  Result<std::vector<text::Token>> prompt_tokens() const;
+  Result<std::vector<text::Token>> prompt_tokens(const CancelToken& cancel) const;
   Result<Answer> receive(scheduling::TokenChannel& channel, const std::function<void(std::string_view)>& show) const;
 
   models::ServedModel& model_;

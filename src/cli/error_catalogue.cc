@@ -13,6 +13,7 @@
 #include "engines/errors.h"
 #include "formats/errors.h"
 #include "http/errors.h"
+#include "inference/errors.h"
 #include "models/errors.h"
 #include "sandbox/errors.h"
 #include "scheduling/errors.h"
@@ -32,6 +33,7 @@ constexpr std::array kSections = {
     CatalogueSection{"scheduling", "Admission, batches and generation", 4000, 4499, scheduling::kSchedulingErrors},
     CatalogueSection{"models", "Which models exist and which version answers", 5000, 5499, models::kModelsErrors},
     CatalogueSection{"accounts", "Who may do what", 6000, 6499, accounts::kAccountsErrors},
+    CatalogueSection{"inference", "Parameters that do not fit the model", 7000, 7039, inference::kInferenceErrors},
     CatalogueSection{"http", "The wire", 7000, 7499, http::kHttpErrors},
     CatalogueSection{"cli", "The configuration and the command line", 8000, 8499, kCliErrors},
 };

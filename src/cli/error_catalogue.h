@@ -16,12 +16,12 @@ namespace forebay::cli {
 struct CatalogueSection {
   std::string_view room;
   std::string_view about;
-  std::uint16_t first;  // the room's range of numbers
+  std::uint16_t first;  // the room's range of numbers; inference has the numbers that its codes had in http
   std::uint16_t last;
   ErrorCodes codes;
 };
 
-// In the order of the numbers.
+// In the order of the ranges; a section in the order of its numbers.
 std::span<const CatalogueSection> error_catalogue();
 // By "FB1042", "1042" or "gguf_tensor_out_of_bounds", in any case; null when there is none.
 const ErrorCode* find_error(std::string_view word);

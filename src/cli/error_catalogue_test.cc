@@ -11,14 +11,16 @@
 namespace forebay::cli {
 namespace {
 
-TEST(ErrorCatalogue, EveryCodeIsInItsRoomsRangeAndInOrder) {
-  int last = 0;
+TEST(ErrorCatalogue, EveryCodeHasANumberOfItsOwnInItsRoomsRange) {
+  std::set<int> numbers;
   for (const auto& section : error_catalogue()) {
     EXPECT_FALSE(section.codes.empty()) << section.room;
+    int last = 0;
     for (const auto* code : section.codes) {
       EXPECT_GE(code->number, section.first) << code->id();
       EXPECT_LE(code->number, section.last) << code->id();
       EXPECT_GT(code->number, last) << code->id() << " is not in the order of the numbers";
+      EXPECT_TRUE(numbers.insert(code->number).second) << code->id() << " has two meanings";
       last = code->number;
     }
   }

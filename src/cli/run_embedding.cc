@@ -1,14 +1,12 @@
 #include <fmt/format.h>
 
-#include <future>
-
 #include "base/errors.h"
 #include "cli/answer_sink.h"
+#include "cli/awaited.h"
 #include "cli/errors.h"
 #include "cli/run_outputs.h"
 #include "cli/run_tasks.h"
-#include "models/prompts.h"
-#include "text/errors.h"
+#include "inference/embedding.h"
 
 namespace forebay::cli {
 
@@ -51,38 +49,23 @@ Result<> check_options(const models::ServedModel& model, const RunOptions& optio
                     .with_hint("serve it: forebay serve FILE, then POST /v1/rerank or /classify"));
   return {};
 }
-
-Result<std::vector<text::Token>> tokens_of(const models::ServedModel& model, const std::string& text, const std::string& prompt) {
-  TRY_ASSIGN(auto tokens, model.tokenizer->encode(prompt + text, {}));
-  if (tokens.size() <= model.sequence_tokens_max) return tokens;
-  return fail(text::kTextTooLong, fmt::format("the text has {} tokens, and the model takes {}", tokens.size(), model.sequence_tokens_max));
-}
 }  // namespace
 
 Result<> run_embedding(Console& console, models::ServedModel& model, const RunOptions& options) {
   TRY(check_options(model, options));
-  const auto prompt = models::embedding_prompt(model, options.prompt_name);
-  if (!prompt) return fail(kOptionOutOfPlace, fmt::format("the model has no prompt '{}'", harmless(*options.prompt_name)));
   TRY_ASSIGN(const auto texts, texts_of(console, options));
-  scheduling::EmbeddingRequest request;
-  request.ticket.request_id = "run";
-  for (const auto& text : texts) {
-    TRY_ASSIGN(auto tokens, tokens_of(model, text, *prompt));
-    request.texts.push_back(std::move(tokens));
-  }
-  std::promise<Result<scheduling::EmbeddingAnswer>> promise;
-  auto future = promise.get_future();
-  TRY(model.embedding->submit(std::move(request),
-                              [&promise](Result<scheduling::EmbeddingAnswer> answer) { promise.set_value(std::move(answer)); }));
-  TRY_ASSIGN(auto answer, future.get());
+  const inference::Call call{.ticket = {.request_id = "run"}};
+  const inference::EmbeddingParams params{
+      .texts = {texts.begin(), texts.end()}, .normalize = options.normalize, .prompt = options.prompt_name, .field = "text"};
+  TRY_ASSIGN(auto request, inference::prepare_embedding(call, model, params));
+  TRY_ASSIGN(const auto answer, awaited<inference::Embeddings>([&](auto done) {
+    return inference::submit_embedding(call, model, std::move(request), params, std::move(done));
+  }));
   if (answer.vectors.empty() || answer.vectors[0].empty()) return fail(kInternalError, "the model gave no vectors");
 
   const std::size_t width = answer.vectors[0].size();
   std::vector<float> values;
-  for (auto& vector : answer.vectors) {
-    if (options.normalize) models::to_unit_length(vector);
-    values.insert(values.end(), vector.begin(), vector.end());
-  }
+  for (const auto& vector : answer.vectors) values.insert(values.end(), vector.begin(), vector.end());
   const auto tensor =
       tensors::Tensor::of<float>({static_cast<std::int64_t>(answer.vectors.size()), static_cast<std::int64_t>(width)}, values);
   TRY_ASSIGN(const std::string rendered, render_outputs({{"embeddings", tensor}}, model.description, options.form));

@@ -1,8 +1,8 @@
-#include <future>
 #include <istream>
 
 #include "base/errors.h"
 #include "cli/answer_sink.h"
+#include "cli/awaited.h"
 #include "cli/errors.h"
 #include "cli/run_inputs.h"
 #include "cli/run_outputs.h"
@@ -49,11 +49,8 @@ Result<> run_tensors(Console& console, models::ServedModel& model, const RunOpti
                          console.in));
   request.inputs = read.tensors;
   request.outputs = options.outputs;
-  std::promise<Result<scheduling::TensorAnswer>> promise;
-  auto future = promise.get_future();
-  TRY(model.tensors->submit(std::move(request),
-                            [&promise](Result<scheduling::TensorAnswer> answer) { promise.set_value(std::move(answer)); }));
-  TRY_ASSIGN(const auto answer, future.get());
+  TRY_ASSIGN(const auto answer, awaited<scheduling::TensorAnswer>(
+                                    [&](auto done) { return model.tensors->submit(std::move(request), std::move(done)); }));
   TRY_ASSIGN(const std::string rendered, render_answer(read, answer.outputs, model.description, options, options.form));
   const bool binary = options.form == OutputForm::kNpy || options.form == OutputForm::kPng;
   return write_answer(console, options.out_file, rendered, binary ? AnswerKind::kBinary : AnswerKind::kText);

@@ -51,8 +51,6 @@ void field_or_null(JsonWriter& json, std::string_view key, const std::string& te
 }
 }  // namespace
 
-Error about(Error error, const std::string& field) { return error.field().empty() ? std::move(error).with_field(field) : error; }
-
 Error refused_type(std::string_view sent, std::string_view taken) {
   return Error(kContentType, fmt::format("Content-Type {} is not taken here: {}", sent.substr(0, 80), taken));
 }

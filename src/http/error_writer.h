@@ -13,9 +13,6 @@
 
 namespace forebay::http {
 
-// The error, about this field unless it names one itself.
-Error about(Error error, const std::string& field);
-
 // kContentType: the type that was sent, and what is taken.
 Error refused_type(std::string_view sent, std::string_view taken);
 

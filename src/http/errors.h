@@ -2,8 +2,13 @@
 #pragma once
 
 #include "base/error.h"
+#include "inference/errors.h"
 
 namespace forebay::http {
+
+// What readers of bodies refuse as services do.
+using inference::kFieldNotSupported;
+using inference::kFieldRange;
 
 // The body and its fields.
 inline constexpr ErrorCode kJsonSyntax{7000, "json_syntax", ErrorKind::kInvalidArgument, "The request body is not valid JSON.",
@@ -22,18 +27,11 @@ inline constexpr ErrorCode kFieldMissing{7005, "field_missing", ErrorKind::kInva
                                          "add the field"};
 inline constexpr ErrorCode kFieldType{7006, "field_type", ErrorKind::kInvalidArgument, "A field has the wrong JSON type.",
                                       "send the type the message names"};
-inline constexpr ErrorCode kFieldRange{7007, "field_range", ErrorKind::kInvalidArgument, "A field's value is outside its range.",
-                                       "send a value within the range"};
-inline constexpr ErrorCode kFieldNotSupported{7008, "field_not_supported", ErrorKind::kInvalidArgument,
-                                              "The field is known, but not supported here.",
-                                              "leave the field out; ignoring it would change the answer silently"};
 inline constexpr ErrorCode kFieldConflict{7009, "field_conflict", ErrorKind::kInvalidArgument, "Two fields contradict each other.",
                                           "send one of them"};
 inline constexpr ErrorCode kTooManyItems{7010, "too_many_items", ErrorKind::kInvalidArgument,
                                          "The request asks for more items than allowed at once.",
                                          "split the request, or raise the limit in the configuration"};
-inline constexpr ErrorCode kTokenOutOfRange{7011, "token_out_of_range", ErrorKind::kInvalidArgument,
-                                            "A token id is not in the model's vocabulary.", "use ids from this model's own tokenizer"};
 
 // Tensors.
 inline constexpr ErrorCode kInputUnknown{7020, "input_unknown", ErrorKind::kInvalidArgument,
@@ -124,12 +122,11 @@ inline constexpr ErrorCode kTooManyConnections{7069, "too_many_connections", Err
                                                "try again after the time in Retry-After"};
 
 inline constexpr const ErrorCode* kHttpErrors[] = {
-    &kJsonSyntax,       &kJsonTooDeep,    &kJsonDuplicateKey,  &kJsonNotUtf8,     &kFieldUnknown,      &kFieldMissing,
-    &kFieldType,        &kFieldRange,     &kFieldNotSupported, &kFieldConflict,   &kTooManyItems,      &kTokenOutOfRange,
-    &kInputUnknown,     &kInputMissing,   &kInputMismatch,     &kBinarySizes,     &kImageNotWanted,    &kImageNotBase64,
-    &kFormInvalid,      &kBodyTooLarge,   &kBodyMissing,       &kContentType,     &kContentEncoding,   &kRouteNotFound,
-    &kMethodNotAllowed, &kHeaderTooLarge, &kBadRequest,        &kAmbiguousLength, &kBadEscape, &kBodyDamaged, &kHostNotAllowed, &kOriginNotAllowed, &kBodyStalled, &kTlsWanted, &kVectorsNotMade, &kTooBusy,
-    &kSlowReader,       &kBadAddress,     &kPortInUse,         &kPortNotAllowed,  &kMemoryPressure,    &kAnswerTooLarge,
-    &kBodiesTooLarge, &kCertificate, &kTooManyConnections};
+    &kJsonSyntax, &kJsonTooDeep, &kJsonDuplicateKey, &kJsonNotUtf8, &kFieldUnknown, &kFieldMissing, &kFieldType, &kFieldConflict,
+    &kTooManyItems, &kInputUnknown, &kInputMissing, &kInputMismatch, &kBinarySizes, &kImageNotWanted, &kImageNotBase64,
+    &kFormInvalid, &kBodyTooLarge, &kBodyMissing, &kContentType, &kContentEncoding, &kRouteNotFound, &kMethodNotAllowed,
+    &kHeaderTooLarge, &kBadRequest, &kAmbiguousLength, &kBadEscape, &kBodyDamaged, &kHostNotAllowed, &kOriginNotAllowed,
+    &kBodyStalled, &kTlsWanted, &kVectorsNotMade, &kTooBusy, &kSlowReader, &kBadAddress, &kPortInUse, &kPortNotAllowed,
+    &kMemoryPressure, &kAnswerTooLarge, &kBodiesTooLarge, &kCertificate, &kTooManyConnections};
 
 }  // namespace forebay::http

@@ -4,6 +4,7 @@
 #include "http/exchange.h"
 #include "http/model_choice.h"
 #include "http/rerank_run.h"
+#include "inference/field_errors.h"
 
 namespace forebay::http {
 
@@ -14,7 +15,7 @@ Result<models::Lease> leased(const Exchange& exchange, const std::string& name, 
   TRY_ASSIGN(const auto meant_version, model_version(exchange, version));
   TRY(accounts::allowed(exchange.principal(), exchange.match().route->action, meant));
   auto lease = exchange.parts().context.catalog->lease({.name = meant, .version = meant_version, .task = task});
-  if (!lease) return fail(about(lease.error(), "model"));
+  if (!lease) return fail(inference::about(lease.error(), "model"));
   return lease;
 }
 }  // namespace

@@ -9,6 +9,7 @@
 #include "http/embedding_run.h"
 #include "http/errors.h"
 #include "http/leases.h"
+#include "inference/field_errors.h"
 #include "models/errors.h"
 #include "models/served_model.h"
 #include "scheduling/errors.h"
@@ -76,7 +77,7 @@ Result<> tokenize(const Exchange& exchange, const models::ServedModel& model, co
   for (std::size_t i = 0; i < order.texts.size(); ++i) {
     if (exchange.cancel().cancelled()) return fail(exchange.cancel().error());
     if (auto read = tokenize_one(model, order, i, request); !read)
-      return fail(about(std::move(read).error(), fmt::format("{}[{}]", order.field, i)));
+      return fail(inference::about(std::move(read).error(), fmt::format("{}[{}]", order.field, i)));
   }
   return {};
 }
@@ -104,13 +105,13 @@ Result<> start(const ExchangePtr& exchange, const ScoringOrder& order, std::func
         if (answer) {
           if (auto checked = check_classes(answer->vectors, kind, name); !checked) answer = fail(std::move(checked).error());
         }
-        if (!answer) return exchange->refuse(renamed(std::move(answer).error(), field, texts));
+        if (!answer) return exchange->refuse(inference::about_texts(std::move(answer).error(), field, texts));
         exchange->on_pool([exchange, name = std::move(name), labels = std::move(labels), to_json = std::move(to_json),
                            answer = *std::move(answer)]() mutable {
           exchange->answer_json(to_json({std::move(name), std::move(answer.vectors), std::move(labels), answer.tokens}));
         });
       });
-  if (!submitted) return fail(renamed(std::move(submitted).error(), order.field, order.texts.size()));
+  if (!submitted) return fail(inference::about_texts(std::move(submitted).error(), order.field, order.texts.size()));
   return {};
 }
 

@@ -124,11 +124,11 @@ Result<std::vector<std::string>> read_input_type(const JsonObject& body) {
       Error(kFieldRange, "'input_type' must be search_query, search_document, classification or clustering").with_field("input_type"));
 }
 
-Result<Truncation> read_truncate(const JsonObject& body) {
+Result<inference::Truncation> read_truncate(const JsonObject& body) {
   TRY_ASSIGN(const auto truncate, body.string_or("truncate", "END"));
-  if (truncate == "NONE") return Truncation::kNone;
-  if (truncate == "END") return Truncation::kEnd;
-  if (truncate == "START") return Truncation::kStart;
+  if (truncate == "NONE") return inference::Truncation::kNone;
+  if (truncate == "END") return inference::Truncation::kEnd;
+  if (truncate == "START") return inference::Truncation::kStart;
   return fail(Error(kFieldRange, "'truncate' must be NONE, START or END").with_field("truncate"));
 }
 
@@ -137,22 +137,22 @@ Result<EmbedRequest> read_embed(std::string_view text, const JsonLimits& limits)
   TRY_ASSIGN(const auto body, JsonObject::parse(text, limits));
   TRY(body.only({"model", "texts", "input_type", "embedding_types", "output_dimension", "truncate", kPriorityField, kTimeoutField}));
   EmbedRequest request;
-  request.order.field = "texts";
+  request.order.params.field = "texts";
   TRY_ASSIGN(request.order.model, body.string_or("model", ""));
   TRY_ASSIGN(request.order.urgency, read_urgency(body));
   TRY_ASSIGN(const auto texts, body.need("texts"));
-  TRY_ASSIGN(request.order.texts, read_texts(texts));
-  for (const auto& one : request.order.texts) {
+  TRY_ASSIGN(request.order.params.texts, read_texts(texts));
+  for (const auto& one : request.order.params.texts) {
     if (const auto* string = std::get_if<std::string>(&one)) request.texts.push_back(*string);
   }
-  TRY_ASSIGN(request.order.prompts, read_input_type(body));
+  TRY_ASSIGN(request.order.params.prompts, read_input_type(body));
   TRY_ASSIGN(request.types, read_types(body));
-  TRY_ASSIGN(request.order.truncation, read_truncate(body));
-  TRY(read_dimensions(body, "output_dimension", request.order));
+  TRY_ASSIGN(request.order.params.truncation, read_truncate(body));
+  TRY(read_dimensions(body, "output_dimension", request.order.params));
   return request;
 }
 
-void write_embeddings(JsonWriter& json, const Embedded& embedded, EmbeddingType type) {
+void write_embeddings(JsonWriter& json, const inference::Embeddings& embedded, EmbeddingType type) {
   json.key(name_of(type)).array();
   for (const auto& vector : embedded.vectors) write_as(json, vector, type);
   json.end();
@@ -167,8 +167,8 @@ void rerank_v2(const ExchangePtr& exchange) { rerank_with(exchange, answer_v2); 
 void embed(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
     TRY_ASSIGN(auto request, read_embed(exchange->body(), exchange->parts().json_limits()));
-    auto order = std::move(request.order);
-    http::embed(exchange, std::move(order), [id = exchange->id(), request = std::move(request)](const Embedded& embedded) {
+    const auto order = std::move(request.order);
+    http::embed(exchange, order, [id = exchange->id(), request = std::move(request)](const inference::Embeddings& embedded) {
       JsonWriter json;
       json.object().field("id", id).key("embeddings").object();
       for (const EmbeddingType type : request.types) write_embeddings(json, embedded, type);

@@ -12,6 +12,7 @@
 #include "http/errors.h"
 #include "http/oip/binary.h"
 #include "http/tensor_run.h"
+#include "inference/field_errors.h"
 #include "tensors/array_json.h"
 #include "tensors/errors.h"
 #include "tensors/postprocess.h"
@@ -297,7 +298,7 @@ Result<InferAnswer> write_infer_answer(const std::string& model, const std::stri
       json.key("parameters").object().field("binary_data_size", tail.size() - before).end();
     } else {
       auto written = tensors::append_json_flat(json.key("data").begin_value(), tensor);
-      if (!written) return fail(about(std::move(written).error(), fmt::format("outputs.{}", output.name)));
+      if (!written) return fail(inference::about(std::move(written).error(), fmt::format("outputs.{}", output.name)));
     }
     json.end();
   }

@@ -8,6 +8,7 @@
 #include "http/openai/answers.h"
 #include "http/openai/chat_request.h"
 #include "http/openai/handlers.h"
+#include "inference/prompts.h"
 #include "models/served_model.h"
 
 namespace forebay::http::openai {
@@ -97,13 +98,14 @@ StreamShape stream_shape(const Frame& frame) {
 Result<> prepare(const ExchangePtr& exchange, ChatRequest request) {
   TRY(exchange->set_urgency(request.urgency, request.settings.partial_at_deadline));
   TRY_ASSIGN(auto model, lease_for(*exchange, request.model, formats::Task::kTextGeneration));
-  TRY(check_settings(*model, request.settings));
+  TRY(inference::check_settings(*model, request.settings));
   Frame frame{make_id("chatcmpl"), unix_seconds(*exchange), model->name, request.stream};
-  TRY_ASSIGN(auto prompt, chat_prompt(*model,
-                                      {.messages = std::move(request.messages),
-                                       .add_generation_prompt = request.adds_generation_prompt,
-                                       .extra_json = std::move(request.template_variables_json)},
-                                      request.settings, *exchange));
+  TRY_ASSIGN(auto prompt, inference::chat_prompt(*model,
+                                                 {.messages = std::move(request.messages),
+                                                  .add_generation_prompt = request.adds_generation_prompt,
+                                                  .extra_json = std::move(request.template_variables_json)},
+                                                 {.overflow = request.settings.overflow, .cancel = &exchange->cancel()},
+                                                 exchange->parts().context.clock->wall()));
   frame.prompt_tokens = static_cast<std::uint32_t>(prompt.size());
   GenerationOrder order{
       .model = std::move(model), .prompts = {}, .settings = std::move(request.settings), .sequences_per_prompt = request.stream.choices};

@@ -11,6 +11,7 @@
 #include "http/openai/answers.h"
 #include "http/openai/completions_request.h"
 #include "http/openai/handlers.h"
+#include "inference/prompts.h"
 #include "models/served_model.h"
 #include "text/stream_text.h"
 
@@ -152,10 +153,10 @@ StreamShape stream_shape(const Frame& frame) {
 }
 
 Result<std::vector<Token>> prompt_tokens(const models::ServedModel& model, const std::variant<std::string, std::vector<Token>>& prompt,
-                                         const PromptRules& rules) {
-  if (const auto* text = std::get_if<std::string>(&prompt)) return plain_prompt(model, *text, rules);
+                                         const inference::PromptRules& rules) {
+  if (const auto* text = std::get_if<std::string>(&prompt)) return inference::plain_prompt(model, *text, rules);
   const auto& tokens = std::get<std::vector<Token>>(prompt);
-  TRY(check_tokens(model, tokens, "prompt"));
+  TRY(inference::check_tokens(model, tokens, "prompt"));
   return tokens;
 }
 
@@ -175,11 +176,11 @@ Result<> prepare(const ExchangePtr& exchange, CompletionsRequest request) {
   }
   TRY(exchange->set_urgency(request.urgency, request.settings.partial_at_deadline));
   TRY_ASSIGN(auto model, lease_for(*exchange, request.model, formats::Task::kTextGeneration));
-  TRY(check_settings(*model, request.settings));
+  TRY(inference::check_settings(*model, request.settings));
   Frame frame{make_id("cmpl"), unix_seconds(*exchange), model->name, request.stream, request.best_of, request.settings.wants_logprobs, {}};
   if (request.best_of > request.stream.choices) request.settings.wants_logprobs = true;  // to rank them by
   GenerationOrder order{.model = model, .prompts = {}, .settings = std::move(request.settings), .sequences_per_prompt = request.best_of};
-  const PromptRules rules{.overflow = order.settings.overflow, .cancel = &exchange->cancel(), .add_special = request.adds_special_tokens};
+  const inference::PromptRules rules{.overflow = order.settings.overflow, .cancel = &exchange->cancel(), .add_special = request.adds_special_tokens};
   for (const auto& prompt : request.prompts) {
     TRY_ASSIGN(auto tokens, prompt_tokens(*model, prompt, rules));
     frame.prompt_tokens.push_back(static_cast<std::uint32_t>(tokens.size()));

@@ -11,7 +11,7 @@ namespace forebay::http::openai {
 
 namespace {
 
-std::string answer(const Embedded& embedded, bool base64) {
+std::string answer(const inference::Embeddings& embedded, bool base64) {
   JsonWriter json;
   json.object().field("object", "list").key("data").array();
   for (std::size_t i = 0; i < embedded.vectors.size(); ++i) {
@@ -33,10 +33,10 @@ Result<EmbeddingsRequest> read_embeddings_request(std::string_view text, const R
   TRY_ASSIGN(request.order.model, body.string_or("model", ""));
   TRY_ASSIGN(request.order.urgency, read_urgency(body));
   TRY_ASSIGN(const auto input, body.need("input"));
-  TRY_ASSIGN(request.order.texts, read_texts(input));
-  TRY(read_dimensions(body, "dimensions", request.order));
+  TRY_ASSIGN(request.order.params.texts, read_texts(input));
+  TRY(read_dimensions(body, "dimensions", request.order.params));
   TRY_ASSIGN(const bool truncate, body.boolean_or("truncate", false));
-  if (truncate) request.order.truncation = Truncation::kEnd;
+  if (truncate) request.order.params.truncation = inference::Truncation::kEnd;
   TRY_ASSIGN(const auto format, body.string_or("encoding_format", "float"));
   if (format != "float" && format != "base64") {
     return fail(Error(kFieldRange, "'encoding_format' must be float or base64").with_field("encoding_format"));
@@ -48,8 +48,9 @@ Result<EmbeddingsRequest> read_embeddings_request(std::string_view text, const R
 
 void embeddings(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
-    TRY_ASSIGN(auto request, read_embeddings_request(exchange->body(), limits_of(exchange->parts().options)));
-    embed(exchange, std::move(request.order), [base64 = request.base64](const Embedded& embedded) { return answer(embedded, base64); });
+    TRY_ASSIGN(const auto request, read_embeddings_request(exchange->body(), limits_of(exchange->parts().options)));
+    embed(exchange, request.order,
+          [base64 = request.base64](const inference::Embeddings& embedded) { return answer(embedded, base64); });
     return {};
   });
 }

@@ -250,8 +250,8 @@ TEST(EmbeddingsRequestBody, ReadsFormatAndDimensions) {
       read_embeddings_request(R"({"input":["a",[1,2]],"encoding_format":"base64","dimensions":16,"user":"u","model":"m"})", kLimits)
           .value();
   EXPECT_TRUE(request.base64);
-  EXPECT_EQ(request.order.dimensions, 16U);
-  EXPECT_EQ(request.order.texts.size(), 2U);
+  EXPECT_EQ(request.order.params.dimensions, 16U);
+  EXPECT_EQ(request.order.params.texts.size(), 2U);
   EXPECT_EQ(read_embeddings_request(R"({"input":"a","encoding_format":"hex"})", kLimits).error().field(), "encoding_format");
   EXPECT_EQ(read_embeddings_request(R"({"input":"a","dimensions":0})", kLimits).error().field(), "dimensions");
   EXPECT_EQ(read_embeddings_request(R"({"input":true})", kLimits).error().code(), kFieldType);

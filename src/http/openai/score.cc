@@ -80,14 +80,15 @@ void score_by_cosine(const ExchangePtr& exchange, ScoreRequest request, const Wr
   EmbeddingOrder order;
   order.model = std::move(request.model);
   order.urgency = request.urgency;
-  order.field = "text_2";
+  order.params.field = "text_2";
   for (auto& [first, second] : request.pairs) {
-    order.texts.emplace_back(std::move(first));
-    order.texts.emplace_back(std::move(second));
+    order.params.texts.emplace_back(std::move(first));
+    order.params.texts.emplace_back(std::move(second));
   }
-  embed(exchange, std::move(order), [with](const Embedded& embedded) {
+  embed(exchange, order, [with](const inference::Embeddings& embedded) {
     std::vector<float> scores;
-    for (std::size_t i = 0; i + 1 < embedded.vectors.size(); i += 2) scores.push_back(cosine(embedded.vectors[i], embedded.vectors[i + 1]));
+    for (std::size_t i = 0; i + 1 < embedded.vectors.size(); i += 2)
+      scores.push_back(inference::cosine(embedded.vectors[i], embedded.vectors[i + 1]));
     return answer(with, embedded.model, scores, embedded.tokens);
   });
 }

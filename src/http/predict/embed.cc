@@ -16,15 +16,15 @@ Result<EmbeddingOrder> read_order(std::string_view text, const JsonLimits& limit
   TRY_ASSIGN(order.model, body.string_or("model", ""));
   TRY_ASSIGN(order.urgency, read_urgency(body));
   TRY_ASSIGN(const auto input, body.need("input"));
-  TRY_ASSIGN(order.texts, read_texts(input));
+  TRY_ASSIGN(order.params.texts, read_texts(input));
   TRY_ASSIGN(const bool truncate, body.boolean_or("truncate", false));
-  if (truncate) order.truncation = Truncation::kEnd;
-  TRY(read_prompt_name(body, order));
-  TRY(read_dimensions(body, "dimensions", order));
+  if (truncate) order.params.truncation = inference::Truncation::kEnd;
+  TRY(read_prompt_name(body, order.params));
+  TRY(read_dimensions(body, "dimensions", order.params));
   return order;
 }
 
-std::string answer(const Embedded& embedded) {
+std::string answer(const inference::Embeddings& embedded) {
   JsonWriter json;
   json.object().field("model", embedded.model).key("embeddings").array();
   for (const auto& vector : embedded.vectors) write_vector(json, vector);
@@ -37,8 +37,8 @@ std::string answer(const Embedded& embedded) {
 
 void embed(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
-    TRY_ASSIGN(auto order, read_order(exchange->body(), exchange->parts().json_limits()));
-    http::embed(exchange, std::move(order), answer);
+    TRY_ASSIGN(const auto order, read_order(exchange->body(), exchange->parts().json_limits()));
+    http::embed(exchange, order, answer);
     return {};
   });
 }

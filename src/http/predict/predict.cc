@@ -11,6 +11,7 @@
 #include "http/predict/recipes.h"
 #include "http/tei/handlers.h"
 #include "http/tensor_run.h"
+#include "inference/field_errors.h"
 #include "models/served_model.h"
 #include "tensors/array_json.h"
 
@@ -19,7 +20,7 @@ namespace forebay::http::predict {
 Result<> write_outputs(JsonWriter& json, const tensors::NamedTensors& outputs) {
   const auto write = [&json](const std::string& key, const tensors::NamedTensor& output) -> Result<> {
     auto written = tensors::append_json(json.key(key).begin_value(), output.tensor);
-    if (!written) return fail(about(std::move(written).error(), "outputs." + output.name));
+    if (!written) return fail(inference::about(std::move(written).error(), "outputs." + output.name));
     return {};
   };
   if (outputs.size() == 1) TRY(write("output", outputs.front()));

@@ -5,6 +5,7 @@
 #include "http/predict/handlers.h"
 #include "http/predict/predict_answer.h"
 #include "http/predict/text_request.h"
+#include "inference/prompts.h"
 #include "models/served_model.h"
 
 namespace forebay::http::predict {
@@ -64,12 +65,14 @@ Result<> start(const ExchangePtr& exchange, ReadBody read) {
   TRY_ASSIGN(auto request, read(exchange->body(), openai::limits_of(exchange->parts().options)));
   TRY(exchange->set_urgency(request.urgency, request.settings.partial_at_deadline));
   TRY_ASSIGN(auto model, lease_for(*exchange, request.model, formats::Task::kTextGeneration));
-  TRY(check_settings(*model, request.settings));
+  TRY(inference::check_settings(*model, request.settings));
+  const inference::PromptRules rules{.overflow = request.settings.overflow, .cancel = &exchange->cancel()};
   std::vector<Token> prompt;
   if (request.messages.empty()) {
-    TRY_ASSIGN(prompt, plain_prompt(*model, request.prompt, {.overflow = request.settings.overflow, .cancel = &exchange->cancel()}));
+    TRY_ASSIGN(prompt, inference::plain_prompt(*model, request.prompt, rules));
   } else {
-    TRY_ASSIGN(prompt, chat_prompt(*model, {.messages = std::move(request.messages)}, request.settings, *exchange));
+    TRY_ASSIGN(prompt, inference::chat_prompt(*model, {.messages = std::move(request.messages)}, rules,
+                                              exchange->parts().context.clock->wall()));
   }
   const std::string name = model->name;
   GenerationOrder order{.model = std::move(model), .prompts = {}, .settings = std::move(request.settings)};

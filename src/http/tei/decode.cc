@@ -11,6 +11,7 @@
 #include "http/generation.h"
 #include "http/leases.h"
 #include "http/tei/handlers.h"
+#include "inference/prompts.h"
 #include "models/served_model.h"
 
 namespace forebay::http::tei {
@@ -55,7 +56,7 @@ Result<std::string> texts_of(const Exchange& exchange) {
   for (const auto& one : all) {
     const auto* tokens = std::get_if<std::vector<text::Token>>(&one);
     if (tokens == nullptr) return fail(Error(kFieldType, "'ids' must be tokens, or arrays of tokens").with_field("ids"));
-    TRY(check_tokens(*model, *tokens, "ids"));
+    TRY(inference::check_tokens(*model, *tokens, "ids"));
     TRY_ASSIGN(const auto text, decoded(*model->tokenizer, *tokens, skip_special));
     json.value(text);
   }

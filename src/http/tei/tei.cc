@@ -16,20 +16,20 @@ namespace forebay::http::tei {
 namespace {
 
 // What every route of this dialect lets say: {"truncate", "truncation_direction": "Right" or "Left", "model"} and our own.
-Result<Truncation> read_truncation(const JsonObject& body) {
+Result<inference::Truncation> read_truncation(const JsonObject& body) {
   TRY_ASSIGN(const bool truncate, body.boolean_or("truncate", true));
   TRY_ASSIGN(const auto direction, body.string_or("truncation_direction", "Right"));
   const bool at_start = direction == "Left" || direction == "left";
   if (!at_start && direction != "Right" && direction != "right")
     return fail(Error(kFieldRange, "'truncation_direction' must be Right or Left").with_field("truncation_direction"));
-  if (!truncate) return Truncation::kNone;
-  return at_start ? Truncation::kStart : Truncation::kEnd;
+  if (!truncate) return inference::Truncation::kNone;
+  return at_start ? inference::Truncation::kStart : inference::Truncation::kEnd;
 }
 
 Result<> read_shared(const JsonObject& body, EmbeddingOrder& order) {
   TRY_ASSIGN(order.model, body.string_or("model", ""));
   TRY_ASSIGN(order.urgency, read_urgency(body));
-  TRY_ASSIGN(order.truncation, read_truncation(body));
+  TRY_ASSIGN(order.params.truncation, read_truncation(body));
   return {};
 }
 
@@ -37,10 +37,10 @@ Result<> read_shared(const JsonObject& body, ScoringOrder& order) {
   TRY_ASSIGN(order.model, body.string_or("model", ""));
   TRY_ASSIGN(order.urgency, read_urgency(body));
   TRY_ASSIGN(const auto truncation, read_truncation(body));
-  if (truncation == Truncation::kStart)
+  if (truncation == inference::Truncation::kStart)
     return fail(Error(kFieldNotSupported, "texts are cut at their end here: 'truncation_direction' must be Right")
                     .with_field("truncation_direction"));
-  order.truncate = truncation == Truncation::kEnd;
+  order.truncate = truncation == inference::Truncation::kEnd;
   return {};
 }
 
@@ -49,13 +49,13 @@ Result<EmbeddingOrder> read_embed(std::string_view text, const JsonLimits& limit
   TRY(body.only(
       {"inputs", "model", "truncate", "truncation_direction", "prompt_name", "normalize", "dimensions", kPriorityField, kTimeoutField}));
   EmbeddingOrder order;
-  order.field = "inputs";
+  order.params.field = "inputs";
   TRY(read_shared(body, order));
   TRY_ASSIGN(const auto inputs, body.need("inputs"));
-  TRY_ASSIGN(order.texts, read_texts(inputs));
-  TRY_ASSIGN(order.normalize, body.boolean_or("normalize", true));
-  TRY(read_prompt_name(body, order));
-  TRY(read_dimensions(body, "dimensions", order));
+  TRY_ASSIGN(order.params.texts, read_texts(inputs));
+  TRY_ASSIGN(order.params.normalize, body.boolean_or("normalize", true));
+  TRY(read_prompt_name(body, order.params));
+  TRY(read_dimensions(body, "dimensions", order.params));
   return order;
 }
 
@@ -147,16 +147,16 @@ Result<EmbeddingOrder> read_similarity(std::string_view text, const JsonLimits& 
   TRY_ASSIGN(const auto inputs_field, body.need("inputs"));
   TRY_ASSIGN(const auto inputs, JsonObject::of(inputs_field));
   TRY_ASSIGN(const auto source, inputs.need("source_sentence"));
-  TRY_ASSIGN(order.texts, read_texts(source, 1));
+  TRY_ASSIGN(order.params.texts, read_texts(source, 1));
   TRY_ASSIGN(const auto sentences, inputs.need("sentences"));
   TRY_ASSIGN(auto others, read_texts(sentences));
-  for (auto& other : others) order.texts.push_back(std::move(other));
-  order.field = "inputs";
+  for (auto& other : others) order.params.texts.push_back(std::move(other));
+  order.params.field = "inputs";
   if (const auto field = body.find("parameters")) {
     TRY_ASSIGN(const auto parameters, JsonObject::of(*field));
     TRY(parameters.only({"truncate", "truncation_direction", "prompt_name"}));
-    TRY_ASSIGN(order.truncation, read_truncation(parameters));
-    TRY(read_prompt_name(parameters, order));
+    TRY_ASSIGN(order.params.truncation, read_truncation(parameters));
+    TRY(read_prompt_name(parameters, order.params));
   }
   return order;
 }
@@ -180,8 +180,8 @@ bool asks_for_classes(const Exchange& exchange) {
 
 void embed(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
-    TRY_ASSIGN(auto order, read_embed(exchange->body(), exchange->parts().json_limits()));
-    http::embed(exchange, std::move(order), [](const Embedded& embedded) {
+    TRY_ASSIGN(const auto order, read_embed(exchange->body(), exchange->parts().json_limits()));
+    http::embed(exchange, order, [](const inference::Embeddings& embedded) {
       JsonWriter json;
       json.array();
       for (const auto& vector : embedded.vectors) write_vector(json, vector);
@@ -229,12 +229,12 @@ void classify(const ExchangePtr& exchange) {
 
 void similarity(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
-    TRY_ASSIGN(auto order, read_similarity(exchange->body(), exchange->parts().json_limits()));
-    http::embed(exchange, std::move(order), [](const Embedded& embedded) {
+    TRY_ASSIGN(const auto order, read_similarity(exchange->body(), exchange->parts().json_limits()));
+    http::embed(exchange, order, [](const inference::Embeddings& embedded) {
       JsonWriter json;
       json.array();
       const auto& source = embedded.vectors.front();
-      for (std::size_t i = 1; i < embedded.vectors.size(); ++i) json.value(cosine(source, embedded.vectors[i]));
+      for (std::size_t i = 1; i < embedded.vectors.size(); ++i) json.value(inference::cosine(source, embedded.vectors[i]));
       json.end();
       return json.take();
     });

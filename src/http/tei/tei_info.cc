@@ -4,6 +4,7 @@
 #include "http/generation.h"
 #include "http/leases.h"
 #include "http/tei/handlers.h"
+#include "inference/embedding.h"
 #include "models/served_model.h"
 #include "scheduling/runners.h"
 #include "text/tokenizer.h"
@@ -30,7 +31,7 @@ Result<std::string> tokens_of(const Exchange& exchange) {
   TRY_ASSIGN(const auto model, lease_any(exchange, name));
   const auto* tokenizer = model->tokenizer;
   if (tokenizer == nullptr) return fail(Error(kFieldRange, "the model has no tokenizer").with_field("model"));
-  TRY_ASSIGN(const auto prompt, prompt_of(*model, prompt_name));
+  TRY_ASSIGN(const auto prompt, inference::embedding_prompt(*model, prompt_name));
   JsonWriter json;
   json.array();
   std::size_t left = kTokensAnsweredMax;
