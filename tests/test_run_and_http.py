@@ -185,7 +185,71 @@ def test_run_takes_the_folder_of_an_encoder_as_its_file(forebay, encoder):
         assert (of_folder.returncode, of_folder.stdout) == (0, of_file.stdout), of_folder.stderr
 
 
-def test_run_says_where_texts_are_ranked(forebay, tmp_path):
-    write_encoder(tmp_path / "judge", classes=1)
-    done = forebay("run", tmp_path / "judge", "the light")
-    assert done.returncode == 64 and "/v1/rerank" in done.stderr and "serve" in done.stderr, done.stderr
+# --- texts that are scored --------------------------------------------------------------------------------------------
+
+DOCUMENTS = ["the first day", "water and heaven", "light: the good night", "earth"]
+
+
+@pytest.fixture(scope="module")
+def scorers(tmp_path_factory):
+    """A reranker of one score, one of two classes, and a classifier of three, each in its folder."""
+    folder = tmp_path_factory.mktemp("scorers")
+    write_encoder(folder / "judge", classes=1)
+    write_encoder(folder / "fits", classes=2)
+    write_encoder(folder / "moods", classes=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scoring_server(tmp_path_factory, scorers):
+    server = start_server(tmp_path_factory.mktemp("scoring"), ["--models", scorers, "--set", "models.tune=false"])
+    try:
+        server.wait_for_line(r"is ready", 60)
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("model", ["judge", "fits"])
+def test_run_ranks_texts_as_the_server_does(forebay, scoring_server, scorers, model):
+    answer = scoring_server.post("/v1/rerank", json={"model": model, "query": "light", "documents": DOCUMENTS, "return_documents": True})
+    assert answer.status_code == 200, answer.text
+    theirs = answer.json()["results"]
+    for arguments, stdin in ((DOCUMENTS, ""), ((), "\n".join(DOCUMENTS))):
+        done = forebay("run", scorers / model, "--query", "light", *arguments, "--json", "--set", "models.tune=false", stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        mine = json.loads(done.stdout)["results"]
+        assert [one["index"] for one in mine] == [one["index"] for one in theirs]
+        assert [one["document"] for one in mine] == [one["document"] for one in theirs]
+        numpy.testing.assert_allclose([one["relevance_score"] for one in mine], [one["relevance_score"] for one in theirs], atol=1e-5)
+    best = forebay("run", scorers / model, "--query", "light", *DOCUMENTS, "--top-k", "1").stdout
+    assert best == f"{theirs[0]['relevance_score']:.4f}  {theirs[0]['document']['text']}\n"
+
+
+@pytest.mark.parametrize("model", ["fits", "moods"])
+def test_run_classifies_texts_as_the_server_does(forebay, scoring_server, scorers, model):
+    for texts in (["the first day"], DOCUMENTS):
+        answer = scoring_server.post("/classify", json={"model": model, "inputs": [[text] for text in texts]})
+        assert answer.status_code == 200, answer.text
+        done = forebay("run", scorers / model, *texts, "--json", "--set", "models.tune=false")
+        assert done.returncode == 0, done.stderr
+        mine = json.loads(done.stdout)["classes"]
+        assert [[one["label"] for one in text] for text in mine] == [[one["label"] for one in text] for text in answer.json()]
+        numpy.testing.assert_allclose([[one["score"] for one in text] for text in mine], [[one["score"] for one in text] for text in answer.json()], atol=1e-5)
+    shown = forebay("run", scorers / model, "the first day").stdout.split()
+    assert shown[0] == mine[0][0]["label"] and shown[1] == f"{mine[0][0]['score']:.4f}"
+
+
+@pytest.mark.parametrize("model,arguments,status,said", [
+    ("judge", ("the light",), 64, "--query"), ("moods", ("--query", "light", "water"), 65, "does not rank"),
+    ("judge", ("--query", "light", "--prompt-name", "x", "water"), 64, "embedding models"), ("moods", ("--top-k", "1", "water"), 64, "--query"),
+    ("judge", ("--query", "light", "water", "--output", "npy"), 64, "text or json")])
+def test_run_refuses_what_does_not_fit_a_scorer(forebay, scorers, model, arguments, status, said):
+    done = forebay("run", scorers / model, *arguments)
+    assert done.returncode == status and said in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("name", ["chat.gguf", "embed.gguf", "wine.onnx"])
+def test_a_query_is_for_scorers_only(forebay, name):
+    done = forebay("run", EXAMPLES / name, "--query", "light", "1")
+    assert done.returncode == 64 and "--query" in done.stderr, done.stderr

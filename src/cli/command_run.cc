@@ -47,7 +47,8 @@ Result<> run(Console& console, RunFlags flags) {
   auto& model = opened.model();
   if (!options.batch_file.empty()) return run_batch(console, model, options);
   if (model.generation) return run_generation(console, model, opened.clock(), options);
-  if (model.embedding) return run_embedding(console, model, options);
+  if (model.description.task == formats::Task::kEmbedding) return run_embedding(console, model, options);
+  if (model.embedding) return run_scoring(console, model, options);
   return run_tensors(console, model, options);
 }
 
@@ -61,7 +62,7 @@ void add_text_options(CLI::App& command, RunOptions& options) {
       ->group(kGroup);
   command.add_option("-t,--temperature", options.temperature, "0 always takes the likeliest token (1)")->type_name("X")->group(kGroup);
   command.add_option("--top-p", options.top_p, "Only the likeliest tokens with this share (1)")->type_name("X")->group(kGroup);
-  command.add_option("--top-k", options.top_k, "Only this many likeliest tokens (0: all); of a recommender, this many items")
+  command.add_option("--top-k", options.top_k, "Only this many likeliest tokens (0: all); of a ranking, this many items or texts")
       ->type_name("N")
       ->group(kGroup);
   command.add_option("--seed", options.seed, "The same seed gives the same answer")->type_name("N")->group(kGroup);
@@ -99,6 +100,9 @@ void add_run_command(CLI::App& program, Invocation& invocation) {
       ->type_name("NAME")
       ->group("Embedding models");
   command->add_flag("--no-normalize", flags->no_normalize, "Vectors as the model gives them, not of length 1")->group("Embedding models");
+  command->add_option("--query", options.query, "Rank the texts by how well they fit this one; without it a classifier gives their classes")
+      ->type_name("TEXT")
+      ->group("Rerankers and classifiers");
   add_configuration_flags(*command, flags->configuration);
   command->footer(
       "Examples (in examples/models):\n"

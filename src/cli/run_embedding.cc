@@ -6,53 +6,22 @@
 #include "cli/errors.h"
 #include "cli/run_outputs.h"
 #include "cli/run_tasks.h"
+#include "cli/run_texts.h"
 #include "inference/embedding.h"
 
 namespace forebay::cli {
 
 namespace {
-constexpr std::size_t kInputBytesMax = std::size_t{64} << 20;
-
-// One text an argument; "-" and a pipe are one text a line.
-Result<std::vector<std::string>> texts_of(Console& console, const RunOptions& options) {
-  std::vector<std::string> texts;
-  auto arguments = options.inputs;
-  if (options.prompt) arguments.push_back(*options.prompt);
-  if (arguments.empty() && !console.in_is_terminal) arguments.emplace_back("-");
-  for (const auto& argument : arguments) {
-    if (argument != "-") {
-      texts.push_back(argument);
-      continue;
-    }
-    TRY_ASSIGN(const std::string all, read_all(console, kInputBytesMax));
-    for (std::size_t at = 0; at < all.size();) {
-      const auto end = std::min(all.find('\n', at), all.size());
-      std::string line = all.substr(at, end - at);
-      if (line.ends_with('\r')) line.pop_back();
-      if (!line.empty()) texts.push_back(std::move(line));
-      at = end + 1;
-    }
-  }
-  if (texts.empty())
-    return fail(Error(kInputMissing, "there is no text to embed")
-                    .with_hint("forebay run FILE \"one text\" \"another\", or one text a line on standard input"));
-  return texts;
-}
-
-Result<> check_options(const models::ServedModel& model, const RunOptions& options) {
-  if (!options.system.empty() || options.raw)
-    return fail(kOptionOutOfPlace, "this model embeds: --system and --raw are for language models");
-  if (!options.named_inputs.empty() || !options.outputs.empty() || options.series || options.stride)
-    return fail(kOptionOutOfPlace, "this model embeds: --input, --outputs and --series are for tensor models");
-  if (model.description.task == formats::Task::kReranking)
-    return fail(Error(kOptionOutOfPlace, "this model ranks or classifies texts, which 'run' does not do")
-                    .with_hint("serve it: forebay serve FILE, then POST /v1/rerank or /classify"));
+Result<> check_options(const RunOptions& options) {
+  TRY(check_text_options(options, "embeds"));
+  if (options.query) return fail(kOptionOutOfPlace, "this model embeds: --query is for models that rank texts");
+  if (options.top_k) return fail(kOptionOutOfPlace, "this model embeds: --top-k is for language models and for models that rank");
   return {};
 }
 }  // namespace
 
 Result<> run_embedding(Console& console, models::ServedModel& model, const RunOptions& options) {
-  TRY(check_options(model, options));
+  TRY(check_options(options));
   TRY_ASSIGN(const auto texts, texts_of(console, options));
   const inference::Call call{.ticket = {.request_id = "run"}};
   const inference::EmbeddingParams params{

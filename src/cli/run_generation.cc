@@ -19,6 +19,7 @@ Result<> check_options(const RunOptions& options) {
   if (!options.named_inputs.empty() || !options.outputs.empty())
     return fail(kOptionOutOfPlace, "this is a language model: --input and --outputs are for tensor models");
   if (options.prompt_name) return fail(kOptionOutOfPlace, "this is a language model: --prompt-name is for embedding models");
+  if (options.query) return fail(kOptionOutOfPlace, "this is a language model: --query is for models that rank texts");
   if (options.series || options.stride)
     return fail(kOptionOutOfPlace, "this is a language model: --series and --stride are for tensor models");
   if (options.form != OutputForm::kText && options.form != OutputForm::kJson)

@@ -36,6 +36,9 @@ struct RunOptions {
   // Embeddings.
   bool normalize = true;
   std::optional<std::string> prompt_name;  // absent: the model's default prompt
+
+  // Rerankers and classifiers.
+  std::optional<std::string> query;  // absent: texts are classified
 };
 
 }  // namespace forebay::cli

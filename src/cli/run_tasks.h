@@ -16,6 +16,8 @@ Result<> run_tensors(Console& console, models::ServedModel& model, const RunOpti
 // One answer for a prompt; a conversation when there is none and standard input is a terminal.
 Result<> run_generation(Console& console, models::ServedModel& model, const Clock& clock, const RunOptions& options);
 Result<> run_embedding(Console& console, models::ServedModel& model, const RunOptions& options);
+// Ranks texts for --query; without one, the classes of each text.
+Result<> run_scoring(Console& console, models::ServedModel& model, const RunOptions& options);
 
 // The answer to these inputs: what a picture shows, windows and items by the sidecar's recipe, or the outputs.
 Result<std::string> render_answer(const ReadInputs& read, const tensors::NamedTensors& outputs, const formats::ModelDescription& model,

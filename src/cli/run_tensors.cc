@@ -35,6 +35,7 @@ Result<> run_tensors(Console& console, models::ServedModel& model, const RunOpti
   if (options.prompt || !options.system.empty())
     return fail(kOptionOutOfPlace, "this is a tensor model: --prompt and --system are for language models");
   if (options.prompt_name) return fail(kOptionOutOfPlace, "this is a tensor model: --prompt-name is for embedding models");
+  if (options.query) return fail(kOptionOutOfPlace, "this is a tensor model: --query is for models that rank texts");
   if (options.top_k && !model.description.ranking)
     return fail(kOptionOutOfPlace, "--top-k is for language models, and for models whose sidecar declares a ranking");
   auto positional = options.inputs;

@@ -3,7 +3,6 @@
 #include "accounts/policy.h"
 #include "http/exchange.h"
 #include "http/model_choice.h"
-#include "http/rerank_run.h"
 #include "inference/field_errors.h"
 
 namespace forebay::http {
@@ -33,9 +32,9 @@ Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string&
   return leased(exchange, name, version, formats::Task::kTensors);
 }
 
-Result<models::Lease> lease_scorer(const Exchange& exchange, const std::string& name, ScoringKind kind) {
+Result<models::Lease> lease_scorer(const Exchange& exchange, const std::string& name, inference::ScoringKind kind) {
   using formats::Task;
-  if (kind == ScoringKind::kRanking) return lease_for(exchange, name, Task::kReranking);
+  if (kind == inference::ScoringKind::kRanking) return lease_for(exchange, name, Task::kReranking);
   auto classifier = lease_for(exchange, name, Task::kClassification);
   if (classifier) return classifier;
   auto reranker = lease_for(exchange, name, Task::kReranking);

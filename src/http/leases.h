@@ -3,17 +3,16 @@
 // Threads: called on the request's loop or pool; never blocks.
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "base/result.h"
 #include "formats/model_description.h"
+#include "inference/scoring.h"
 #include "models/catalog.h"
 
 namespace forebay::http {
 
 class Exchange;
-enum class ScoringKind : std::uint8_t;
 
 // A model of any task.
 Result<models::Lease> lease_any(const Exchange& exchange, const std::string& name, const std::string& version = {});
@@ -22,6 +21,6 @@ Result<models::Lease> lease_for(const Exchange& exchange, const std::string& nam
 // A tensor model. kWrongTask.
 Result<models::Lease> lease_tensors(const Exchange& exchange, const std::string& name, const std::string& version = {});
 // The model that ranks, or classifies (a reranker does, too, where no classifier is meant). kWrongTask.
-Result<models::Lease> lease_scorer(const Exchange& exchange, const std::string& name, ScoringKind kind);
+Result<models::Lease> lease_scorer(const Exchange& exchange, const std::string& name, inference::ScoringKind kind);
 
 }  // namespace forebay::http

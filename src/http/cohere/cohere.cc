@@ -33,14 +33,14 @@ Result<RerankRequest> read_rerank(std::string_view text, const JsonLimits& limit
   TRY_ASSIGN(const auto query, query_field.string());
   TRY_ASSIGN(const auto documents, body.need("documents"));
   TRY_ASSIGN(request.documents, read_documents(documents, kTextsReadMax));
-  for (const auto& document : request.documents) request.order.texts.emplace_back(query, document);
+  for (const auto& document : request.documents) request.order.params.texts.emplace_back(query, document);
   TRY_ASSIGN(const auto top,
              body.integer_or("top_n", static_cast<std::int64_t>(kTextsReadMax), 1, static_cast<std::int64_t>(kTextsReadMax)));
   request.top = static_cast<std::size_t>(top);
   TRY_ASSIGN(request.returns_documents, body.boolean_or("return_documents", false));
-  TRY_ASSIGN(request.order.truncate, body.boolean_or("truncate", true));
+  TRY_ASSIGN(request.order.params.truncate, body.boolean_or("truncate", true));
   TRY_ASSIGN(const auto tokens, body.integer_or("max_tokens_per_doc", 0, 1, static_cast<std::int64_t>(kTextsReadMax)));
-  request.order.second_tokens_max = static_cast<std::size_t>(tokens);
+  request.order.params.second_tokens_max = static_cast<std::size_t>(tokens);
   TRY_ASSIGN(const auto chunks, body.integer_or("max_chunks_per_doc", 1, 1, static_cast<std::int64_t>(kTextsReadMax)));
   if (chunks != 1) {
     return fail(Error(kFieldNotSupported, "a document is read as one chunk, of at most 'max_tokens_per_doc' tokens")
@@ -49,9 +49,9 @@ Result<RerankRequest> read_rerank(std::string_view text, const JsonLimits& limit
   return request;
 }
 
-void write_results(JsonWriter& json, const Scored& scored, const RerankRequest& request) {
+void write_results(JsonWriter& json, const inference::Scores& scores, const RerankRequest& request) {
   json.key("results").array();
-  for (const auto& [index, score] : ranking(scored, false, request.top)) {
+  for (const auto& [index, score] : inference::ranking(scores, false, request.top)) {
     json.object().field("index", index).field("relevance_score", score);
     if (request.returns_documents) json.key("document").object().field("text", request.documents[index]).end();
     json.end();
@@ -59,13 +59,13 @@ void write_results(JsonWriter& json, const Scored& scored, const RerankRequest& 
   json.end();
 }
 
-using Answer = std::string (*)(const Exchange&, const Scored&, const RerankRequest&);
+using Answer = std::string (*)(const Exchange&, const inference::Scores&, const RerankRequest&);
 
 Result<> start_with(const ExchangePtr& exchange, Answer answer) {
   TRY_ASSIGN(auto request, read_rerank(exchange->body(), exchange->parts().json_limits()));
   const auto order = std::move(request.order);
-  score(exchange, order, [exchange = exchange.get(), answer, request = std::move(request)](const Scored& scored) {
-    return answer(*exchange, scored, request);
+  score(exchange, order, [exchange = exchange.get(), answer, request = std::move(request)](const inference::Scores& scores) {
+    return answer(*exchange, scores, request);
   });
   return {};
 }
@@ -74,18 +74,18 @@ void rerank_with(const ExchangePtr& exchange, Answer answer) {
   prepare_on_pool(exchange, [exchange, answer] { return start_with(exchange, answer); });
 }
 
-std::string answer_v1(const Exchange&, const Scored& scored, const RerankRequest& request) {
+std::string answer_v1(const Exchange&, const inference::Scores& scores, const RerankRequest& request) {
   JsonWriter json;
-  json.object().field("object", "rerank").field("model", scored.model);
-  write_results(json, scored, request);
-  json.key("usage").object().field("prompt_tokens", scored.tokens).field("total_tokens", scored.tokens).end().end();
+  json.object().field("object", "rerank").field("model", scores.model);
+  write_results(json, scores, request);
+  json.key("usage").object().field("prompt_tokens", scores.tokens).field("total_tokens", scores.tokens).end().end();
   return json.take();
 }
 
-std::string answer_v2(const Exchange& exchange, const Scored& scored, const RerankRequest& request) {
+std::string answer_v2(const Exchange& exchange, const inference::Scores& scores, const RerankRequest& request) {
   JsonWriter json;
   json.object().field("id", exchange.id());
-  write_results(json, scored, request);
+  write_results(json, scores, request);
   json.key("meta").object().key("api_version").object().field("version", "2").end();
   json.key("billed_units").object().field("search_units", 1).end().end().end();
   return json.take();

@@ -70,10 +70,12 @@ std::string answer(const Written& with, const std::string& model, const std::vec
 }
 
 void score_by_pairs(const ExchangePtr& exchange, ScoreRequest request, const Written& with) {
-  ScoringOrder order{.model = std::move(request.model), .texts = {}, .truncate = false, .urgency = request.urgency, .field = "text_2"};
-  for (auto& [first, second] : request.pairs) order.texts.emplace_back(std::move(first), std::move(second));
-  http::score(exchange, order,
-              [with](const Scored& scored) { return answer(with, scored.model, relevance(scored, false), scored.tokens); });
+  ScoringOrder order{
+      .model = std::move(request.model), .urgency = request.urgency, .params = {.truncate = false, .field = "text_2"}};
+  for (auto& [first, second] : request.pairs) order.params.texts.emplace_back(std::move(first), std::move(second));
+  http::score(exchange, order, [with](const inference::Scores& scores) {
+    return answer(with, scores.model, inference::relevance(scores, false), scores.tokens);
+  });
 }
 
 void score_by_cosine(const ExchangePtr& exchange, ScoreRequest request, const Written& with) {
@@ -99,7 +101,7 @@ void score(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
     TRY_ASSIGN(auto request, read_score(exchange->body(), exchange->parts().json_limits()));
     const Written with{exchange->id(), unix_seconds(*exchange)};
-    const auto reranker = lease_scorer(*exchange, request.model, ScoringKind::kRanking);
+    const auto reranker = lease_scorer(*exchange, request.model, inference::ScoringKind::kRanking);
     if (!reranker && lease_for(*exchange, request.model, formats::Task::kEmbedding))
       score_by_cosine(exchange, std::move(request), with);
     else

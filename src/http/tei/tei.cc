@@ -40,7 +40,7 @@ Result<> read_shared(const JsonObject& body, ScoringOrder& order) {
   if (truncation == inference::Truncation::kStart)
     return fail(Error(kFieldNotSupported, "texts are cut at their end here: 'truncation_direction' must be Right")
                     .with_field("truncation_direction"));
-  order.truncate = truncation == inference::Truncation::kEnd;
+  order.params.truncate = truncation == inference::Truncation::kEnd;
   return {};
 }
 
@@ -70,13 +70,13 @@ Result<RerankRequest> read_rerank(const JsonObject& body) {
   TRY(body.only(
       {"query", "texts", "model", "raw_scores", "return_text", "truncate", "truncation_direction", kPriorityField, kTimeoutField}));
   RerankRequest request;
-  request.order.field = "texts";
+  request.order.params.field = "texts";
   TRY(read_shared(body, request.order));
   TRY_ASSIGN(const auto query_field, body.need("query"));
   TRY_ASSIGN(const auto query, query_field.string());
   TRY_ASSIGN(const auto texts, body.need("texts"));
   TRY_ASSIGN(request.texts, read_documents(texts, kTextsReadMax));
-  for (const auto& one : request.texts) request.order.texts.emplace_back(query, one);
+  for (const auto& one : request.texts) request.order.params.texts.emplace_back(query, one);
   TRY_ASSIGN(request.raw, body.boolean_or("raw_scores", false));
   TRY_ASSIGN(request.returns_text, body.boolean_or("return_text", false));
   return request;
@@ -106,8 +106,8 @@ Result<ClassifyRequest> read_classify(std::string_view text, const JsonLimits& l
   TRY_ASSIGN(const auto body, JsonObject::parse(text, limits));
   TRY(body.only({"inputs", "model", "raw_scores", "truncate", "truncation_direction", kPriorityField, kTimeoutField}));
   ClassifyRequest request;
-  request.order.field = "inputs";
-  request.order.kind = ScoringKind::kClasses;
+  request.order.params.field = "inputs";
+  request.order.params.kind = inference::ScoringKind::kClasses;
   TRY(read_shared(body, request.order));
   TRY_ASSIGN(request.raw, body.boolean_or("raw_scores", false));
   TRY_ASSIGN(const auto inputs, body.need("inputs"));
@@ -117,25 +117,19 @@ Result<ClassifyRequest> read_classify(std::string_view text, const JsonLimits& l
     for (const auto& item : items) {
       if (!request.is_list) break;
       TRY_ASSIGN(auto one, read_one(item));
-      request.order.texts.push_back(std::move(one));
+      request.order.params.texts.push_back(std::move(one));
     }
   }
   if (!request.is_list) {
     TRY_ASSIGN(auto one, read_one(inputs));
-    request.order.texts.push_back(std::move(one));
+    request.order.params.texts.push_back(std::move(one));
   }
   return request;
 }
 
-void write_classes(JsonWriter& json, const Scored& scored, std::size_t index, bool raw) {
-  const auto& logits = scored.logits[index];
-  const auto scores = raw ? logits : probabilities(logits);
-  std::vector<std::size_t> order(scores.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) { return scores[i]; });
+void write_classes(JsonWriter& json, const inference::Scores& scores, std::size_t index, bool raw) {
   json.array();
-  for (const std::size_t i : order)
-    json.object().field("score", scores[i]).field("label", i < scored.labels.size() ? scored.labels[i] : fmt::format("LABEL_{}", i)).end();
+  for (const auto& [label, score] : inference::classes_of(scores, index, raw)) json.object().field("score", score).field("label", label).end();
   json.end();
 }
 
@@ -175,7 +169,7 @@ bool asks_for_classes(const Exchange& exchange) {
   if (!body || body->find("input") || body->find("image") || body->find("outputs")) return false;
   const auto inputs = body->find("inputs");
   const auto model = body->string_or("model", "");
-  return inputs && model && is_text_or_texts(*inputs) && lease_scorer(exchange, *model, ScoringKind::kClasses);
+  return inputs && model && is_text_or_texts(*inputs) && lease_scorer(exchange, *model, inference::ScoringKind::kClasses);
 }
 
 void embed(const ExchangePtr& exchange) {
@@ -198,10 +192,10 @@ void rerank(const ExchangePtr& exchange) {
     if (body.find("documents")) return cohere::start_rerank(exchange);  // the shape of Jina and others, by the same name
     TRY_ASSIGN(auto request, read_rerank(body));
     const auto order = std::move(request.order);
-    score(exchange, order, [request = std::move(request)](const Scored& scored) {
+    score(exchange, order, [request = std::move(request)](const inference::Scores& scores) {
       JsonWriter json;
       json.array();
-      for (const auto& [index, score] : ranking(scored, request.raw, kTextsReadMax)) {
+      for (const auto& [index, score] : inference::ranking(scores, request.raw, kTextsReadMax)) {
         json.object().field("index", index).field("score", score);
         if (request.returns_text) json.field("text", request.texts[index]);
         json.end();
@@ -216,10 +210,10 @@ void rerank(const ExchangePtr& exchange) {
 void classify(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
     TRY_ASSIGN(auto request, read_classify(exchange->body(), exchange->parts().json_limits()));
-    score(exchange, request.order, [raw = request.raw, is_list = request.is_list](const Scored& scored) {
+    score(exchange, request.order, [raw = request.raw, is_list = request.is_list](const inference::Scores& scores) {
       JsonWriter json;
       if (is_list) json.array();
-      for (std::size_t i = 0; i < scored.logits.size(); ++i) write_classes(json, scored, i, raw);
+      for (std::size_t i = 0; i < scores.logits.size(); ++i) write_classes(json, scores, i, raw);
       if (is_list) json.end();
       return json.take();
     });
