@@ -7,6 +7,7 @@
 
 #include "cli/console.h"
 #include "cli/errors.h"
+#include "inference/declared_steps.h"
 #include "tensors/image.h"
 #include "tensors/picture_input.h"
 
@@ -40,10 +41,9 @@ Result<Tensor> tensor_from_image(std::span<const std::byte> file, const formats:
     return fail(kInputShape,
                 fmt::format("the input '{}' of shape {} is not that of a picture", harmless(spec.name), tensors::to_string(spec.shape)));
   if (model.vision && model.vision->input == spec.name) {
-    TRY_ASSIGN(auto picture, tensors::decode_image(file));
-    TRY_ASSIGN(auto input, tensors::vision_input(picture, model.vision->picture, spec.shape, spec.dtype));
-    seen = SeenPicture{.picture = std::move(picture), .seen = input.seen};
-    return std::move(input.tensor);
+    TRY_ASSIGN(auto made, inference::image_input(file, model));
+    seen = SeenPicture{.picture = std::move(made.image), .seen = made.seen};
+    return std::move(made.input.tensor);
   }
   return tensors::tensor_of_picture(file, spec.shape, spec.dtype, tensors::stated_pixel_range(model.metadata));
 }

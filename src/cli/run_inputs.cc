@@ -13,13 +13,14 @@
 #include "base/errors.h"
 #include "base/mapped_file.h"
 #include "cli/console.h"
-#include "cli/did_you_mean.h"
 #include "cli/errors.h"
 #include "cli/json_members.h"
+#include "inference/declared_steps.h"
+#include "inference/errors.h"
+#include "inference/tensor_inputs.h"
 #include "tensors/array_json.h"
 #include "tensors/csv.h"
 #include "tensors/npy.h"
-#include "tensors/series.h"
 
 namespace forebay::cli {
 
@@ -101,9 +102,7 @@ Result<Tensor> from_words(const Value& value, const TensorSpec& spec, const Inpu
   if (text.empty() || text.find_first_not_of("0123456789+-.eE, \ttruefalsNINinty") != std::string_view::npos) {
     return fail(kInputNotUnderstood, fmt::format("'{}' is no file that exists, no JSON and no list of numbers", value.name));
   }
-  const std::string list = fmt::format("[{}]", text);
-  if (!spec.has_shape) return tensors::tensor_from_json(list, spec.dtype, tensors::NanPolicy::kRefuse, array_limits(limits));
-  return tensors::tensor_from_json(list, spec.dtype, spec.shape, tensors::NanPolicy::kRefuse, array_limits(limits));
+  return inference::input_from_json(spec, fmt::format("[{}]", text), array_limits(limits));
 }
 
 Result<Tensor> table_of(const Value& value, const TensorSpec& spec, const InputLimits& limits) {
@@ -132,8 +131,7 @@ Result<Tensor> tensor_of(const Value& value, const formats::ModelDescription& mo
                          std::optional<SeenPicture>& picture) {
   switch (value.kind) {
     case ValueKind::kJson:
-      if (!spec.has_shape) return tensors::tensor_from_json(value.bytes, spec.dtype, tensors::NanPolicy::kRefuse, array_limits(limits));
-      return tensors::tensor_from_json(value.bytes, spec.dtype, spec.shape, tensors::NanPolicy::kRefuse, array_limits(limits));
+      return inference::input_from_json(spec, value.bytes, array_limits(limits));
     case ValueKind::kCsv:
       return from_csv(value, spec, limits);
     case ValueKind::kNpy:
@@ -144,6 +142,14 @@ Result<Tensor> tensor_of(const Value& value, const formats::ModelDescription& mo
       return from_words(value, spec, limits);
   }
   return fail(kInputNotUnderstood, value.name);
+}
+
+// An error of a service with the code and the hint that a command has for it.
+Error of_command(const Error& error) {
+  const bool is_unknown = error.code() == inference::kInputUnknown || error.code() == inference::kFieldConflict;
+  if (!is_unknown && error.code() != inference::kInputMissing) return error;
+  Error own(is_unknown ? kInputUnknown : kInputMissing, error.message());
+  return error.hint() == error.code().hint ? own : std::move(own).with_hint(std::string(error.hint()));
 }
 
 // One value for each step, or one row for each.
@@ -183,11 +189,7 @@ class Inputs {
     return add(next->name, value);
   }
   Result<ReadInputs> finish() {
-    for (const auto& spec : model_.inputs) {
-      if (spec.is_optional || find_tensor(read_.tensors, spec.name) != nullptr) continue;
-      return fail(kInputMissing, fmt::format("the input '{}' ({} {}) is missing", harmless(spec.name), tensors::name_of(spec.dtype),
-                                             tensors::to_string(spec.shape)));
-    }
+    if (auto complete = inference::check_complete(model_, read_.tensors); !complete) return fail(of_command(complete.error()));
     return std::move(read_);
   }
 
@@ -197,48 +199,38 @@ class Inputs {
     return found == model_.inputs.end() ? nullptr : &*found;
   }
   Result<> add(const std::string& name, const Value& value) {
-    const auto* spec = spec_named(name);
-    if (spec == nullptr) {
-      std::vector<std::string> names;
-      for (const auto& input : model_.inputs) names.push_back(input.name);
-      return fail(kInputUnknown, fmt::format("the model has no input '{}'{}", harmless(name), did_you_mean(name, names)));
-    }
-    if (find_tensor(read_.tensors, name) != nullptr)
-      return fail(kInputUnknown, fmt::format("the input '{}' is given twice", harmless(name)));
+    const auto spec = inference::input_of(model_, name);
+    if (!spec) return fail(of_command(spec.error()));
     if (model_.series && model_.series->input == name && is_table(value)) {
       TRY_ASSIGN(const auto rows, rows_of(value), "the input " + name);
-      if (has_rows_of_steps(rows.shape(), tensors::series_shape(*model_.series, spec->shape))) return add_cut(rows, *spec);
+      TRY_ASSIGN(const auto whole, inference::series_spec(model_));
+      if (has_rows_of_steps(rows.shape(), whole.shape)) return add_cut(rows);
     }
-    TRY_ASSIGN(auto tensor, tensor_of(value, model_, *spec, limits_, read_.picture), "the input " + name);
+    TRY_ASSIGN(auto tensor, tensor_of(value, model_, **spec, limits_, read_.picture), "the input " + name);
     read_.tensors.push_back({name, std::move(tensor)});
     return {};
   }
   Result<> add_series(const Value& value) {
-    const auto* spec = spec_named(model_.series->input);
-    if (spec == nullptr) return fail(kInputUnknown, fmt::format("the model has no input '{}'", harmless(model_.series->input)));
-    if (find_tensor(read_.tensors, spec->name) != nullptr)
-      return fail(kInputUnknown, fmt::format("the input '{}' is given as a series and as it is", harmless(spec->name)));
+    const auto spec = inference::series_spec(model_);
+    if (!spec) return fail(of_command(spec.error()));
     if (is_table(value)) {
       TRY_ASSIGN(auto rows, rows_of(value), "the series");
-      const bool is_one_line = spec->shape.size() == 2 && rows.shape().size() == 2 && rows.shape()[0] == 1;
-      if (!is_one_line) return add_cut(rows, *spec);
+      const bool is_one_line = spec->shape.size() == 1 && rows.shape().size() == 2 && rows.shape()[0] == 1;
+      if (!is_one_line) return add_cut(rows);
       TRY_ASSIGN(const auto steps, rows.reshaped({static_cast<std::int64_t>(rows.size())}));
-      return add_cut(steps, *spec);
+      return add_cut(steps);
     }
-    const TensorSpec wanted{.name = "series", .shape = tensors::series_shape(*model_.series, spec->shape)};
-    TRY_ASSIGN(const auto series, tensor_of(value, model_, wanted, limits_, read_.picture), "the series");
-    return add_cut(series, *spec);
+    TRY_ASSIGN(const auto series, tensor_of(value, model_, *spec, limits_, read_.picture), "the series");
+    return add_cut(series);
   }
   static bool is_table(const Value& value) { return value.kind == ValueKind::kCsv || value.kind == ValueKind::kNpy; }
   Result<Tensor> rows_of(const Value& value) const {
     const TensorSpec numbers{.name = "series"};
     return value.kind == ValueKind::kCsv ? table_of(value, numbers, limits_) : array_of(value, numbers, limits_);
   }
-  Result<> add_cut(const Tensor& series, const TensorSpec& spec) {
-    auto recipe = *model_.series;
-    recipe.stride = stride_.value_or(recipe.stride);
-    TRY_ASSIGN(auto cut, tensors::cut_series(series, recipe, spec.shape, spec.dtype), "the series");
-    read_.tensors.push_back({spec.name, std::move(cut.tensor)});
+  Result<> add_cut(const Tensor& series) {
+    TRY_ASSIGN(auto cut, inference::series_input(model_, series, stride_), "the series");
+    read_.tensors.push_back(std::move(cut.input));
     read_.starts = std::move(cut.starts);
     return {};
   }

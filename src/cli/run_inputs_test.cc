@@ -108,7 +108,7 @@ TEST(RunInputs, RefusesWhatDoesNotFit) {
     ASSERT_FALSE(inputs) << shown;
     EXPECT_EQ(inputs.error().code().id(), bad.code.id()) << shown << ": " << inputs.error().message();
   }
-  EXPECT_THAT(read(wine(), {}, {"feature=1,2,3"}).error().message(), HasSubstr("did you mean 'features'?"));
+  EXPECT_THAT(std::string(read(wine(), {}, {"feature=1,2,3"}).error().hint()), HasSubstr("did you mean 'features'?"));
 }
 
 TEST(RunInputs, FitsShapesWithABatchInFrontAndFlatValues) {

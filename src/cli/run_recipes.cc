@@ -7,26 +7,18 @@
 #include "cli/console.h"
 #include "cli/json_text.h"
 #include "cli/run_outputs.h"
-#include "tensors/ranking.h"
+#include "inference/declared_steps.h"
 
 namespace forebay::cli {
 
 namespace {
 using Rankings = std::vector<tensors::Ranking>;
 
-const tensors::Tensor* scores_of(const tensors::NamedTensors& outputs, const formats::ModelDescription& model) {
-  return model.ranking ? tensors::find_tensor(outputs, model.ranking->output) : nullptr;
-}
-
 Result<Rankings> rankings_of(const ReadInputs& read, const tensors::Tensor& scores, const formats::ModelDescription& model,
                              const RunOptions& options) {
-  const auto asked = options.top_k ? static_cast<std::uint32_t>(*options.top_k) : read.top_k.value_or(model.ranking->top_k);
-  std::optional<tensors::Tensor> known;
-  if (const auto* given = tensors::find_tensor(read.tensors, model.ranking->exclude)) known = *given;
-  return tensors::rank_items(scores, asked, known, model.labels);
+  const auto top_k = options.top_k ? static_cast<std::uint32_t>(*options.top_k) : read.top_k;
+  return inference::ranked_items(model, scores, inference::known_items(model, read.tensors), top_k);
 }
-
-std::string label_of(const tensors::RankedLabel& item) { return item.label.empty() ? std::to_string(item.index) : item.label; }
 
 std::string windows_json(const ReadInputs& read, const formats::ModelDescription& model) {
   std::string out;
@@ -40,7 +32,7 @@ std::string items_json(const Rankings& rankings) {
   for (const auto& ranking : rankings) {
     std::string row;
     for (const auto& item : ranking)
-      row += fmt::format(R"({}{{"label": {}, "index": {}, "score": {}}})", row.empty() ? "" : ", ", json_string(label_of(item)), item.index,
+      row += fmt::format(R"({}{{"label": {}, "index": {}, "score": {}}})", row.empty() ? "" : ", ", json_string(inference::label_of(item)), item.index,
                          item.score);
     rows += fmt::format("{}[{}]", rows.empty() ? "" : ", ", row);
   }
@@ -55,7 +47,7 @@ std::string items_text(const Rankings& rankings) {
   for (std::size_t row = 0; row < rankings.size(); ++row) {
     if (rankings.size() > 1) out += fmt::format("row {}\n", row);
     std::vector<std::vector<std::string>> rows;
-    for (const auto& item : rankings[row]) rows.push_back({"  " + harmless(label_of(item)), fmt::format("{:.4f}", item.score)});
+    for (const auto& item : rankings[row]) rows.push_back({"  " + harmless(inference::label_of(item)), fmt::format("{:.4f}", item.score)});
     out += aligned(rows);
   }
   return out;
@@ -65,7 +57,7 @@ std::string items_csv(const Rankings& rankings) {
   std::string out = "row,label,index,score\n";
   for (std::size_t row = 0; row < rankings.size(); ++row) {
     for (const auto& item : rankings[row]) {
-      std::string label = label_of(item);
+      std::string label = inference::label_of(item);
       for (std::size_t at = 0; (at = label.find('"', at)) != std::string::npos; at += 2) label.insert(at, 1, '"');
       out += fmt::format("{},\"{}\",{},{}\n", row, label, item.index, item.score);
     }
@@ -87,7 +79,7 @@ bool has_recipe_answer(const ReadInputs& read, const formats::ModelDescription& 
 
 Result<std::string> render_recipe(const ReadInputs& read, const tensors::NamedTensors& outputs, const formats::ModelDescription& model,
                                   const RunOptions& options, OutputForm form) {
-  const auto* scores = options.outputs.empty() ? scores_of(outputs, model) : nullptr;
+  const auto* scores = options.outputs.empty() ? inference::item_scores(model, outputs) : nullptr;
   Rankings rankings;
   if (scores != nullptr) {
     TRY_ASSIGN(rankings, rankings_of(read, *scores, model, options));

@@ -7,8 +7,12 @@
 namespace forebay::http {
 
 // What readers of bodies refuse as services do.
+using inference::kFieldConflict;
 using inference::kFieldNotSupported;
 using inference::kFieldRange;
+using inference::kInputMismatch;
+using inference::kInputMissing;
+using inference::kInputUnknown;
 
 // The body and its fields.
 inline constexpr ErrorCode kJsonSyntax{7000, "json_syntax", ErrorKind::kInvalidArgument, "The request body is not valid JSON.",
@@ -27,26 +31,14 @@ inline constexpr ErrorCode kFieldMissing{7005, "field_missing", ErrorKind::kInva
                                          "add the field"};
 inline constexpr ErrorCode kFieldType{7006, "field_type", ErrorKind::kInvalidArgument, "A field has the wrong JSON type.",
                                       "send the type the message names"};
-inline constexpr ErrorCode kFieldConflict{7009, "field_conflict", ErrorKind::kInvalidArgument, "Two fields contradict each other.",
-                                          "send one of them"};
 inline constexpr ErrorCode kTooManyItems{7010, "too_many_items", ErrorKind::kInvalidArgument,
                                          "The request asks for more items than allowed at once.",
                                          "split the request, or raise the limit in the configuration"};
 
 // Tensors.
-inline constexpr ErrorCode kInputUnknown{7020, "input_unknown", ErrorKind::kInvalidArgument,
-                                         "The model has no input or output of that name.",
-                                         "GET /model/info shows the names, types and shapes"};
-inline constexpr ErrorCode kInputMissing{7021, "input_missing", ErrorKind::kInvalidArgument, "An input that the model needs is missing.",
-                                         "GET /model/info shows the names, types and shapes"};
-inline constexpr ErrorCode kInputMismatch{7022, "request_input_mismatch", ErrorKind::kInvalidArgument,
-                                          "An input's type or shape does not fit the model.",
-                                          "GET /model/info shows the names, types and shapes"};
 inline constexpr ErrorCode kBinarySizes{7023, "binary_sizes", ErrorKind::kInvalidArgument,
                                         "The binary part of the body does not agree with the sizes the request states.",
                                         "Inference-Header-Content-Length is the JSON's bytes; binary_data_size the bytes of one input"};
-inline constexpr ErrorCode kImageNotWanted{7024, "image_not_wanted", ErrorKind::kUnprocessable,
-                                           "The model has no input that looks like an image.", "send the input as JSON"};
 inline constexpr ErrorCode kImageNotBase64{7025, "image_not_base64", ErrorKind::kInvalidArgument, "The image is not base64.",
                                            "send standard base64 with padding, or a data URL"};
 inline constexpr ErrorCode kFormInvalid{7026, "form_invalid", ErrorKind::kInvalidArgument, "The form cannot be read.",
@@ -122,11 +114,10 @@ inline constexpr ErrorCode kTooManyConnections{7069, "too_many_connections", Err
                                                "try again after the time in Retry-After"};
 
 inline constexpr const ErrorCode* kHttpErrors[] = {
-    &kJsonSyntax, &kJsonTooDeep, &kJsonDuplicateKey, &kJsonNotUtf8, &kFieldUnknown, &kFieldMissing, &kFieldType, &kFieldConflict,
-    &kTooManyItems, &kInputUnknown, &kInputMissing, &kInputMismatch, &kBinarySizes, &kImageNotWanted, &kImageNotBase64,
-    &kFormInvalid, &kBodyTooLarge, &kBodyMissing, &kContentType, &kContentEncoding, &kRouteNotFound, &kMethodNotAllowed,
-    &kHeaderTooLarge, &kBadRequest, &kAmbiguousLength, &kBadEscape, &kBodyDamaged, &kHostNotAllowed, &kOriginNotAllowed,
-    &kBodyStalled, &kTlsWanted, &kVectorsNotMade, &kTooBusy, &kSlowReader, &kBadAddress, &kPortInUse, &kPortNotAllowed,
-    &kMemoryPressure, &kAnswerTooLarge, &kBodiesTooLarge, &kCertificate, &kTooManyConnections};
+    &kJsonSyntax, &kJsonTooDeep, &kJsonDuplicateKey, &kJsonNotUtf8, &kFieldUnknown, &kFieldMissing, &kFieldType, &kTooManyItems,
+    &kBinarySizes, &kImageNotBase64, &kFormInvalid, &kBodyTooLarge, &kBodyMissing, &kContentType, &kContentEncoding,
+    &kRouteNotFound, &kMethodNotAllowed, &kHeaderTooLarge, &kBadRequest, &kAmbiguousLength, &kBadEscape, &kBodyDamaged,
+    &kHostNotAllowed, &kOriginNotAllowed, &kBodyStalled, &kTlsWanted, &kVectorsNotMade, &kTooBusy, &kSlowReader, &kBadAddress,
+    &kPortInUse, &kPortNotAllowed, &kMemoryPressure, &kAnswerTooLarge, &kBodiesTooLarge, &kCertificate, &kTooManyConnections};
 
 }  // namespace forebay::http

@@ -1,6 +1,5 @@
-// One request for tensors, the same for every dialect: inputs checked against the model's own description, submitted, and the answer
-// brought back to the request's loop.
-// Threads: called on the request's loop or pool. Not here: any dialect's JSON.
+// One request for tensors, the same for every dialect: submitted, and the answer brought back to the request's loop.
+// Threads: called on the request's loop or pool. Not here: any dialect's JSON, and how inputs fit a model (inference/tensor_inputs.h).
 #pragma once
 
 #include <functional>
@@ -14,18 +13,8 @@
 
 namespace forebay::http {
 
-// The input of that name; kInputUnknown with the nearest name.
-Result<const formats::TensorSpec*> input_of(const formats::ModelDescription& description, std::string_view name);
-// An error of reading an input: its message begins with the input's name, and it is about `field` of the request.
-Error about_input(const Error& error, std::string_view name, std::string field);
-// One JSON value as this input: nested or flat, a batch or one of it. kInputMismatch and tensors' codes, with `field`.
+// Reads a JSON value as this input, with errors about its path. The codes of inference::input_from_json.
 Result<tensors::Tensor> input_from_json(const formats::TensorSpec& spec, const JsonValue& value);
-// Every input that is not optional is there, once. kInputMissing, kFieldConflict.
-Result<> check_complete(const formats::ModelDescription& description, const tensors::NamedTensors& inputs);
-// Type and shape as the model wants them. kInputMismatch.
-Result<> check_input(const formats::TensorSpec& spec, const tensors::Tensor& tensor);
-// The tensor in the shape that the model wants: a scalar may come as [1], and what is wanted as [1] as a scalar. kInputMismatch.
-Result<tensors::Tensor> fitted_input(const formats::TensorSpec& spec, tensors::Tensor tensor);
 
 // `then` runs on the loop, with the answer or the refusal (also one that comes at once), unless the exchange has ended meanwhile. The
 // exchange keeps the model.

@@ -10,9 +10,24 @@ inline constexpr ErrorCode kFieldRange{7007, "field_range", ErrorKind::kInvalidA
 inline constexpr ErrorCode kFieldNotSupported{7008, "field_not_supported", ErrorKind::kInvalidArgument,
                                               "The field is known, but not supported here.",
                                               "leave the field out; ignoring it would change the answer silently"};
+inline constexpr ErrorCode kFieldConflict{7009, "field_conflict", ErrorKind::kInvalidArgument, "Two fields contradict each other.",
+                                          "send one of them"};
 inline constexpr ErrorCode kTokenOutOfRange{7011, "token_out_of_range", ErrorKind::kInvalidArgument,
                                             "A token id is not in the model's vocabulary.", "use ids from this model's own tokenizer"};
 
-inline constexpr const ErrorCode* kInferenceErrors[] = {&kFieldRange, &kFieldNotSupported, &kTokenOutOfRange};
+// Tensors.
+inline constexpr ErrorCode kInputUnknown{7020, "input_unknown", ErrorKind::kInvalidArgument,
+                                         "The model has no input or output of that name.",
+                                         "GET /model/info shows the names, types and shapes"};
+inline constexpr ErrorCode kInputMissing{7021, "input_missing", ErrorKind::kInvalidArgument, "An input that the model needs is missing.",
+                                         "GET /model/info shows the names, types and shapes"};
+inline constexpr ErrorCode kInputMismatch{7022, "request_input_mismatch", ErrorKind::kInvalidArgument,
+                                          "An input's type or shape does not fit the model.",
+                                          "GET /model/info shows the names, types and shapes"};
+inline constexpr ErrorCode kImageNotWanted{7024, "image_not_wanted", ErrorKind::kUnprocessable,
+                                           "The model has no input that looks like an image.", "send the input as JSON"};
+
+inline constexpr const ErrorCode* kInferenceErrors[] = {&kFieldRange,   &kFieldNotSupported, &kFieldConflict, &kTokenOutOfRange,
+                                                        &kInputUnknown, &kInputMissing,      &kInputMismatch, &kImageNotWanted};
 
 }  // namespace forebay::inference

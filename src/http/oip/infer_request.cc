@@ -8,11 +8,10 @@
 #include <cstring>
 #include <limits>
 
-#include "http/error_writer.h"
 #include "http/errors.h"
 #include "http/oip/binary.h"
-#include "http/tensor_run.h"
 #include "inference/field_errors.h"
+#include "inference/tensor_inputs.h"
 #include "tensors/array_json.h"
 #include "tensors/errors.h"
 #include "tensors/postprocess.h"
@@ -34,7 +33,7 @@ struct Context {
 Result<const formats::TensorSpec*> spec_of(const formats::ModelDescription& description, const JsonValue& name_field) {
   if (description.inputs.size() == 1) return &description.inputs.front();
   TRY_ASSIGN(const auto name, name_field.string());
-  auto spec = input_of(description, name);
+  auto spec = inference::input_of(description, name);
   if (!spec) return fail(std::move(spec).error().with_field(name_field.path()));
   return spec;
 }
@@ -120,8 +119,8 @@ Result<tensors::NamedTensor> read_input(const JsonValue& item, const Context& co
         Error(kFieldNotSupported, fmt::format("input '{}': FP16 and BF16 travel as binary tensors only", spec->name)).with_field(where));
   auto tensor = bytes ? context.binary.take(dtype, std::move(shape), *bytes)
                       : tensors::tensor_from_json(data->raw(), dtype, shape, tensors::NanPolicy::kAllow);
-  if (!tensor) return fail(about_input(tensor.error(), spec->name, where));
-  auto fitted = fitted_input(*spec, *std::move(tensor));
+  if (!tensor) return fail(inference::about_input(tensor.error(), spec->name, where));
+  auto fitted = inference::fitted_input(*spec, *std::move(tensor));
   if (!fitted) return fail(std::move(fitted).error().with_field(item.path() + ".shape"));
   return tensors::NamedTensor{spec->name, *std::move(fitted)};
 }
@@ -186,7 +185,7 @@ Result<InferRequest> read_raw(std::string_view body, const formats::ModelDescrip
         Error(kBinarySizes, fmt::format("a raw body is one input, and the model has {}", description.inputs.size())).with_field("inputs"));
   const auto& spec = description.inputs.front();
   auto input = read_raw_input(body, spec, std::move(keeper));
-  if (!input) return fail(about_input(input.error(), spec.name, "inputs[0]"));
+  if (!input) return fail(inference::about_input(input.error(), spec.name, "inputs[0]"));
   InferRequest request;
   request.all_binary = true;
   request.inputs.push_back(*std::move(input));
@@ -238,7 +237,7 @@ Result<InferRequest> read_infer_request(std::string_view body, std::optional<std
   }
   if (binary.left() > 0)
     return fail(Error(kBinarySizes, fmt::format("{} bytes follow the last tensor", binary.left())).with_field("inputs"));
-  TRY(check_complete(description, request.inputs));
+  TRY(inference::check_complete(description, request.inputs));
   TRY_ASSIGN(request.outputs, read_outputs(object, description, request.all_binary));
   return request;
 }

@@ -9,7 +9,6 @@
 #include "http/generation.h"
 #include "http/leases.h"
 #include "http/predict/handlers.h"
-#include "http/predict/image.h"
 #include "http/predict/picture.h"
 #include "http/predict/predict_answer.h"
 #include "http/predict/predict_request.h"

@@ -10,10 +10,11 @@
 #include "http/generation.h"
 #include "http/leases.h"
 #include "http/multipart.h"
-#include "http/predict/image.h"
 #include "http/predict/picture_request.h"
 #include "http/predict/predict_answer.h"
 #include "http/tensor_run.h"
+#include "inference/declared_steps.h"
+#include "inference/tensor_inputs.h"
 #include "models/served_model.h"
 #include "tensors/vision_json.h"
 
@@ -38,8 +39,8 @@ Result<Reply> reply_of(const models::ServedModel& model, const Asked& asked, con
 Result<> start(const ExchangePtr& exchange, PictureFields fields, std::span<const std::byte> picture) {
   TRY(exchange->set_urgency(fields.urgency));
   TRY_ASSIGN(auto model, lease_tensors(*exchange, fields.model, fields.version));
-  TRY_ASSIGN(auto made, inputs_from_image(picture, model->description, image_limits(exchange->parts().options)));
   scheduling::TensorRequest request;
+  TRY_ASSIGN(auto made, inputs_from_image(picture, model->description, image_limits(exchange->parts().options)));
   request.inputs = std::move(made.inputs);
   // The completion must not keep the model from ending while the runner holds it; once it is back here it may.
   run_tensors(exchange, model, std::move(request),
@@ -61,6 +62,14 @@ Result<> start(const ExchangePtr& exchange, PictureFields fields, std::span<cons
 
 tensors::ImageLimits image_limits(const HttpOptions& options) {
   return {.bytes_max = options.image_bytes_max, .pixels_max = options.image_pixels_max, .side_max = options.image_side_max};
+}
+
+Result<PictureInputs> inputs_from_image(std::span<const std::byte> file, const formats::ModelDescription& description,
+                                        const tensors::ImageLimits& limits) {
+  TRY_ASSIGN(auto made, inference::image_input(file, description, limits));
+  PictureInputs inputs{.inputs = {std::move(made.input)}, .seen = made.seen};
+  TRY(inference::check_complete(description, inputs.inputs));
+  return inputs;
 }
 
 Result<PictureForm> read_picture_form(const Exchange& exchange, std::size_t files_max) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "http/routes.h"
 #include "models/served_model.h"
 #include "scheduling/request.h"
+#include "tensors/image.h"
 #include "tensors/vision.h"
 
 namespace forebay::http::predict {
@@ -25,6 +27,14 @@ void predict_image_json(const ExchangePtr& exchange);
 
 // --- on any thread
 tensors::ImageLimits image_limits(const HttpOptions& options);
+
+struct PictureInputs {
+  tensors::NamedTensors inputs;
+  tensors::Seen seen;
+};
+// A picture as all of a model's inputs: others must be optional. kInputMissing, and the codes of inference::image_input.
+Result<PictureInputs> inputs_from_image(std::span<const std::byte> file, const formats::ModelDescription& description,
+                                        const tensors::ImageLimits& limits);
 
 struct PictureForm {
   PictureFields fields;                 // of the form, else of the query

@@ -7,6 +7,7 @@
 #include "http/errors.h"
 #include "http/predict/recipes.h"
 #include "http/tensor_run.h"
+#include "inference/tensor_inputs.h"
 
 namespace forebay::http::predict {
 
@@ -53,11 +54,11 @@ Result<tensors::NamedTensors> read_inputs(const JsonObject& object, const format
   TRY_ASSIGN(const auto members, JsonObject::of(*named));
   tensors::NamedTensors inputs;
   for (const auto& member : members.members()) {
-    TRY_ASSIGN(const auto* spec, input_of(description, member.name));
+    TRY_ASSIGN(const auto* spec, inference::input_of(description, member.name));
     TRY_ASSIGN(auto tensor, input_from_json(*spec, member.value));
     inputs.push_back({spec->name, std::move(tensor)});
   }
-  TRY(check_complete(description, inputs));
+  TRY(inference::check_complete(description, inputs));
   return inputs;
 }
 

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "http/errors.h"
-#include "http/predict/image.h"
+#include "http/predict/picture.h"
 #include "http/predict/predict_request.h"
 #include "http/predict/text_request.h"
 #include "tensors/errors.h"
@@ -109,7 +109,7 @@ TEST(TextBodies, ReadPromptsAndMessages) {
 }
 
 TEST(PictureBody, IsRefusedByAModelWithoutAPictureInput) {
-  EXPECT_EQ(inputs_from_image({}, two_inputs(), {}).error().code(), kImageNotWanted);
+  EXPECT_EQ(inputs_from_image({}, two_inputs(), {}).error().code(), inference::kImageNotWanted);
 }
 
 }  // namespace

@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "http/errors.h"
 #include "http/predict/predict_answer.h"
 #include "http/predict/predict_request.h"
 #include "http/tensor_run.h"
-#include "tensors/array_json.h"
+#include "inference/declared_steps.h"
+#include "inference/tensor_inputs.h"
 
 namespace forebay::http::predict {
 
@@ -30,15 +29,13 @@ Result<> check_fields(const JsonObject& object, const formats::ModelDescription&
   return {};
 }
 
-Result<tensors::SeriesWindows> read_series(const JsonObject& object, const JsonValue& value, const formats::ModelDescription& description) {
+Result<inference::SeriesInput> read_series(const JsonObject& object, const JsonValue& value, const formats::ModelDescription& description) {
   for (const char* other : {"input", "inputs"})
     if (object.find(other)) return fail(Error(kFieldConflict, fmt::format("both 'series' and '{}' are given", other)).with_field("series"));
-  auto recipe = *description.series;
-  TRY_ASSIGN(recipe.stride, object.integer_or("stride", recipe.stride, 1, kStrideMost));
-  TRY_ASSIGN(const auto* spec, input_of(description, recipe.input));
-  const formats::TensorSpec wanted{.name = "series", .shape = tensors::series_shape(recipe, spec->shape)};
-  TRY_ASSIGN(const auto series, input_from_json(wanted, value));
-  auto cut = tensors::cut_series(series, recipe, spec->shape, spec->dtype);
+  TRY_ASSIGN(const auto stride, object.integer_or("stride", description.series->stride, 1, kStrideMost));
+  TRY_ASSIGN(const auto spec, inference::series_spec(description));
+  TRY_ASSIGN(const auto series, input_from_json(spec, value));
+  auto cut = inference::series_input(description, series, stride);
   if (!cut) return fail(std::move(cut).error().with_field("series"));
   return cut;
 }
@@ -50,9 +47,9 @@ Result<RecipeRequest> read_recipe_inputs(const JsonObject& object, const formats
   RecipeRequest request;
   if (const auto series = object.find("series")) {
     TRY_ASSIGN(auto cut, read_series(object, *series, description));
-    request.inputs.push_back({description.series->input, std::move(cut.tensor)});
+    request.inputs.push_back(std::move(cut.input));
     request.starts = std::move(cut.starts);
-    TRY(check_complete(description, request.inputs));
+    TRY(inference::check_complete(description, request.inputs));
   } else {
     TRY_ASSIGN(request.inputs, read_inputs(object, description));
   }
@@ -60,7 +57,7 @@ Result<RecipeRequest> read_recipe_inputs(const JsonObject& object, const formats
   TRY_ASSIGN(const auto top_k, object.integer_or("top_k", description.ranking->top_k, 1, kItemsMost));
   request.top_k = static_cast<std::uint32_t>(top_k);
   TRY_ASSIGN(request.raw, object.boolean_or("raw", false));
-  if (const auto* known = tensors::find_tensor(request.inputs, description.ranking->exclude)) request.known = *known;
+  request.known = inference::known_items(description, request.inputs);
   return request;
 }
 
@@ -72,14 +69,14 @@ Result<> write_recipe_answer(JsonWriter& json, const RecipeRequest& request, con
       json.object().field("start", start).field("end", start + description.series->window).end();
     json.end();
   }
-  const auto* scores = description.ranking ? tensors::find_tensor(outputs, description.ranking->output) : nullptr;
+  const auto* scores = inference::item_scores(description, outputs);
   if (scores == nullptr) return write_outputs(json, outputs);
-  TRY_ASSIGN(const auto rankings, tensors::rank_items(*scores, request.top_k, request.known, description.labels));
+  TRY_ASSIGN(const auto rankings, inference::ranked_items(description, *scores, request.known, request.top_k));
   json.key("items").array();
   for (const auto& ranking : rankings) {
     json.array();
     for (const auto& item : ranking) {
-      json.object().field("label", item.label.empty() ? std::to_string(item.index) : item.label).field("index", item.index);
+      json.object().field("label", inference::label_of(item)).field("index", item.index);
       json.field("score", item.score).end();
     }
     json.end();
