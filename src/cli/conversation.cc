@@ -1,5 +1,6 @@
 #include "cli/conversation.h"
 
+#include "inference/generation.h"
 #include "inference/prompts.h"
 
 namespace forebay::cli {
@@ -62,15 +63,13 @@ Result<Answer> Conversation::receive(scheduling::TokenChannel& channel, const st
 Result<Answer> Conversation::ask(const std::string& text, const CancelToken& cancel, const std::function<void(std::string_view)>& show) {
   messages_.push_back({.role = "user", .content = text});
   const auto answered = [&]() -> Result<Answer> {
-    scheduling::GenerationRequest request;
-    request.ticket.request_id = "run";
-    request.ticket.cancel = cancel;
-    TRY_ASSIGN(request.prompt, prompt_tokens(cancel));
-    request.sampling = sampling_of(options_);
-    request.tokens_max = options_.tokens_max;
-    request.stop_strings = options_.stop;
-    TRY_ASSIGN(const auto channel, model_.generation->submit(std::move(request)));
-    return receive(*channel, show);
+    inference::GenerationParams params;
+    TRY_ASSIGN(params.prompts.emplace_back(), prompt_tokens(cancel));
+    params.settings.sampling = sampling_of(options_);
+    params.settings.tokens_max = options_.tokens_max;
+    params.settings.stop_strings = options_.stop;
+    TRY_ASSIGN(const auto channels, inference::generate({.ticket = {.request_id = "run", .cancel = cancel}}, model_, params));
+    return receive(*channels.front(), show);
   }();
   // A turn that failed is as if it had not been.
   if (!answered)

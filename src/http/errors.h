@@ -13,6 +13,7 @@ using inference::kFieldRange;
 using inference::kInputMismatch;
 using inference::kInputMissing;
 using inference::kInputUnknown;
+using inference::kTooManyItems;
 
 // The body and its fields.
 inline constexpr ErrorCode kJsonSyntax{7000, "json_syntax", ErrorKind::kInvalidArgument, "The request body is not valid JSON.",
@@ -31,9 +32,6 @@ inline constexpr ErrorCode kFieldMissing{7005, "field_missing", ErrorKind::kInva
                                          "add the field"};
 inline constexpr ErrorCode kFieldType{7006, "field_type", ErrorKind::kInvalidArgument, "A field has the wrong JSON type.",
                                       "send the type the message names"};
-inline constexpr ErrorCode kTooManyItems{7010, "too_many_items", ErrorKind::kInvalidArgument,
-                                         "The request asks for more items than allowed at once.",
-                                         "split the request, or raise the limit in the configuration"};
 
 // Tensors.
 inline constexpr ErrorCode kBinarySizes{7023, "binary_sizes", ErrorKind::kInvalidArgument,
@@ -114,7 +112,7 @@ inline constexpr ErrorCode kTooManyConnections{7069, "too_many_connections", Err
                                                "try again after the time in Retry-After"};
 
 inline constexpr const ErrorCode* kHttpErrors[] = {
-    &kJsonSyntax, &kJsonTooDeep, &kJsonDuplicateKey, &kJsonNotUtf8, &kFieldUnknown, &kFieldMissing, &kFieldType, &kTooManyItems,
+    &kJsonSyntax, &kJsonTooDeep, &kJsonDuplicateKey, &kJsonNotUtf8, &kFieldUnknown, &kFieldMissing, &kFieldType, 
     &kBinarySizes, &kImageNotBase64, &kFormInvalid, &kBodyTooLarge, &kBodyMissing, &kContentType, &kContentEncoding,
     &kRouteNotFound, &kMethodNotAllowed, &kHeaderTooLarge, &kBadRequest, &kAmbiguousLength, &kBadEscape, &kBodyDamaged,
     &kHostNotAllowed, &kOriginNotAllowed, &kBodyStalled, &kTlsWanted, &kVectorsNotMade, &kTooBusy, &kSlowReader, &kBadAddress,

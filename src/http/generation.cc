@@ -1,13 +1,8 @@
 #include "http/generation.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "base/errors.h"
-#include "http/errors.h"
+#include "http/service_call.h"
 #include "models/served_model.h"
-#include "scheduling/runners.h"
 
 namespace forebay::http {
 
@@ -69,44 +64,15 @@ class ExchangeWire final : public AnswerWire {
   std::weak_ptr<Exchange> exchange_;
 };
 
-// More sequences than the queue takes at once would be refused however often the request comes.
-Result<> check_count(const GenerationOrder& order) {
-  const std::size_t sequences = order.prompts.size() * order.sequences_per_prompt;
-  const std::size_t most = order.model->generation->queue_requests_max();
-  if (sequences <= most) return {};
-  return fail(Error(kTooManyItems, fmt::format("{} prompts times {} make {} sequences, and the model's queue takes {}",
-                                               order.prompts.size(), order.sequences_per_prompt, sequences, most))
-                  .with_field(order.prompts.size() > 1 ? "prompt" : "n")
-                  .with_hint("split the request, or raise models.generation.admission.queue_requests_max"));
-}
-
-// Every sequence of the order, submitted. The first refusal refuses the whole.
-Result<TokenGatherer::Channels> submit(const ExchangePtr& exchange, const GenerationOrder& order) {
-  TRY(check_count(order));
-  TokenGatherer::Channels channels;
-  const auto ticket = exchange->ticket();
-  for (const auto& prompt : order.prompts) {
-    for (std::uint32_t i = 0; i < order.sequences_per_prompt; ++i) {
-      scheduling::GenerationRequest request = order.settings;
-      request.ticket = ticket;
-      request.prompt = prompt;
-      if (request.sampling.seed) *request.sampling.seed += i;
-      TRY_ASSIGN(auto channel, order.model->generation->submit(std::move(request)));
-      channels.push_back(std::move(channel));
-    }
-  }
-  return channels;
-}
-
 void start_on_loop(const ExchangePtr& exchange, const GenerationOrder& order, Gathering gathering) {
   if (exchange->ended()) return;
-  auto channels = submit(exchange, order);
+  auto channels = inference::generate(call_of(exchange), *order.model, order.params);
   if (!channels) {
     exchange->refuse(channels.error());
     exchange->cancel().cancel(CancelReason::kSuperseded);
     return;
   }
-  gathering.wants_logprobs = order.settings.wants_logprobs;
+  gathering.wants_logprobs = order.params.settings.wants_logprobs;
   auto gatherer = std::make_shared<TokenGatherer>(std::make_unique<ExchangeWire>(exchange), std::move(gathering), *std::move(channels));
   exchange->keep(std::make_shared<std::pair<std::shared_ptr<TokenGatherer>, models::Lease>>(gatherer, order.model),
                  &exchange->parts().context.serving_metrics->for_model(order.model->name));

@@ -10,6 +10,7 @@
 
 #include "http/exchange.h"
 #include "http/token_gatherer.h"
+#include "inference/generation.h"
 #include "scheduling/request.h"
 #include "text/tokenizer.h"
 
@@ -19,9 +20,7 @@ using text::Token;
 
 struct GenerationOrder {
   models::Lease model;
-  std::vector<std::vector<Token>> prompts;
-  scheduling::GenerationRequest settings;  // everything but prompt and ticket
-  std::uint32_t sequences_per_prompt = 1;  // sequence i belongs to prompt i / this; its seed is the request's plus i % this
+  inference::GenerationParams params;
 };
 
 // Every sequence's usage together; the prompt counts once for each prompt.

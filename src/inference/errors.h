@@ -12,6 +12,9 @@ inline constexpr ErrorCode kFieldNotSupported{7008, "field_not_supported", Error
                                               "leave the field out; ignoring it would change the answer silently"};
 inline constexpr ErrorCode kFieldConflict{7009, "field_conflict", ErrorKind::kInvalidArgument, "Two fields contradict each other.",
                                           "send one of them"};
+inline constexpr ErrorCode kTooManyItems{7010, "too_many_items", ErrorKind::kInvalidArgument,
+                                         "The request asks for more items than allowed at once.",
+                                         "split the request, or raise the limit in the configuration"};
 inline constexpr ErrorCode kTokenOutOfRange{7011, "token_out_of_range", ErrorKind::kInvalidArgument,
                                             "A token id is not in the model's vocabulary.", "use ids from this model's own tokenizer"};
 
@@ -27,7 +30,8 @@ inline constexpr ErrorCode kInputMismatch{7022, "request_input_mismatch", ErrorK
 inline constexpr ErrorCode kImageNotWanted{7024, "image_not_wanted", ErrorKind::kUnprocessable,
                                            "The model has no input that looks like an image.", "send the input as JSON"};
 
-inline constexpr const ErrorCode* kInferenceErrors[] = {&kFieldRange,   &kFieldNotSupported, &kFieldConflict, &kTokenOutOfRange,
-                                                        &kInputUnknown, &kInputMissing,      &kInputMismatch, &kImageNotWanted};
+inline constexpr const ErrorCode* kInferenceErrors[] = {&kFieldRange,      &kFieldNotSupported, &kFieldConflict,
+                                                        &kTooManyItems,    &kTokenOutOfRange,   &kInputUnknown,
+                                                        &kInputMissing,    &kInputMismatch,     &kImageNotWanted};
 
 }  // namespace forebay::inference

@@ -107,9 +107,9 @@ Result<> prepare(const ExchangePtr& exchange, ChatRequest request) {
                                                  {.overflow = request.settings.overflow, .cancel = &exchange->cancel()},
                                                  exchange->parts().context.clock->wall()));
   frame.prompt_tokens = static_cast<std::uint32_t>(prompt.size());
-  GenerationOrder order{
-      .model = std::move(model), .prompts = {}, .settings = std::move(request.settings), .sequences_per_prompt = request.stream.choices};
-  order.prompts.push_back(std::move(prompt));
+  GenerationOrder order{.model = std::move(model),
+                        .params = {.settings = std::move(request.settings), .sequences_per_prompt = request.stream.choices}};
+  order.params.prompts.push_back(std::move(prompt));
   if (request.stream.stream)
     generate_stream(exchange, std::move(order), stream_shape(frame));
   else

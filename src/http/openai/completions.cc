@@ -179,12 +179,12 @@ Result<> prepare(const ExchangePtr& exchange, CompletionsRequest request) {
   TRY(inference::check_settings(*model, request.settings));
   Frame frame{make_id("cmpl"), unix_seconds(*exchange), model->name, request.stream, request.best_of, request.settings.wants_logprobs, {}};
   if (request.best_of > request.stream.choices) request.settings.wants_logprobs = true;  // to rank them by
-  GenerationOrder order{.model = model, .prompts = {}, .settings = std::move(request.settings), .sequences_per_prompt = request.best_of};
-  const inference::PromptRules rules{.overflow = order.settings.overflow, .cancel = &exchange->cancel(), .add_special = request.adds_special_tokens};
+  GenerationOrder order{.model = model, .params = {.settings = std::move(request.settings), .sequences_per_prompt = request.best_of}};
+  const inference::PromptRules rules{.overflow = order.params.settings.overflow, .cancel = &exchange->cancel(), .add_special = request.adds_special_tokens};
   for (const auto& prompt : request.prompts) {
     TRY_ASSIGN(auto tokens, prompt_tokens(*model, prompt, rules));
     frame.prompt_tokens.push_back(static_cast<std::uint32_t>(tokens.size()));
-    order.prompts.push_back(std::move(tokens));
+    order.params.prompts.push_back(std::move(tokens));
     if (request.echo) frame.echoes.push_back(text_of(*model, prompt));
   }
   if (request.stream.stream)

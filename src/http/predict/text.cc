@@ -75,8 +75,8 @@ Result<> start(const ExchangePtr& exchange, ReadBody read) {
                                               exchange->parts().context.clock->wall()));
   }
   const std::string name = model->name;
-  GenerationOrder order{.model = std::move(model), .prompts = {}, .settings = std::move(request.settings)};
-  order.prompts.push_back(std::move(prompt));
+  GenerationOrder order{.model = std::move(model), .params = {.settings = std::move(request.settings)}};
+  order.params.prompts.push_back(std::move(prompt));
   if (request.stream)
     generate_stream(exchange, std::move(order), stream_shape());
   else
