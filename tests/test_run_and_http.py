@@ -120,6 +120,24 @@ def test_run_and_http_answer_alike(forebay, server, tmp_path, name):
     same_answer(forebay, server, path, ["inputs.json"], {"model": name, "inputs": inputs})
 
 
+@pytest.mark.parametrize("route,field,flags", [("/chat", "message", []), ("/generate", "prompt", ["--raw"])])
+def test_run_and_http_refuse_a_prompt_that_is_too_long_alike(forebay, server, route, field, flags):
+    prompt = "Tell me about mercy. " * 4000
+    done = forebay("--json-errors", "run", EXAMPLES / "chat.gguf", *flags, stdin=prompt)
+    answer = server.post(route, json={"model": "chat", field: prompt})
+    assert answer.status_code == 400 and done.returncode == 64, (answer.text, done.stderr)
+    mine, theirs = json.loads(done.stderr.splitlines()[-1])["error"], answer.json()
+    assert (mine["name"], mine["message"]) == (theirs["name"], theirs["error"]) and "more than" in mine["message"]
+
+
+def test_run_and_http_refuse_a_text_that_is_too_long_alike(forebay, server):
+    text = "the night " * 4000
+    done = forebay("--json-errors", "run", EXAMPLES / "embed.gguf", text)
+    answer = server.post("/embed", json={"model": "embed", "inputs": text, "truncate": False})
+    assert answer.status_code == 400 and done.returncode == 64, (answer.text, done.stderr)
+    assert json.loads(done.stderr.splitlines()[-1])["error"]["message"] == answer.json()["error"]
+
+
 @pytest.mark.parametrize("prompt", [None, "query", ""])
 def test_run_puts_the_prompt_in_front_of_texts_as_the_server_does(forebay, server, encoder, prompt):
     chosen = [] if prompt is None else ["--prompt-name", prompt]

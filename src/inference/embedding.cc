@@ -80,7 +80,7 @@ void to_unit_length(std::vector<float>& vector) {
 }
 
 // How a runner's answer becomes embeddings.
-struct Finish {
+struct EmbeddingFinish {
   std::string model;
   std::string field;
   std::size_t texts;
@@ -137,7 +137,7 @@ Result<scheduling::EmbeddingRequest> prepare_embedding(const Call& call, const m
 
 Result<> submit_embedding(const Call& call, models::ServedModel& model, scheduling::EmbeddingRequest request, const EmbeddingParams& params,
                           std::move_only_function<void(Result<Embeddings>)> done) {
-  Finish finish{model.name, params.field, params.texts.size(), params.dimensions, params.dimensions_field, params.normalize};
+  EmbeddingFinish finish{model.name, params.field, params.texts.size(), params.dimensions, params.dimensions_field, params.normalize};
   auto submitted = model.embedding->submit(
       std::move(request), [call, finish = std::move(finish), done = std::move(done)](Result<scheduling::EmbeddingAnswer> answer) mutable {
         if (!answer) return done(fail(about_texts(std::move(answer).error(), finish.field, finish.texts)));

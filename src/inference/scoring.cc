@@ -78,7 +78,7 @@ Result<> check_classes(const std::vector<std::vector<float>>& logits, ScoringKin
 }
 
 // How a runner's answer becomes scores.
-struct Finish {
+struct ScoringFinish {
   std::string model;
   std::vector<std::string> labels;
   ScoringKind kind;
@@ -104,7 +104,7 @@ Result<scheduling::EmbeddingRequest> prepare_scoring(const Call& call, const mod
 
 Result<> submit_scoring(const Call& call, models::ServedModel& model, scheduling::EmbeddingRequest request, const ScoringParams& params,
                         std::move_only_function<void(Result<Scores>)> done) {
-  Finish finish{model.name, model.description.labels, params.kind, params.field, params.texts.size()};
+  ScoringFinish finish{model.name, model.description.labels, params.kind, params.field, params.texts.size()};
   auto submitted = model.embedding->submit(
       std::move(request), [call, finish = std::move(finish), done = std::move(done)](Result<scheduling::EmbeddingAnswer> answer) mutable {
         if (!answer) return done(fail(about_texts(std::move(answer).error(), finish.field, finish.texts)));
