@@ -1,4 +1,4 @@
-// What `forebay run` gives a model that takes single texts.
+// Texts of `forebay run` for models that take single texts.
 // Threads: confined to the main thread.
 #pragma once
 

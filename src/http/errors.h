@@ -6,7 +6,7 @@
 
 namespace forebay::http {
 
-// What readers of bodies refuse as services do.
+// Codes of services that readers of bodies give too.
 using inference::kFieldConflict;
 using inference::kFieldNotSupported;
 using inference::kFieldRange;

@@ -79,7 +79,7 @@ void to_unit_length(std::vector<float>& vector) {
   for (float& value : vector) value = static_cast<float>(value * scale);
 }
 
-// How a runner's answer becomes embeddings.
+// Turns a runner's answer into embeddings.
 struct EmbeddingFinish {
   std::string model;
   std::string field;
@@ -129,7 +129,8 @@ Result<scheduling::EmbeddingRequest> prepare_embedding(const Call& call, const m
   request.texts.reserve(params.texts.size());
   for (std::size_t i = 0; i < params.texts.size(); ++i) {
     auto tokens = tokens_of(model, params.texts[i], prompt, params.truncation, call.ticket.cancel);
-    if (!tokens) return fail(about(std::move(tokens).error(), params.texts.size() == 1 ? params.field : fmt::format("{}[{}]", params.field, i)));
+    if (!tokens)
+      return fail(about(std::move(tokens).error(), params.texts.size() == 1 ? params.field : fmt::format("{}[{}]", params.field, i)));
     request.texts.push_back(*std::move(tokens));
   }
   return request;

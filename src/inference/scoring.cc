@@ -77,7 +77,7 @@ Result<> check_classes(const std::vector<std::vector<float>>& logits, ScoringKin
   return {};
 }
 
-// How a runner's answer becomes scores.
+// Parts of the answer that the model and the caller give.
 struct ScoringFinish {
   std::string model;
   std::vector<std::string> labels;

@@ -71,7 +71,8 @@ class ScoringService : public testing::Test {
     TRY_ASSIGN(auto request, prepared(params));
     std::promise<Result<Scores>> promise;
     auto result = promise.get_future();
-    TRY(submit_scoring(call_, model_, std::move(request), params, [&promise](Result<Scores> value) { promise.set_value(std::move(value)); }));
+    TRY(submit_scoring(call_, model_, std::move(request), params,
+                       [&promise](Result<Scores> value) { promise.set_value(std::move(value)); }));
     return result.get();
   }
 

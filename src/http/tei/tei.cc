@@ -129,7 +129,8 @@ Result<ClassifyRequest> read_classify(std::string_view text, const JsonLimits& l
 
 void write_classes(JsonWriter& json, const inference::Scores& scores, std::size_t index, bool raw) {
   json.array();
-  for (const auto& [label, score] : inference::classes_of(scores, index, raw)) json.object().field("score", score).field("label", label).end();
+  for (const auto& [label, score] : inference::classes_of(scores, index, raw))
+    json.object().field("score", score).field("label", label).end();
   json.end();
 }
 
