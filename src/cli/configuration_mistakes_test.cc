@@ -131,8 +131,8 @@ TEST(Configuration, NeverRepeatsASecret) {
   EXPECT_THAT(error.message(), ::testing::Not(HasSubstr("short")));
 
   const Folder folder;
-  const auto loaded = must_load(
-      with_file(folder.write("a.yaml", "accounts:\n  api_keys: [\"sk-0123456789\"]\n  admin_keys: [\"ad-0123456789\"]\n")));
+  const auto loaded =
+      must_load(with_file(folder.write("a.yaml", "accounts:\n  api_keys: [\"sk-0123456789\"]\n  admin_keys: [\"ad-0123456789\"]\n")));
   EXPECT_THAT(loaded.values.accounts.api_keys, ::testing::ElementsAre("sk-0123456789"));
   EXPECT_THAT(loaded.values.accounts.admin_keys, ::testing::ElementsAre("ad-0123456789"));
   EXPECT_THAT(configuration_yaml(loaded, {.origins = true}), ::testing::Not(HasSubstr("0123456789")));

@@ -61,12 +61,9 @@ Result<std::shared_ptr<models::ServedModel>> OpenModel::sibling(const std::files
   if (source == listing.sources.end())
     return fail(models::kModelNotFound, "no model named '" + harmless(name) + "' lies beside the pipeline");
   if (models::is_pipeline(source->path)) return fail(models::kModelNotFound, "'" + harmless(name) + "' is a pipeline itself");
-  TRY_ASSIGN(auto model, models::load_model(*source, for_one_request(configuration.models),
-                                            {.engines = engines_,
-                                             .clock = clock_.get(),
-                                             .budget = budget_.get(),
-                                             .cache = cache_.get(),
-                                             .probes = true}));
+  TRY_ASSIGN(auto model, models::load_model(
+                             *source, for_one_request(configuration.models),
+                             {.engines = engines_, .clock = clock_.get(), .budget = budget_.get(), .cache = cache_.get(), .probes = true}));
   siblings_.push_back(model);
   return model;
 }

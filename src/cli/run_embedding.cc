@@ -28,8 +28,8 @@ Result<> run_embedding(Console& console, models::ServedModel& model, const RunOp
       .texts = {texts.begin(), texts.end()}, .normalize = options.normalize, .prompt = options.prompt_name, .field = "text"};
   TRY_ASSIGN(auto request, inference::prepare_embedding(call, model, params));
   TRY_ASSIGN(const auto answer, awaited<inference::Embeddings>([&](auto done) {
-    return inference::submit_embedding(call, model, std::move(request), params, std::move(done));
-  }));
+               return inference::submit_embedding(call, model, std::move(request), params, std::move(done));
+             }));
   if (answer.vectors.empty() || answer.vectors[0].empty()) return fail(kInternalError, "the model gave no vectors");
 
   const std::size_t width = answer.vectors[0].size();

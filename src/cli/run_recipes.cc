@@ -32,8 +32,8 @@ std::string items_json(const Rankings& rankings) {
   for (const auto& ranking : rankings) {
     std::string row;
     for (const auto& item : ranking)
-      row += fmt::format(R"({}{{"label": {}, "index": {}, "score": {}}})", row.empty() ? "" : ", ", json_string(inference::label_of(item)), item.index,
-                         item.score);
+      row += fmt::format(R"({}{{"label": {}, "index": {}, "score": {}}})", row.empty() ? "" : ", ", json_string(inference::label_of(item)),
+                         item.index, item.score);
     rows += fmt::format("{}[{}]", rows.empty() ? "" : ", ", row);
   }
   return fmt::format(R"("items": [{}])", rows);

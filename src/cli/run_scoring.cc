@@ -91,8 +91,8 @@ Result<> run_scoring(Console& console, models::ServedModel& model, const RunOpti
   const auto params = params_of(texts, options.query);
   TRY_ASSIGN(auto request, inference::prepare_scoring(call, model, params));
   TRY_ASSIGN(const auto scores, awaited<inference::Scores>([&](auto done) {
-    return inference::submit_scoring(call, model, std::move(request), params, std::move(done));
-  }));
+               return inference::submit_scoring(call, model, std::move(request), params, std::move(done));
+             }));
   // How many classes there are is seen here: a file need not say it.
   if (!options.query && !scores.logits.empty() && scores.logits.front().size() == 1)
     return fail(Error(kInputMissing, "this model ranks texts, and there is no query")

@@ -50,8 +50,8 @@ Result<> run_tensors(Console& console, models::ServedModel& model, const RunOpti
                          console.in));
   request.inputs = read.tensors;
   request.outputs = options.outputs;
-  TRY_ASSIGN(const auto answer, awaited<scheduling::TensorAnswer>(
-                                    [&](auto done) { return model.tensors->submit(std::move(request), std::move(done)); }));
+  TRY_ASSIGN(const auto answer,
+             awaited<scheduling::TensorAnswer>([&](auto done) { return model.tensors->submit(std::move(request), std::move(done)); }));
   TRY_ASSIGN(const std::string rendered, render_answer(read, answer.outputs, model.description, options, options.form));
   const bool binary = options.form == OutputForm::kNpy || options.form == OutputForm::kPng;
   return write_answer(console, options.out_file, rendered, binary ? AnswerKind::kBinary : AnswerKind::kText);

@@ -17,8 +17,8 @@ Result<> check_texts(std::span<const std::vector<Token>> texts, const EmbeddingS
       return fail(Error(text::kTextTooLong, fmt::format("text {} has {} tokens, at most {} fit", i, texts[i].size(), info.text_tokens_max))
                       .with_field(field));
     }
-    const auto unknown = std::ranges::find_if(
-        texts[i], [&](Token token) { return token < 0 || static_cast<std::uint32_t>(token) >= info.vocabulary_size; });
+    const auto unknown =
+        std::ranges::find_if(texts[i], [&](Token token) { return token < 0 || static_cast<std::uint32_t>(token) >= info.vocabulary_size; });
     if (unknown == texts[i].end()) continue;
     return fail(
         Error(kEmbeddingFailed, fmt::format("text {} has the token {}, which is not in the vocabulary", i, *unknown)).with_field(field));

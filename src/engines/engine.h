@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "base/cancel.h"
 #include "base/byte_budget.h"
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/processors.h"
 #include "base/result.h"

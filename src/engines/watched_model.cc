@@ -80,8 +80,12 @@ class WatchedModel final : public LoadedModel {
   const formats::ModelDescription& description() const override { return model_->description(); }
   const BackendReport& backend() const override { return model_->backend(); }
   std::uint64_t weights_bytes() const override { return model_->weights_bytes(); }
-  std::uint64_t generation_session_bytes(const GenerationSessionOptions& options) const override { return model_->generation_session_bytes(options); }
-  std::uint64_t embedding_session_bytes(const EmbeddingSessionOptions& options) const override { return model_->embedding_session_bytes(options); }
+  std::uint64_t generation_session_bytes(const GenerationSessionOptions& options) const override {
+    return model_->generation_session_bytes(options);
+  }
+  std::uint64_t embedding_session_bytes(const EmbeddingSessionOptions& options) const override {
+    return model_->embedding_session_bytes(options);
+  }
   std::uint64_t tensor_session_bytes() const override { return model_->tensor_session_bytes(); }
   const text::Tokenizer* tokenizer() const override { return model_->tokenizer(); }
   Result<std::unique_ptr<TensorSession>> open_tensor_session() override {

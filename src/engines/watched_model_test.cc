@@ -82,8 +82,8 @@ TEST(WatchedModel, WeightsThatWereCopiedDoNotDependOnTheFile) {
   EXPECT_FALSE(served.is_mapped);
   served.write("");
   auto session = served.model->open_tensor_session().value();
-  const tensors::NamedTensors inputs = {{served.model->description().inputs.front().name,
-                                         tensors::Tensor::zeros(tensors::DType::kFloat32, {1, 1, 8, 8})}};
+  const tensors::NamedTensors inputs = {
+      {served.model->description().inputs.front().name, tensors::Tensor::zeros(tensors::DType::kFloat32, {1, 1, 8, 8})}};
   const auto answer = session->run(inputs, {}, CancelToken());
   EXPECT_TRUE(answer) << answer.error().to_log_string();
 }

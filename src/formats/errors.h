@@ -132,9 +132,10 @@ inline constexpr ErrorCode kOnnxTypeUnsupported{1053, "onnx_type_unsupported", E
 inline constexpr ErrorCode kOnnxInitialiserInconsistent{1054, "onnx_initialiser_inconsistent", ErrorKind::kDataLoss,
                                                         "A weight has more or fewer bytes than its shape needs.",
                                                         "the file is damaged; download or export it again"};
-inline constexpr ErrorCode kOnnxExternalDataForbidden{1055, "onnx_external_data_forbidden", ErrorKind::kPermissionDenied,
-                                                      "External data points outside the model's folder, or to a link that is not of a Hugging Face cache.",
-                                                      "put the data file itself beside the model and name it relatively"};
+inline constexpr ErrorCode kOnnxExternalDataForbidden{
+    1055, "onnx_external_data_forbidden", ErrorKind::kPermissionDenied,
+    "External data points outside the model's folder, or to a link that is not of a Hugging Face cache.",
+    "put the data file itself beside the model and name it relatively"};
 inline constexpr ErrorCode kOnnxExternalDataMissing{1056, "onnx_external_data_missing", ErrorKind::kNotFound,
                                                     "A file with the model's weights is not there.",
                                                     "copy the data files into the model's folder"};
@@ -197,7 +198,8 @@ inline constexpr const ErrorCode* kFormatsErrors[] = {&kFileEmpty,
                                                       &kGgufAdapterAlone,
                                                       &kGgufProjectorAlone,
                                                       &kGgufNothingInside,
-                                                      &kGgufSplit, &kGgufPartMissing,
+                                                      &kGgufSplit,
+                                                      &kGgufPartMissing,
                                                       &kGgufDuplicateTensor,
                                                       &kGgufTensorDimensionsInvalid,
                                                       &kGgufTensorOutOfBounds,
@@ -206,7 +208,8 @@ inline constexpr const ErrorCode* kFormatsErrors[] = {&kFileEmpty,
                                                       &kGgufTensorsOverlap,
                                                       &kGgufTensorMissing,
                                                       &kGgufTensorWrongShape,
-                                                      &kGgufTensorWrongType, &kGgufPartForeign,
+                                                      &kGgufTensorWrongType,
+                                                      &kGgufPartForeign,
                                                       &kOnnxMalformed,
                                                       &kOnnxWithoutGraph,
                                                       &kOnnxVersionUnsupported,

@@ -12,8 +12,8 @@
 
 namespace forebay::formats {
 
-// `bytes` is the whole file, `path` where it lies: other parts of a split model are looked for beside it. kGguf* codes of errors.h. Adapters
-// and projectors are refused: they are no models of their own.
+// `bytes` is the whole file, `path` where it lies: other parts of a split model are looked for beside it. kGguf* codes of errors.h.
+// Adapters and projectors are refused: they are no models of their own.
 Result<ModelDescription> read_gguf(std::span<const std::byte> bytes, const ReadLimits& limits, const std::filesystem::path& path = {});
 
 }  // namespace forebay::formats

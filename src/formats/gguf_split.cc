@@ -48,8 +48,7 @@ class PartReader {
       return fail(kGgufLimitExceeded, fmt::format("the model has {} parts; at most {} are allowed", count, kGgufPartsMax));
     const auto name = gguf_part_name_of(path_.filename().string());
     if (!name || name->count != count) {
-      return fail(kGgufSplit,
-                  fmt::format("the file is one of {0} parts and must be named like one: NAME-00001-of-{0:05}.gguf", count));
+      return fail(kGgufSplit, fmt::format("the file is one of {0} parts and must be named like one: NAME-00001-of-{0:05}.gguf", count));
     }
     const auto number = integer_at(first_, "split.no").value_or(0);
     if (number != 0 || name->number != 1) {
@@ -60,7 +59,8 @@ class PartReader {
     for (std::uint32_t part = 2; part <= count; ++part) TRY(add(parts, {name->model, part, count}));
     const auto tensors = integer_at(first_, "split.tensors.count");
     if (tensors && *tensors != std::ssize(first_.tensors)) {
-      return fail(kGgufPartForeign, fmt::format("the parts have {} tensors together, and the first says {}", first_.tensors.size(), *tensors));
+      return fail(kGgufPartForeign,
+                  fmt::format("the parts have {} tensors together, and the first says {}", first_.tensors.size(), *tensors));
     }
     return parts;
   }

@@ -49,7 +49,8 @@ Result<> check_linear(const OnnxNode& node, std::span<const ValueFacts> inputs) 
     return operator_misused(node, "has coefficients that its intercepts do not divide");
   if (!has_columns(inputs, coefficients / rows)) return operator_misused(node, "has fewer coefficients than its input has columns");
   const auto labels = labels_of(node);
-  if (is_classifier && labels != rows && !(rows == 1 && labels == 2)) return operator_misused(node, "has more or fewer labels than classes");
+  if (is_classifier && labels != rows && !(rows == 1 && labels == 2))
+    return operator_misused(node, "has more or fewer labels than classes");
   return {};
 }
 
@@ -76,7 +77,8 @@ Result<> check_vectors(const OnnxNode& node, std::span<const ValueFacts> inputs)
   }
   std::size_t supports = 0;
   for (const auto count : per_class) {
-    if (count < 1 || static_cast<std::size_t>(count) > vectors) return operator_misused(node, "has a class with no or too many support vectors");
+    if (count < 1 || static_cast<std::size_t>(count) > vectors)
+      return operator_misused(node, "has a class with no or too many support vectors");
     supports += static_cast<std::size_t>(count);
   }
   const auto pairs = classes * (classes - 1) / 2;
@@ -127,7 +129,8 @@ Result<> check_trees(const OnnxNode& node) {
     if (nodes == 0 || count_of(node, list) != nodes) return operator_misused(node, "has lists of nodes of different lengths");
   }
   for (const auto* list : {"nodes_hitrates", "nodes_missing_value_tracks_true"}) {
-    if (const auto count = count_of(node, list); count != 0 && count != nodes) return operator_misused(node, "has lists of nodes of different lengths");
+    if (const auto count = count_of(node, list); count != 0 && count != nodes)
+      return operator_misused(node, "has lists of nodes of different lengths");
   }
   const bool is_classifier = node.op_type == "TreeEnsembleClassifier";
   const std::string prefix = is_classifier ? "class_" : "target_";
@@ -136,9 +139,9 @@ Result<> check_trees(const OnnxNode& node) {
                           count_of(node, prefix + "nodeids") == targets.size() && count_of(node, prefix + "weights") == targets.size();
   if (!leaves_fit) return operator_misused(node, "has lists of leaves of different lengths");
   const auto* stated = node.attribute("n_targets");
-  const auto outputs = is_classifier ? static_cast<std::int64_t>(labels_of(node))
+  const auto outputs = is_classifier                                    ? static_cast<std::int64_t>(labels_of(node))
                        : stated != nullptr && !stated->integers.empty() ? stated->integers.front()
-                                                                         : 1;
+                                                                        : 1;
   if (!std::ranges::all_of(targets, [&](auto target) { return target >= 0 && target < outputs; }))
     return operator_misused(node, "has a leaf for a class or target that does not exist");
   const auto base = count_of(node, "base_values");
@@ -153,11 +156,15 @@ Result<> check_trees(const OnnxNode& node) {
 
 Result<> check_feature_vectors(const OnnxNode& node, std::span<const ValueFacts> inputs) {
   const auto widths = integers_of(node, "inputdimensions");
-  const bool fits = widths.size() == inputs.size() && std::ranges::all_of(widths, [](auto width) { return width >= 1 && width <= 1 << 20; });
+  const bool fits =
+      widths.size() == inputs.size() && std::ranges::all_of(widths, [](auto width) { return width >= 1 && width <= 1 << 20; });
   if (!fits) return operator_misused(node, "has no width for each of its inputs");
   for (const auto& input : inputs) {
-    const auto known = [](const ValueFacts& facts) { return facts.shape && facts.rank() == 2 ? facts.shape->front() : ValueFacts::kUnknown; };
-    if (known(input) >= 0 && known(inputs[0]) >= 0 && known(input) != known(inputs[0])) return operator_misused(node, "has inputs of different lengths");
+    const auto known = [](const ValueFacts& facts) {
+      return facts.shape && facts.rank() == 2 ? facts.shape->front() : ValueFacts::kUnknown;
+    };
+    if (known(input) >= 0 && known(inputs[0]) >= 0 && known(input) != known(inputs[0]))
+      return operator_misused(node, "has inputs of different lengths");
   }
   return {};
 }

@@ -43,8 +43,10 @@ class Scope {
 class BoundsCheck {
  public:
   BoundsCheck(const OnnxModel& model, std::uint64_t weight_bytes, const ReadLimits& limits)
-      : limits_(limits), folded_max_(static_cast<double>(limits.constant_bytes_max) + kFoldedOfWeights * static_cast<double>(weight_bytes)) {
-    for (const auto& function : model.functions) functions_.emplace(FunctionName(function.domain, function.name, function.overload), &function);
+      : limits_(limits),
+        folded_max_(static_cast<double>(limits.constant_bytes_max) + kFoldedOfWeights * static_cast<double>(weight_bytes)) {
+    for (const auto& function : model.functions)
+      functions_.emplace(FunctionName(function.domain, function.name, function.overload), &function);
   }
 
   Result<bool> check(const OnnxGraph& graph) {
@@ -124,7 +126,8 @@ class BoundsCheck {
     return {};
   }
 
-  Result<> call(const OnnxNode& node, const OnnxFunction& function, const std::vector<ValueFacts>& inputs, Scope& scope, std::uint32_t depth) {
+  Result<> call(const OnnxNode& node, const OnnxFunction& function, const std::vector<ValueFacts>& inputs, Scope& scope,
+                std::uint32_t depth) {
     if (depth > kCallDepthMax) return fail(kOnnxTooDeep, "functions call each other without end, or too deep");
     // The operator's own meaning could count as well.
     if (is_listed_domain(node.domain) && is_standard_operator(node.domain, node.op_type)) is_bounded_ = false;

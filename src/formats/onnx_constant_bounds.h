@@ -12,7 +12,8 @@ namespace forebay::formats {
 
 // Requires: check_graph() accepts the model.
 // Returns: whether everything that the library may compute at load is known to stay within the limit and a few times the weights.
-// Errors: kOnnxOperatorMisused; kOnnxLimitExceeded when a tensor of a constant shape, or a loop of a constant count, is known to be beyond its limit.
+// Errors: kOnnxOperatorMisused; kOnnxLimitExceeded when a tensor of a constant shape, or a loop of a constant count, is known to be beyond
+// its limit.
 Result<bool> constants_are_bounded(const OnnxModel& model, std::uint64_t weight_bytes, const ReadLimits& limits);
 
 }  // namespace forebay::formats

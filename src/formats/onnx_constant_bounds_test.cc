@@ -69,8 +69,13 @@ INSTANTIATE_TEST_SUITE_P(
         Case{{"Expand", {"one", "s"}, {{"one", Tensor::of<double>({1}, {1})}, {"s", integers({1000})}}, {}}, 8000},
         Case{{"Tile", {"x", "r"}, {{"r", integers({10, 20})}}, {}}, 4800},
         Case{{"Range", {"a", "b", "c"}, {{"a", integer(5)}, {"b", integer(1005)}, {"c", integer(2)}}, {}}, 4000},
-        Case{{"Range", {"a", "b", "c"}, {{"a", Tensor::of<float>({}, {0})}, {"b", Tensor::of<float>({}, {-100})}, {"c", Tensor::of<float>({}, {-0.5F})}}, {}}, 800},
-        Case{{"OneHot", {"i", "d", "v"}, {{"i", integers({1, 2, 3})}, {"d", integer(100)}, {"v", Tensor::of<float>({2}, {0, 1})}}, {}}, 1200},
+        Case{{"Range",
+              {"a", "b", "c"},
+              {{"a", Tensor::of<float>({}, {0})}, {"b", Tensor::of<float>({}, {-100})}, {"c", Tensor::of<float>({}, {-0.5F})}},
+              {}},
+             800},
+        Case{{"OneHot", {"i", "d", "v"}, {{"i", integers({1, 2, 3})}, {"d", integer(100)}, {"v", Tensor::of<float>({2}, {0, 1})}}, {}},
+             1200},
         Case{{"Pad", {"x", "p"}, {{"p", integers({0, 10, 0, 20})}}, {}}, 264},
         Case{{"Pad", {"x"}, {}, {{"pads", Integers{0, 10, 0, 20}}}, 9}, 264},
         Case{{"Resize", {"x", "", "", "n"}, {{"n", integers({100, 30})}}, {}}, 12'000},
@@ -159,7 +164,8 @@ TEST(ConstantBounds, AreSeenInsideBranchesAndFunctions) {
     model.input("condition", DType::kBool, {})
         .initialiser("sizes", integers({size}))
         .node("If", {"condition"}, {"y"},
-              {{"then_branch", std::shared_ptr<const OnnxGraphBuilder>(inside)}, {"else_branch", std::shared_ptr<const OnnxGraphBuilder>(inside)}})
+              {{"then_branch", std::shared_ptr<const OnnxGraphBuilder>(inside)},
+               {"else_branch", std::shared_ptr<const OnnxGraphBuilder>(inside)}})
         .output_of_any_shape("y", DType::kFloat32);
     return outcome(model);
   };

@@ -79,7 +79,8 @@ class ScopeCheck {
     return {};
   }
 
-  static Result<> find_makers(const std::vector<OnnxNode>& nodes, const Names& defined, std::unordered_map<std::string_view, std::size_t>& makers) {
+  static Result<> find_makers(const std::vector<OnnxNode>& nodes, const Names& defined,
+                              std::unordered_map<std::string_view, std::size_t>& makers) {
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       for (const auto name : nodes[i].outputs) {
         if (name.empty()) continue;  // An optional output that nobody wants.
@@ -132,8 +133,8 @@ class ScopeCheck {
     }
     if (run == needs.size()) return {};
     const auto stuck = static_cast<std::size_t>(std::ranges::find_if(missing, [](auto count) { return count > 0; }) - missing.begin());
-    return fail(kOnnxValueUndefined, fmt::format("the node '{}' ({}) depends on its own output", shown(nodes[stuck].name),
-                                                 shown(nodes[stuck].op_type)));
+    return fail(kOnnxValueUndefined,
+                fmt::format("the node '{}' ({}) depends on its own output", shown(nodes[stuck].name), shown(nodes[stuck].op_type)));
   }
 };
 

@@ -36,7 +36,8 @@ Facts expand(const OnnxNode&, Inputs inputs) {
   const auto& wanted = input_of(inputs, 1).values;
   if (!wanted) return {.type = from.type};
   const Shape sizes = shape_out_of(*wanted);
-  Facts facts = grown(from.type, broadcast(from.shape, sizes), all_known(wanted) ? times(from.elements_max, product_of(sizes)) : kUnbounded);
+  Facts facts =
+      grown(from.type, broadcast(from.shape, sizes), all_known(wanted) ? times(from.elements_max, product_of(sizes)) : kUnbounded);
   facts.elements_min = std::max(facts.elements_min, product_of(sizes));
   return facts;
 }

@@ -284,7 +284,8 @@ class Decoder : private OnnxParts {
     }
   }
 
-  // The library believes the stated type. Writers of protocol buffers 3 leave out numbers and texts that are zero, and lists that are empty.
+  // The library believes the stated type. Writers of protocol buffers 3 leave out numbers and texts that are zero, and lists that are
+  // empty.
   static Result<> check_type(const OnnxAttribute& attribute, std::uint32_t held) {
     constexpr std::int64_t kTensor = 4, kGraph = 5, kSparse = 11, kTypeProto = 13;
     const auto type = attribute.type;

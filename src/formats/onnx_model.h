@@ -97,9 +97,9 @@ struct OnnxGraph;
 
 struct OnnxAttribute {
   std::string_view name;
-  std::int64_t type = 0;               // AttributeProto.AttributeType, which the value agrees with
-  std::string_view reference;          // inside a function: the attribute of the calling node that has the value
-  std::vector<OnnxTensor> tensors;     // "t" and "tensors"
+  std::int64_t type = 0;            // AttributeProto.AttributeType, which the value agrees with
+  std::string_view reference;       // inside a function: the attribute of the calling node that has the value
+  std::vector<OnnxTensor> tensors;  // "t" and "tensors"
   std::vector<OnnxSparseTensor> sparse;
   std::vector<OnnxGraph> graphs;  // "g" and "graphs"
   std::vector<std::string_view> texts;

@@ -71,7 +71,8 @@ Result<> check_ranges(const OnnxNode& node) {
     const auto* attribute = node.attribute(range.attribute);
     if (attribute == nullptr) continue;
     const bool fits = std::ranges::all_of(attribute->integers, [&](auto value) { return value >= range.least && value <= range.most; });
-    if (!fits) return operator_misused(node, fmt::format("has a number in '{}' outside {} to {}", range.attribute, range.least, range.most));
+    if (!fits)
+      return operator_misused(node, fmt::format("has a number in '{}' outside {} to {}", range.attribute, range.least, range.most));
   }
   if (const auto* kernel = node.attribute("kernel_shape"); kernel != nullptr) {
     std::int64_t elements = 1;
@@ -127,7 +128,8 @@ Result<> check_transposed_convolution(const OnnxNode& node, Inputs inputs) {
   }
   for (std::size_t i = 0; i < output.size(); ++i) {
     const auto dimension = i + 2 - (output.size() > spatial ? output.size() - spatial : 0);
-    const bool is_known = output.size() <= spatial + 2 && x.rank() == rank && w.rank() == rank && (*x.shape)[dimension] >= 0 && (*w.shape)[dimension] >= 0;
+    const bool is_known =
+        output.size() <= spatial + 2 && x.rank() == rank && w.rank() == rank && (*x.shape)[dimension] >= 0 && (*w.shape)[dimension] >= 0;
     if (!is_known) return operator_misused(node, "has an output_shape, and inputs of unknown sides");
     if (output.size() > spatial && i < output.size() - spatial) continue;
     const auto side = dimension - 2;
@@ -143,8 +145,9 @@ Result<> check_recurrent(const OnnxNode& node, Inputs inputs, std::int64_t gates
   const auto& r = input_of(inputs, 2);
   const auto& b = input_of(inputs, 3);
   if (w.rank_is_open || r.rank_is_open) return operator_misused(node, "has weights whose rank a request may choose");
-  const bool ranks_fit = is_rank(input_of(inputs, 0), 3) && is_rank(w, 3) && is_rank(r, 3) && is_rank(b, 2) && is_rank(input_of(inputs, 4), 1) &&
-                         is_rank(input_of(inputs, 5), 3) && (gates != 4 || (is_rank(input_of(inputs, 6), 3) && is_rank(input_of(inputs, 7), 2)));
+  const bool ranks_fit = is_rank(input_of(inputs, 0), 3) && is_rank(w, 3) && is_rank(r, 3) && is_rank(b, 2) &&
+                         is_rank(input_of(inputs, 4), 1) && is_rank(input_of(inputs, 5), 3) &&
+                         (gates != 4 || (is_rank(input_of(inputs, 6), 3) && is_rank(input_of(inputs, 7), 2)));
   if (!ranks_fit) return operator_misused(node, "has weights of a rank that does not fit");
   const auto* stated = node.attribute("hidden_size");
   if (stated == nullptr || stated->integers.empty()) return {};
@@ -201,11 +204,13 @@ Result<> check_resize(const OnnxNode& node, Inputs inputs) {
 Result<> check_attention(const OnnxNode& node, Inputs inputs) {
   for (std::size_t i = 0; i < 3; ++i) {
     const auto& input = input_of(inputs, i);
-    if (input.shape && input.rank() != 3 && input.rank() != 4) return operator_misused(node, "has an input of neither three nor four dimensions");
+    if (input.shape && input.rank() != 3 && input.rank() != 4)
+      return operator_misused(node, "has an input of neither three nor four dimensions");
   }
   for (const std::size_t past : {4U, 5U}) {
     const auto& input = input_of(inputs, past);
-    if (!is_rank(input, 4) || input.rank_is_open) return operator_misused(node, "has a past of another rank than four, or one that a request may choose");
+    if (!is_rank(input, 4) || input.rank_is_open)
+      return operator_misused(node, "has a past of another rank than four, or one that a request may choose");
   }
   return {};
 }
@@ -227,11 +232,13 @@ Result<> check_rotary(const OnnxNode& node, Inputs inputs) {
     return operator_misused(node, "has caches that do not fit its width");
   if (!positions.is_given) {
     const auto length = (*x.shape)[is_flat ? 1 : 2];
-    const bool fits = cache.rank() == 3 && length >= 0 && (*cache.shape)[1] == length && (*cache.shape)[0] >= 0 && (*cache.shape)[0] == x.shape->front();
+    const bool fits =
+        cache.rank() == 3 && length >= 0 && (*cache.shape)[1] == length && (*cache.shape)[0] >= 0 && (*cache.shape)[0] == x.shape->front();
     return fits ? Result<>() : operator_misused(node, "has caches of another length than its input, or one that is not known");
   }
   const auto rows = cache.rank() == 2 ? cache.shape->front() : -1;
-  const bool fits = positions.values && std::ranges::all_of(*positions.values, [&](double at) { return at >= 0 && at < static_cast<double>(rows); });
+  const bool fits =
+      positions.values && std::ranges::all_of(*positions.values, [&](double at) { return at >= 0 && at < static_cast<double>(rows); });
   return fits ? Result<>() : operator_misused(node, "takes positions from a request, or beyond its caches");
 }
 

@@ -1,6 +1,5 @@
-// Checks how nodes use their operators, where ONNX Runtime 1.23 takes a number, a rank or an input for granted: it divides by it, computes a
-// place in memory from it, or ends the process.
-// Threads: shared (no state). Owner: none.
+// Checks how nodes use their operators, where ONNX Runtime 1.23 takes a number, a rank or an input for granted: it divides by it, computes
+// a place in memory from it, or ends the process. Threads: shared (no state). Owner: none.
 #pragma once
 
 #include <cstdint>

@@ -25,7 +25,8 @@ constexpr std::string_view kMisused = "onnx_operator_misused";
 constexpr std::string_view kAccepted = "accepted";
 
 // A node whose inputs are inputs of the model.
-std::string use(std::string_view op, const std::vector<Dimensions>& inputs, const Attributes& attributes = {}, std::string_view domain = "") {
+std::string use(std::string_view op, const std::vector<Dimensions>& inputs, const Attributes& attributes = {},
+                std::string_view domain = "") {
   OnnxGraphBuilder model("use");
   model.opset("", 20).opset("ai.onnx.ml", 3);
   OnnxGraphBuilder::Names names;
@@ -82,7 +83,9 @@ TEST(OperatorUse, TakesRanksThatFitTogether) {
 TEST(OperatorUse, TakesNoRankThatARequestChooses) {
   const auto of = [](const Dimensions& length) {
     OnnxGraphBuilder model("rank");
-    model.input("x", DType::kFloat32, {64}).input("shape", DType::kInt64, length).initialiser("w", Tensor::zeros(DType::kFloat32, {1, 1, 3, 3}));
+    model.input("x", DType::kFloat32, {64})
+        .input("shape", DType::kInt64, length)
+        .initialiser("w", Tensor::zeros(DType::kFloat32, {1, 1, 3, 3}));
     model.node("Reshape", {"x", "shape"}, {"z"}).node("ConvTranspose", {"z", "w"}, {"y"});
     return verdict_of(model.output_of_any_shape("y", DType::kFloat32));
   };
@@ -115,7 +118,10 @@ TEST(OperatorUse, TakesRecurrentWeightsOfTheirSize) {
 TEST(OperatorUse, TakesLaidOutInputsOnly) {
   const auto with_gap = [](std::string_view op, const OnnxGraphBuilder::Names& names) {
     OnnxGraphBuilder model("gap");
-    return verdict_of(model.input("x", DType::kFloat32, {1, 4, 1}).input("z", DType::kFloat32, {1}).node(op, names, {"y"}).output_of_any_shape("y", DType::kFloat32));
+    return verdict_of(model.input("x", DType::kFloat32, {1, 4, 1})
+                          .input("z", DType::kFloat32, {1})
+                          .node(op, names, {"y"})
+                          .output_of_any_shape("y", DType::kFloat32));
   };
   for (const char* op : {"Max", "Min", "Sum", "Mean", "Einsum", "Concat"}) EXPECT_EQ(with_gap(op, {"x", ""}), kMisused) << op;
   EXPECT_EQ(with_gap("LayerNormalization", {"x", "z", ""}), kMisused);
@@ -126,7 +132,9 @@ TEST(OperatorUse, TakesLaidOutInputsOnly) {
 TEST(OperatorUse, TakesOneScaleADimension) {
   const auto resize = [](const Integers& axes, std::size_t scales) {
     OnnxGraphBuilder model("resize");
-    model.opset("", 18).input("x", DType::kFloat32, {1, 1, 4, 4}).initialiser("k", Tensor::of<float>({static_cast<std::int64_t>(scales)}, Reals(scales, 2)));
+    model.opset("", 18)
+        .input("x", DType::kFloat32, {1, 1, 4, 4})
+        .initialiser("k", Tensor::of<float>({static_cast<std::int64_t>(scales)}, Reals(scales, 2)));
     model.node("Resize", {"x", "", "k"}, {"y"}, axes.empty() ? Attributes{} : Attributes{{"axes", axes}});
     return verdict_of(model.output_of_any_shape("y", DType::kFloat32));
   };
@@ -166,7 +174,8 @@ TEST(OperatorUse, TakesTreesThatEnd) {
 
 TEST(OperatorUse, TakesLinearModelsOfTheirInputsWidth) {
   const auto of = [](const Dimensions& input, const Integers& labels, std::size_t coefficients) {
-    return use("LinearClassifier", {input}, {{"coefficients", Reals(coefficients, 1)}, {"intercepts", Reals{0, 0}}, {"classlabels_ints", labels}}, "ai.onnx.ml");
+    return use("LinearClassifier", {input},
+               {{"coefficients", Reals(coefficients, 1)}, {"intercepts", Reals{0, 0}}, {"classlabels_ints", labels}}, "ai.onnx.ml");
   };
   EXPECT_EQ(of({1, 3}, {0, 1}, 6), kAccepted);
   EXPECT_EQ(of({1, 1'000'000}, {0, 1}, 6), kMisused);
@@ -188,7 +197,11 @@ TEST(OperatorUse, StatesTheColumnsThatALinearModelTakes) {
 TEST(OperatorUse, TakesSupportVectorsThatAddUp) {
   const auto of = [](const Integers& per_class, const Reals& rho) {
     return use("SVMClassifier", {{1, 2}},
-               {{"coefficients", Reals(3, 1)}, {"support_vectors", Reals(6, 1)}, {"vectors_per_class", per_class}, {"rho", rho}, {"classlabels_ints", Integers{0, 1}}},
+               {{"coefficients", Reals(3, 1)},
+                {"support_vectors", Reals(6, 1)},
+                {"vectors_per_class", per_class},
+                {"rho", rho},
+                {"classlabels_ints", Integers{0, 1}}},
                "ai.onnx.ml");
   };
   EXPECT_EQ(of({1, 2}, {0}), kAccepted);

@@ -146,7 +146,8 @@ class Describer {
   // Files often leave free what a model of fixed coefficients cannot take otherwise.
   void state_columns(const OnnxNode& node) {
     const auto columns = columns_wanted(node);
-    const auto input = std::ranges::find(described_.inputs, node.inputs.empty() ? std::string_view() : node.inputs.front(), &TensorSpec::name);
+    const auto input =
+        std::ranges::find(described_.inputs, node.inputs.empty() ? std::string_view() : node.inputs.front(), &TensorSpec::name);
     if (!columns || input == described_.inputs.end()) return;
     if (!input->has_shape) {
       input->has_shape = true;

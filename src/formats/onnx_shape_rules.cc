@@ -235,8 +235,8 @@ Facts concat(const OnnxNode& node, Inputs inputs) {
       auto& dimension = (*facts.shape)[static_cast<std::size_t>(i)];
       const auto other = (*part.shape)[static_cast<std::size_t>(i)];
       if (i == axis) {
-        dimension = dimension >= 0 && other >= 0 ? std::min(dimension + other, kDimensionMax)
-                                                 : std::min(std::min(dimension, other), Facts::kFree);
+        dimension =
+            dimension >= 0 && other >= 0 ? std::min(dimension + other, kDimensionMax) : std::min(std::min(dimension, other), Facts::kFree);
       } else if (dimension != other) {
         dimension = dimension >= 0 ? dimension : other >= 0 ? other : Facts::kUnknown;
       }
@@ -282,14 +282,15 @@ Facts slice(const OnnxNode& node, Inputs inputs) {
   if (facts.shape) {
     for (auto& dimension : *facts.shape) dimension = dimension == Facts::kFree ? Facts::kFree : Facts::kUnknown;
   }
-  const bool is_plain = from.values && from.rank() == 1 && all_known(starts) && all_known(ends) && starts->size() == 1 && ends->size() == 1 &&
-                        (!steps.is_given || (steps.values && steps.values->front() == 1));
+  const bool is_plain = from.values && from.rank() == 1 && all_known(starts) && all_known(ends) && starts->size() == 1 &&
+                        ends->size() == 1 && (!steps.is_given || (steps.values && steps.values->front() == 1));
   if (!is_plain) return facts;
   const auto size = static_cast<double>(from.values->size());
   const auto place = [&](double at) { return static_cast<std::size_t>(std::clamp(at < 0 ? at + size : at, 0.0, size)); };
   const auto first = place(starts->front());
   const auto last = std::max(first, place(ends->front()));
-  facts.values = std::vector(from.values->begin() + static_cast<std::ptrdiff_t>(first), from.values->begin() + static_cast<std::ptrdiff_t>(last));
+  facts.values =
+      std::vector(from.values->begin() + static_cast<std::ptrdiff_t>(first), from.values->begin() + static_cast<std::ptrdiff_t>(last));
   facts.shape = Shape{static_cast<std::int64_t>(last - first)};
   return facts;
 }
@@ -375,22 +376,83 @@ struct Rule {
   bool grows = false;
 };
 
-constexpr std::string_view kSameShape[] = {
-    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BatchNormalization", "Bernoulli", "BitwiseNot", "Cast", "Ceil", "Celu", "Clip",
-    "Cos", "Cosh", "CumSum", "DequantizeLinear", "Dropout", "Elu", "Erf", "Exp", "EyeLike", "Floor", "Gelu", "GroupNormalization", "HardSigmoid",
-    "HardSwish", "Hardmax", "Identity", "InstanceNormalization", "IsInf", "IsNaN", "LayerNormalization", "LeakyRelu", "Log", "LogSoftmax",
-    "LpNormalization", "Mish", "Neg", "Not", "PRelu", "QuantizeLinear", "RMSNormalization", "RandomNormalLike", "RandomUniformLike", "Reciprocal",
-    "Relu", "Round", "ScatterElements", "ScatterND", "Selu", "Shrink", "Sigmoid", "Sign", "SimplifiedLayerNormalization", "Sin", "Sinh", "Softmax",
-    "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu", "Trilu"};
+constexpr std::string_view kSameShape[] = {"Abs",
+                                           "Acos",
+                                           "Acosh",
+                                           "Asin",
+                                           "Asinh",
+                                           "Atan",
+                                           "Atanh",
+                                           "BatchNormalization",
+                                           "Bernoulli",
+                                           "BitwiseNot",
+                                           "Cast",
+                                           "Ceil",
+                                           "Celu",
+                                           "Clip",
+                                           "Cos",
+                                           "Cosh",
+                                           "CumSum",
+                                           "DequantizeLinear",
+                                           "Dropout",
+                                           "Elu",
+                                           "Erf",
+                                           "Exp",
+                                           "EyeLike",
+                                           "Floor",
+                                           "Gelu",
+                                           "GroupNormalization",
+                                           "HardSigmoid",
+                                           "HardSwish",
+                                           "Hardmax",
+                                           "Identity",
+                                           "InstanceNormalization",
+                                           "IsInf",
+                                           "IsNaN",
+                                           "LayerNormalization",
+                                           "LeakyRelu",
+                                           "Log",
+                                           "LogSoftmax",
+                                           "LpNormalization",
+                                           "Mish",
+                                           "Neg",
+                                           "Not",
+                                           "PRelu",
+                                           "QuantizeLinear",
+                                           "RMSNormalization",
+                                           "RandomNormalLike",
+                                           "RandomUniformLike",
+                                           "Reciprocal",
+                                           "Relu",
+                                           "Round",
+                                           "ScatterElements",
+                                           "ScatterND",
+                                           "Selu",
+                                           "Shrink",
+                                           "Sigmoid",
+                                           "Sign",
+                                           "SimplifiedLayerNormalization",
+                                           "Sin",
+                                           "Sinh",
+                                           "Softmax",
+                                           "Softplus",
+                                           "Softsign",
+                                           "Sqrt",
+                                           "Swish",
+                                           "Tan",
+                                           "Tanh",
+                                           "ThresholdedRelu",
+                                           "Trilu"};
 constexpr std::string_view kClassicSameShape[] = {"Binarizer", "Imputer", "Normalizer", "Scaler"};  // of ai.onnx.ml
-constexpr std::string_view kBroadcasts[] = {"Add", "And", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater",
-                                            "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Mean", "Min", "Mod", "Mul", "Or", "Pow", "Sub", "Sum",
-                                            "Where", "Xor"};
-constexpr std::string_view kShrinks[] = {"ArgMax", "ArgMin", "Compress", "DepthToSpace", "Flatten", "ReduceL1", "ReduceL2", "ReduceLogSum",
-                                         "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare",
-                                         "SpaceToDepth", "Split", "TopK", "Unique"};
-constexpr std::string_view kKeepsRows[] = {"AveragePool", "Conv", "ConvInteger", "ConvTranspose", "GlobalAveragePool", "GlobalMaxPool", "LRN",
-                                           "LpPool", "MaxPool", "QLinearConv"};
+constexpr std::string_view kBroadcasts[] = {
+    "Add", "And",  "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual",
+    "Max", "Mean", "Min",      "Mod",        "Mul",       "Or",         "Pow", "Sub",   "Sum",     "Where",          "Xor"};
+constexpr std::string_view kShrinks[] = {"ArgMax",       "ArgMin",    "Compress",     "DepthToSpace",    "Flatten",
+                                         "ReduceL1",     "ReduceL2",  "ReduceLogSum", "ReduceLogSumExp", "ReduceMax",
+                                         "ReduceMean",   "ReduceMin", "ReduceProd",   "ReduceSum",       "ReduceSumSquare",
+                                         "SpaceToDepth", "Split",     "TopK",         "Unique"};
+constexpr std::string_view kKeepsRows[] = {"AveragePool",   "Conv", "ConvInteger", "ConvTranspose", "GlobalAveragePool",
+                                           "GlobalMaxPool", "LRN",  "LpPool",      "MaxPool",       "QLinearConv"};
 constexpr Rule kRules[] = {{"Concat", concat},
                            {"Constant", constant},
                            {"ConstantOfShape", constant_of_shape, true},

@@ -18,7 +18,9 @@ std::unexpected<Error> invalid(const OnnxSparseTensor& sparse, std::string_view 
 class Places {
  public:
   explicit Places(const OnnxSparseTensor& sparse)
-      : sparse_(sparse), raw_(sparse.indices.raw.value_or(std::span<const std::byte>())), per_value_(sparse.indices.dimensions.size() == 2) {}
+      : sparse_(sparse),
+        raw_(sparse.indices.raw.value_or(std::span<const std::byte>())),
+        per_value_(sparse.indices.dimensions.size() == 2) {}
 
   // Nothing when an index is outside its dimension.
   std::optional<std::uint64_t> next(std::uint64_t elements) {

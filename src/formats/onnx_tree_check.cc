@@ -21,7 +21,8 @@ const OnnxTensor* tensor_of(const OnnxNode& node, std::string_view name) {
 }
 
 std::size_t elements_of(const OnnxTensor* tensor) {
-  return tensor != nullptr && tensor->dimensions.size() == 1 && tensor->dimensions[0] >= 0 ? static_cast<std::size_t>(tensor->dimensions[0]) : 0;
+  return tensor != nullptr && tensor->dimensions.size() == 1 && tensor->dimensions[0] >= 0 ? static_cast<std::size_t>(tensor->dimensions[0])
+                                                                                           : 0;
 }
 
 // Where a branch leads.
@@ -66,15 +67,18 @@ Result<> check_tree_ensemble(const OnnxNode& node) {
   const auto* modes = tensor_of(node, "nodes_modes");
   const auto nodes = features.size();
   const bool sizes_fit = nodes > 0 && !roots.empty() && yes.to.size() == nodes && no.to.size() == nodes && yes.is_leaf.size() == nodes &&
-                         no.is_leaf.size() == nodes && elements_of(modes) == nodes && elements_of(tensor_of(node, "nodes_splits")) == nodes &&
+                         no.is_leaf.size() == nodes && elements_of(modes) == nodes &&
+                         elements_of(tensor_of(node, "nodes_splits")) == nodes &&
                          elements_of(tensor_of(node, "leaf_weights")) == targets.size();
   if (!sizes_fit) return operator_misused(node, "has lists of nodes or leaves of different lengths");
-  if (!is_forest(roots, yes, no, targets.size())) return operator_misused(node, "has a branch to a node that does not exist, or comes back");
+  if (!is_forest(roots, yes, no, targets.size()))
+    return operator_misused(node, "has a branch to a node that does not exist, or comes back");
   const auto* count = node.attribute("n_targets");
   const auto targets_max = count != nullptr && !count->integers.empty() ? count->integers.front() : 1;
   if (!std::ranges::all_of(targets, [&](auto target) { return target >= 0 && target < targets_max; }))
     return operator_misused(node, "has a leaf for a target that does not exist");
-  if (modes->type != OnnxType::kUint8 || (!modes->raw && modes->integers.size() != nodes)) return operator_misused(node, "has no usable modes");
+  if (modes->type != OnnxType::kUint8 || (!modes->raw && modes->integers.size() != nodes))
+    return operator_misused(node, "has no usable modes");
   std::size_t members = 0;
   for (std::size_t i = 0; i < nodes; ++i) {
     const auto mode = modes->raw ? static_cast<std::int64_t>((*modes->raw)[i]) : modes->integers[i];

@@ -110,7 +110,8 @@ TEST_P(SparseTensors, TakesIndicesInBothLayouts) {
 
 TEST_P(SparseTensors, RefusesIndicesThatPointElsewhere) {
   const auto verdict_of = [](const Sparse& sparse) { return verdict(GetParam()(sparse)); };
-  for (const std::int64_t index : {std::int64_t{5}, std::int64_t{10'000}, std::int64_t{1'000'000'000'000}, std::int64_t{-1}, INT64_MIN, INT64_MAX})
+  for (const std::int64_t index :
+       {std::int64_t{5}, std::int64_t{10'000}, std::int64_t{1'000'000'000'000}, std::int64_t{-1}, INT64_MIN, INT64_MAX})
     EXPECT_EQ(verdict_of({.indices = {0, index}}), "onnx_sparse_invalid") << index;
   EXPECT_EQ(verdict_of({.dimensions = {2, 3}, .index_dimensions = {2, 2}, .indices = {0, 2, 1, 3}}), "onnx_sparse_invalid");
   EXPECT_EQ(verdict_of({.dimensions = {2, 3}, .index_dimensions = {2, 2}, .indices = {0, 2, -1, 0}}), "onnx_sparse_invalid");
@@ -129,7 +130,9 @@ TEST_P(SparseTensors, RefusesIndicesThatAreNotOneAscendingPlaceAValue) {
 }
 
 TEST_P(SparseTensors, RefusesShapesThatCannotBeHeld) {
-  const auto verdict_of = [](const Numbers& dimensions, const ReadLimits& limits = {}) { return verdict(GetParam()({.dimensions = dimensions}), limits); };
+  const auto verdict_of = [](const Numbers& dimensions, const ReadLimits& limits = {}) {
+    return verdict(GetParam()({.dimensions = dimensions}), limits);
+  };
   EXPECT_EQ(verdict_of({-5}), "onnx_dimension_invalid");
   EXPECT_EQ(verdict_of({INT64_MAX}), "onnx_dimension_invalid");
   EXPECT_EQ(verdict_of({1'000'000'000}), "onnx_limit_exceeded");
@@ -162,10 +165,11 @@ TEST(OnnxAttributes, HaveOneValueOfTheTypeTheyState) {
   EXPECT_EQ(with(15, integer), "onnx_malformed");
   EXPECT_EQ(with(4, [](WireWriter&) {}), "onnx_malformed");
   EXPECT_EQ(with(5, [](WireWriter&) {}), "onnx_malformed");
-  EXPECT_EQ(with(2, [](WireWriter& attribute) {
-              attribute.varint(3, 1);
-              attribute.varint(8, 1);
-            }),
+  EXPECT_EQ(with(2,
+                 [](WireWriter& attribute) {
+                   attribute.varint(3, 1);
+                   attribute.varint(8, 1);
+                 }),
             "onnx_malformed");
 }
 
@@ -284,7 +288,8 @@ TEST_F(HuggingFaceCache, LinksToItsOwnBlobsAreFollowed) {
 }
 
 TEST_F(HuggingFaceCache, LinksToAnythingElseAreNot) {
-  for (const char* target : {"../../config", "../../../secret", "../../../other/blobs/hash", "/etc/passwd", "../../blobs", "../../blobs/deeper", "onnx"})
+  for (const char* target :
+       {"../../config", "../../../secret", "../../../other/blobs/hash", "/etc/passwd", "../../blobs", "../../blobs/deeper", "onnx"})
     EXPECT_EQ(linked(target, snapshot_), "onnx_external_data_forbidden") << target;
   EXPECT_EQ(linked("../../blobs/absent", snapshot_), "onnx_external_data_missing");
   EXPECT_EQ(linked("blobs/hash", model_), "onnx_external_data_forbidden");  // No snapshot.

@@ -17,15 +17,15 @@ struct ValueFacts {
   static constexpr std::int64_t kUnknown = -2;  // a dimension that this analysis cannot tell
   static constexpr std::size_t kValuesMax = 64;
 
-  bool is_given = true;   // false: an optional input that is left out
-  bool at_load = false;   // the library may compute it when it loads the model
+  bool is_given = true;  // false: an optional input that is left out
+  bool at_load = false;  // the library may compute it when it loads the model
   OnnxType type = OnnxType::kUndefined;
   std::optional<std::vector<std::int64_t>> shape;
   std::optional<std::vector<double>> values;  // row-major; NaN where unknown
   double elements_max = std::numeric_limits<double>::infinity();
-  double elements_min = 0;  // the product of the known dimensions, where a node makes something larger than its inputs
+  double elements_min = 0;    // the product of the known dimensions, where a node makes something larger than its inputs
   bool rank_is_open = false;  // a request may choose it
-  double work = 0;          // multiplications beyond one for each element
+  double work = 0;            // multiplications beyond one for each element
 
   std::int64_t rank() const { return shape ? static_cast<std::int64_t>(shape->size()) : -1; }
   bool is_static() const;

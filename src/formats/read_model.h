@@ -18,10 +18,10 @@ struct ReadLimits {
   std::uint64_t tensors_max = 100'000;
   std::uint64_t metadata_entries_max = 65'536;
   std::uint64_t string_bytes_max = std::uint64_t{64} << 20;
-  std::uint64_t array_elements_max = std::uint64_t{16} << 20;    // of all GGUF arrays together; names, numbers and parts of an ONNX model
-  std::uint64_t constant_bytes_max = std::uint64_t{512} << 20;   // of one tensor that an ONNX node makes from a constant shape
-  std::uint64_t loop_steps_max = 10'000'000;                     // of an ONNX loop that nothing ends before its constant count
-  std::uint32_t graph_depth_max = 16;                            // nested subgraphs of an ONNX model
+  std::uint64_t array_elements_max = std::uint64_t{16} << 20;   // of all GGUF arrays together; names, numbers and parts of an ONNX model
+  std::uint64_t constant_bytes_max = std::uint64_t{512} << 20;  // of one tensor that an ONNX node makes from a constant shape
+  std::uint64_t loop_steps_max = 10'000'000;                    // of an ONNX loop that nothing ends before its constant count
+  std::uint32_t graph_depth_max = 16;                           // nested subgraphs of an ONNX model
   std::uint32_t dimensions_max = 8;
 };
 

@@ -37,7 +37,8 @@ Result<> CallerCheck::check_host(std::string_view host) const {
   const auto& allowed = options_.allowed_hosts;
   if (std::ranges::contains(allowed, "*") || std::ranges::contains(allowed, name)) return {};
   if (wire::is_loopback(name)) return {};
-  if (allowed.empty() && (options_.has_keys || wire::is_ip_address(name) || name == machine_name_ || name == options_.listen_host)) return {};
+  if (allowed.empty() && (options_.has_keys || wire::is_ip_address(name) || name == machine_name_ || name == options_.listen_host))
+    return {};
   return fail(Error(kHostNotAllowed, fmt::format("requests for the host '{}' are not answered", name))
                   .with_hint(fmt::format("add it to http.allowed_hosts: --set http.allowed_hosts={}", name)));
 }

@@ -1,5 +1,5 @@
-// Refuses requests that a web page of another site made a browser send: by their Host (DNS rebinding) and their Origin (cross-site requests).
-// Threads: immutable. Owner: Server.
+// Refuses requests that a web page of another site made a browser send: by their Host (DNS rebinding) and their Origin (cross-site
+// requests). Threads: immutable. Owner: Server.
 #pragma once
 
 #include <string>

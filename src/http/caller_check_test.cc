@@ -9,9 +9,11 @@ namespace {
 
 TEST(CallerCheck, AnOpenServerAnswersForAddressesAndLoopbackNamesOnly) {
   const CallerCheck check({.listen_host = "127.0.0.1"});
-  for (const char* host : {"localhost", "localhost:8080", "LOCALHOST.", "app.localhost:1", "127.0.0.1", "127.8.9.1:80", "[::1]:8080", "10.1.2.3", "[fe80::1]", ""})
+  for (const char* host : {"localhost", "localhost:8080", "LOCALHOST.", "app.localhost:1", "127.0.0.1", "127.8.9.1:80", "[::1]:8080",
+                           "10.1.2.3", "[fe80::1]", ""})
     EXPECT_TRUE(check.check_host(host)) << host;
-  for (const char* host : {"evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "1.2.3", "mylocalhost"}) {
+  for (const char* host :
+       {"evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "1.2.3", "mylocalhost"}) {
     const auto refused = check.check_host(host);
     ASSERT_FALSE(refused) << host;
     EXPECT_EQ(refused.error().code(), kHostNotAllowed);
@@ -35,7 +37,8 @@ TEST(CallerCheck, OnlyOwnPagesAndConfiguredOriginsMayCall) {
   EXPECT_TRUE(check.check_origin("http://localhost:8080", "localhost:8080"));
   EXPECT_TRUE(check.check_origin("https://app.example", "localhost:8080"));
   EXPECT_TRUE(check.has_cors("https://app.example"));
-  for (const char* origin : {"http://localhost:8081", "http://localhost", "http://evil.example", "null", "http://app.example", "https://app.example/", "file://"}) {
+  for (const char* origin : {"http://localhost:8081", "http://localhost", "http://evil.example", "null", "http://app.example",
+                             "https://app.example/", "file://"}) {
     const auto refused = check.check_origin(origin, "localhost:8080");
     ASSERT_FALSE(refused) << origin;
     EXPECT_EQ(refused.error().code(), kOriginNotAllowed);

@@ -112,10 +112,11 @@ inline constexpr ErrorCode kTooManyConnections{7069, "too_many_connections", Err
                                                "try again after the time in Retry-After"};
 
 inline constexpr const ErrorCode* kHttpErrors[] = {
-    &kJsonSyntax, &kJsonTooDeep, &kJsonDuplicateKey, &kJsonNotUtf8, &kFieldUnknown, &kFieldMissing, &kFieldType, 
-    &kBinarySizes, &kImageNotBase64, &kFormInvalid, &kBodyTooLarge, &kBodyMissing, &kContentType, &kContentEncoding,
-    &kRouteNotFound, &kMethodNotAllowed, &kHeaderTooLarge, &kBadRequest, &kAmbiguousLength, &kBadEscape, &kBodyDamaged,
-    &kHostNotAllowed, &kOriginNotAllowed, &kBodyStalled, &kTlsWanted, &kVectorsNotMade, &kTooBusy, &kSlowReader, &kBadAddress,
-    &kPortInUse, &kPortNotAllowed, &kMemoryPressure, &kAnswerTooLarge, &kBodiesTooLarge, &kCertificate, &kTooManyConnections};
+    &kJsonSyntax,      &kJsonTooDeep,     &kJsonDuplicateKey, &kJsonNotUtf8,      &kFieldUnknown,     &kFieldMissing,
+    &kFieldType,       &kBinarySizes,     &kImageNotBase64,   &kFormInvalid,      &kBodyTooLarge,     &kBodyMissing,
+    &kContentType,     &kContentEncoding, &kRouteNotFound,    &kMethodNotAllowed, &kHeaderTooLarge,   &kBadRequest,
+    &kAmbiguousLength, &kBadEscape,       &kBodyDamaged,      &kHostNotAllowed,   &kOriginNotAllowed, &kBodyStalled,
+    &kTlsWanted,       &kVectorsNotMade,  &kTooBusy,          &kSlowReader,       &kBadAddress,       &kPortInUse,
+    &kPortNotAllowed,  &kMemoryPressure,  &kAnswerTooLarge,   &kBodiesTooLarge,   &kCertificate,      &kTooManyConnections};
 
 }  // namespace forebay::http

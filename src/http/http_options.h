@@ -29,7 +29,7 @@ struct HttpOptions {
   std::uint64_t image_bytes_max = 32ULL << 20;            // of one picture, as a file
   std::uint64_t image_pixels_max = 32ULL << 20;           // width times height, seen before anything is decoded
   std::uint32_t image_side_max = 16'384;
-  std::uint32_t choices_max = 16;         // n
+  std::uint32_t choices_max = 16;          // n
   std::vector<std::string> cors_origins;   // empty: none; "*": any
   std::vector<std::string> allowed_hosts;  // names in Host; empty: addresses, loopback and machine names, with keys any; "*": any
   std::string tls_certificate;             // PEM files; both or none

@@ -1,6 +1,5 @@
-// Tensor models with requests that one loop has just submitted: the loop runs their batches itself, when it has handled the events that were
-// ready.
-// Threads: is_here() is shared, the rest is confined to the loop. Owner: Server; exchanges share it.
+// Tensor models with requests that one loop has just submitted: the loop runs their batches itself, when it has handled the events that
+// were ready. Threads: is_here() is shared, the rest is confined to the loop. Owner: Server; exchanges share it.
 #pragma once
 
 #include <memory>

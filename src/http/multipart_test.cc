@@ -10,10 +10,11 @@ namespace {
 constexpr std::string_view kType = "multipart/form-data; charset=utf-8; Boundary=\"a b\"";
 
 TEST(ReadForm, GivesFieldsAndFiles) {
-  const auto parts = read_form(kType,
-                               "a preamble\r\n--a b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ndigits\r\n"
-                               "--a b \r\ncontent-type: image/png\r\ncontent-disposition: form-data; filename=\"x\\\".png\"; name=image\r\n\r\n"
-                               "\r\n--a\r\n\r\n--a b--\r\nan epilogue");
+  const auto parts =
+      read_form(kType,
+                "a preamble\r\n--a b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ndigits\r\n"
+                "--a b \r\ncontent-type: image/png\r\ncontent-disposition: form-data; filename=\"x\\\".png\"; name=image\r\n\r\n"
+                "\r\n--a\r\n\r\n--a b--\r\nan epilogue");
   ASSERT_TRUE(parts) << parts.error().message();
   ASSERT_EQ(parts->size(), 2U);
   EXPECT_EQ((*parts)[0].name, "model");
@@ -32,17 +33,16 @@ TEST(ReadForm, TakesAnEmptyFormAndEmptyContent) {
 }
 
 TEST(ReadForm, RefusesWhatIsNoForm) {
-  const std::string_view bodies[] = {
-      "",
-      "--x",
-      "--x\r\n",
-      "--y--",
-      "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue",           // no end
-      "--x\r\nContent-Disposition: form-data; name=\"a\"\r\nvalue\r\n--x--",      // no end of headers
-      "--x\r\nContent-Disposition: form-data; file=\"a\"\r\n\r\nvalue\r\n--x--",  // no name
-      "--x\r\nContent-Disposition: form-data; name=\"a\r\n\r\nvalue\r\n--x--",    // an open quote
-      "--x\r\n\r\nvalue\r\n--x--",                                               // no disposition
-      "--xx\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue\r\n--xx--"};
+  const std::string_view bodies[] = {"",
+                                     "--x",
+                                     "--x\r\n",
+                                     "--y--",
+                                     "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue",           // no end
+                                     "--x\r\nContent-Disposition: form-data; name=\"a\"\r\nvalue\r\n--x--",      // no end of headers
+                                     "--x\r\nContent-Disposition: form-data; file=\"a\"\r\n\r\nvalue\r\n--x--",  // no name
+                                     "--x\r\nContent-Disposition: form-data; name=\"a\r\n\r\nvalue\r\n--x--",    // an open quote
+                                     "--x\r\n\r\nvalue\r\n--x--",                                                // no disposition
+                                     "--xx\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue\r\n--xx--"};
   for (const auto body : bodies) {
     const auto parts = read_form("multipart/form-data; boundary=x", body);
     ASSERT_FALSE(parts) << body;

@@ -65,7 +65,8 @@ constexpr Route kRoutes[] = {
 
     // Azure's URLs, of which a deployment is a model; any api-version will do.
     {"POST", "/openai/deployments/{}/chat/completions", "openai_chat", Dialect::kOpenAi, Action::kInfer, Body::kJson, openai::chat},
-    {"POST", "/openai/deployments/{}/completions", "openai_completions", Dialect::kOpenAi, Action::kInfer, Body::kJson, openai::completions},
+    {"POST", "/openai/deployments/{}/completions", "openai_completions", Dialect::kOpenAi, Action::kInfer, Body::kJson,
+     openai::completions},
     {"POST", "/openai/deployments/{}/embeddings", "openai_embeddings", Dialect::kOpenAi, Action::kInfer, Body::kJson, openai::embeddings},
     {"GET", "/openai/models", "openai_models", Dialect::kOpenAi, Action::kReadModels, Body::kNone, openai::models},
     {"POST", "/openai/v1/chat/completions", "openai_chat", Dialect::kOpenAi, Action::kInfer, Body::kJson, openai::chat},

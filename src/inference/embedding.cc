@@ -37,8 +37,8 @@ Result<std::vector<Token>> tokens_of_text(const models::ServedModel& model, cons
   const std::size_t most = model.sequence_tokens_max;
   if (truncation == Truncation::kStart) return without_start(*model.tokenizer, text, most, cancel);
   // Twice the context is read, so that the refusal of what is a little too long names its length.
-  auto tokens = model.tokenizer->encode(
-      text, {.tokens_max = 2 * most, .truncate_to = truncation == Truncation::kEnd ? most : 0, .cancel = &cancel});
+  auto tokens =
+      model.tokenizer->encode(text, {.tokens_max = 2 * most, .truncate_to = truncation == Truncation::kEnd ? most : 0, .cancel = &cancel});
   if (!tokens && tokens.error().code() == text::kTextTooLong)
     return fail(context_exceeded(text::kTextTooLong, most, fmt::format("the text has more than {} tokens", 2 * most)));
   return tokens;

@@ -28,10 +28,10 @@ struct EmbeddingParams {
   std::optional<std::uint32_t> dimensions = {};  // the first ones of each vector, which is normalised again
   std::string dimensions_field = "dimensions";   // its name in errors
   Truncation truncation = Truncation::kNone;
-  bool normalize = true;                     // to unit length
-  std::optional<std::string> prompt = {};    // its name; absent: the first of `prompts` that the model has, else its default
-  std::vector<std::string> prompts = {};     // names
-  std::string field = "input";               // the name of the texts in errors
+  bool normalize = true;                   // to unit length
+  std::optional<std::string> prompt = {};  // its name; absent: the first of `prompts` that the model has, else its default
+  std::vector<std::string> prompts = {};   // names
+  std::string field = "input";             // the name of the texts in errors
 };
 
 struct Embeddings {

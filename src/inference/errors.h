@@ -30,8 +30,8 @@ inline constexpr ErrorCode kInputMismatch{7022, "request_input_mismatch", ErrorK
 inline constexpr ErrorCode kImageNotWanted{7024, "image_not_wanted", ErrorKind::kUnprocessable,
                                            "The model has no input that looks like an image.", "send the input as JSON"};
 
-inline constexpr const ErrorCode* kInferenceErrors[] = {&kFieldRange,      &kFieldNotSupported, &kFieldConflict,
-                                                        &kTooManyItems,    &kTokenOutOfRange,   &kInputUnknown,
-                                                        &kInputMissing,    &kInputMismatch,     &kImageNotWanted};
+inline constexpr const ErrorCode* kInferenceErrors[] = {&kFieldRange,   &kFieldNotSupported, &kFieldConflict,
+                                                        &kTooManyItems, &kTokenOutOfRange,   &kInputUnknown,
+                                                        &kInputMissing, &kInputMismatch,     &kImageNotWanted};
 
 }  // namespace forebay::inference

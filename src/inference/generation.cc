@@ -24,7 +24,7 @@ Result<> check_count(const models::ServedModel& model, const GenerationParams& p
 }  // namespace
 
 Result<std::vector<std::shared_ptr<scheduling::TokenChannel>>> generate(const Call& call, models::ServedModel& model,
-                                                                       const GenerationParams& params) {
+                                                                        const GenerationParams& params) {
   TRY(check_count(model, params));
   std::vector<std::shared_ptr<scheduling::TokenChannel>> channels;
   for (const auto& prompt : params.prompts) {

@@ -24,6 +24,6 @@ struct GenerationParams {
 // Submits every sequence. The first refusal refuses the call; sequences that were accepted before end with the call's cancel token.
 // Requires: model.generation. Errors: kTooManyItems for more sequences than the model's queue takes at once; those of the runner.
 Result<std::vector<std::shared_ptr<scheduling::TokenChannel>>> generate(const Call& call, models::ServedModel& model,
-                                                                       const GenerationParams& params);
+                                                                        const GenerationParams& params);
 
 }  // namespace forebay::inference

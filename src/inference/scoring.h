@@ -23,9 +23,9 @@ enum class ScoringKind : std::uint8_t { kRanking, kClasses };
 struct ScoringParams {
   ScoringKind kind = ScoringKind::kRanking;
   std::vector<std::pair<std::string, std::optional<std::string>>> texts = {};  // each alone, or with the one it is read with
-  bool truncate = true;               // cut what is too long instead of refusing it
-  std::size_t second_tokens_max = 0;  // more of a pair's second text is cut; 0: any
-  std::string field = "documents";    // the name of the texts in errors
+  bool truncate = true;                                                        // cut what is too long instead of refusing it
+  std::size_t second_tokens_max = 0;                                           // more of a pair's second text is cut; 0: any
+  std::string field = "documents";                                             // the name of the texts in errors
 };
 
 struct Scores {

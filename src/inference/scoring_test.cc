@@ -156,4 +156,4 @@ TEST(ScoringByClasses, DoesNotRankByMoreThanTwo) {
 }
 
 }  // namespace
-}  // namespace forebay::http
+}  // namespace forebay::inference

@@ -354,7 +354,8 @@ std::vector<ModelStatus> Catalog::list() const {
   state_->look_at_files(*table);
   std::vector<ModelStatus> listing;
   for (const auto& [name, versions] : *table) {
-    for (const auto& [version, entry] : versions) listing.push_back({name, version, entry.state, entry.error, entry.since, entry.model.keeper()});
+    for (const auto& [version, entry] : versions)
+      listing.push_back({name, version, entry.state, entry.error, entry.since, entry.model.keeper()});
   }
   return listing;
 }

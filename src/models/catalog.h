@@ -45,8 +45,8 @@ struct ModelStatus {
 
 // What a caller wants to use.
 struct LeaseRequest {
-  std::string_view name = {};               // empty: the only model, or the only one of the task
-  std::string_view version = {};            // empty: the latest ready one
+  std::string_view name = {};              // empty: the only model, or the only one of the task
+  std::string_view version = {};           // empty: the latest ready one
   std::optional<formats::Task> task = {};  // none: any
 };
 
@@ -69,7 +69,8 @@ class Catalog {
 
   // Takes the models of a repository listing and starts loading them in the background. kDuplicateModel when two have one name and version.
   Result<> add(std::vector<ModelSource> sources);
-  // Errors: kModelNotFound (with the nearest name in the hint), kVersionNotFound, kModelNotReady (Retry-After), kModelLoadFailed, kModelNameNeeded, kWrongTask.
+  // Errors: kModelNotFound (with the nearest name in the hint), kVersionNotFound, kModelNotReady (Retry-After), kModelLoadFailed,
+  // kModelNameNeeded, kWrongTask.
   Result<Lease> lease(const LeaseRequest& request);
   // By name, then version.
   std::vector<ModelStatus> list() const;

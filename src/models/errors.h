@@ -53,6 +53,6 @@ inline constexpr ErrorCode kPipelineTooLarge{5021, "pipeline_too_large", ErrorKi
 inline constexpr const ErrorCode* kModelsErrors[] = {
     &kModelNotFound,         &kVersionNotFound,        &kModelNotReady,   &kModelLoadFailed, &kModelNameNeeded, &kWrongTask,
     &kDuplicateModel,        &kBadModelName,           &kRepositoryEmpty, &kTooManyModels,   &kNoEngine,        &kModelHasNoWeights,
-    &kAdapterSettingInvalid, &kAffinitySettingInvalid, &kProbeFailed, &kPipelineInvalid, &kPipelineTooLarge};
+    &kAdapterSettingInvalid, &kAffinitySettingInvalid, &kProbeFailed,     &kPipelineInvalid, &kPipelineTooLarge};
 
 }  // namespace forebay::models

@@ -96,7 +96,9 @@ TEST(Lease, FinishDestroysWhatThePoolHasNotTaken) {
   InlineExecutor executor;
   executor.refuse = true;
   const auto retirement = Retirement::create(executor);
-  { const Lease lease = retirement->lease(watched(ending)); }
+  {
+    const Lease lease = retirement->lease(watched(ending));
+  }
   EXPECT_FALSE(ending.over);
   retirement->finish();
   EXPECT_TRUE(ending.over);
@@ -108,7 +110,9 @@ TEST(Lease, FinishWaitsForWhatThePoolDestroys) {
   ending.go = go.get_future().share();
   ThreadPool pool({.name = "background", .threads = 1});
   const auto retirement = Retirement::create(pool);
-  { const Lease lease = retirement->lease(watched(ending)); }
+  {
+    const Lease lease = retirement->lease(watched(ending));
+  }
   ending.begun.get_future().wait();
   std::jthread later([&] { go.set_value(); });
   retirement->finish();

@@ -24,12 +24,12 @@ struct LoaderContext {
   const Clock* clock = nullptr;
   ByteBudget* budget = nullptr;
   const PressureGauge* pressure = nullptr;
-  engines::ModelCache* cache = nullptr;                                                     // null: nothing is kept for the next start
-  bool probes = false;                                                                      // tries files in a child process first
-  telemetry::ServingMetrics* metrics = nullptr;                                             // null: nothing is counted
-  std::function<bool(float)> progress;                                                      // 0..1; false stops the load
-  std::function<void(formats::Task)> described;                                             // the file was read and is for this; may be empty
-  CancelToken cancel;                                                                       // stops a library that can be stopped
+  engines::ModelCache* cache = nullptr;          // null: nothing is kept for the next start
+  bool probes = false;                           // tries files in a child process first
+  telemetry::ServingMetrics* metrics = nullptr;  // null: nothing is counted
+  std::function<bool(float)> progress;           // 0..1; false stops the load
+  std::function<void(formats::Task)> described;  // the file was read and is for this; may be empty
+  CancelToken cancel;                            // stops a library that can be stopped
   std::function<Result<std::shared_ptr<ServedModel>>(const std::string& name)> find_model;  // what a pipeline is made of; empty: nothing
 };
 

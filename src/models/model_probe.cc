@@ -135,22 +135,22 @@ bool is_trusted(const ModelSource& source, const ProbeOptions& options) {
 
 Result<> try_in_child(const ModelSource& source, const formats::ModelDescription& description, const ModelsOptions& options,
                       const std::function<bool()>& keeps_going) {
-  sandbox::ChildTask task{.command = std::string(kProbeCommand),
-                          .arguments = {source.path.string(), source.name, std::to_string(options.constant_bytes_max),
-                                        std::to_string(options.loop_steps_max)},
-                          // No debugger is asked for a backtrace, and no graphics driver is started.
-                          .environment = {"GGML_NO_BACKTRACE=1", "VK_LOADER_DRIVERS_DISABLE=*"},
-                          .descriptors = {},
-                          .limits = limits_for(description, options.probe),
-                          .keeps_going = keeps_going};
+  sandbox::ChildTask task{
+      .command = std::string(kProbeCommand),
+      .arguments = {source.path.string(), source.name, std::to_string(options.constant_bytes_max), std::to_string(options.loop_steps_max)},
+      // No debugger is asked for a backtrace, and no graphics driver is started.
+      .environment = {"GGML_NO_BACKTRACE=1", "VK_LOADER_DRIVERS_DISABLE=*"},
+      .descriptors = {},
+      .limits = limits_for(description, options.probe),
+      .keeps_going = keeps_going};
   if (options.embedding.translate) task.arguments.emplace_back(kTranslates);
   if (options.embedding.int8) task.arguments.emplace_back(kInt8);
   TRY_ASSIGN(const auto end, sandbox::run_child(task));
   if (end.ending == sandbox::ChildEnding::kFinished) return probe_result_in(end.result);
   if (end.ending == sandbox::ChildEnding::kStopped) return fail(kCancelledByCaller, "the load was stopped");
   const Error how = error_of(end, task.limits, engines::cleaned_library_message(end.last_line));
-  return fail(Error(kProbeFailed, fmt::format("loading it in a process of its own failed: {}", how.message()))
-                  .with_hint(std::string(how.hint())));
+  return fail(
+      Error(kProbeFailed, fmt::format("loading it in a process of its own failed: {}", how.message())).with_hint(std::string(how.hint())));
 }
 
 // One worker, one sequence and few cells: what is tried is the file, not how much fits beside it.

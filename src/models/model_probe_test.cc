@@ -64,7 +64,8 @@ class ModelProbe : public testing::Test {
   std::filesystem::path file_that_aborts() const { return folder_.write("harm.gguf", formats::tiny_llama().bytes()); }
 
   const engines::ModelFolder folder_;
-  const std::unique_ptr<engines::ModelCache> cache_ = engines::ModelCache::open({.path = folder_.write("x", "").replace_filename("cache")}).value();
+  const std::unique_ptr<engines::ModelCache> cache_ =
+      engines::ModelCache::open({.path = folder_.write("x", "").replace_filename("cache")}).value();
 };
 
 TEST_F(ModelProbe, AFileThatEndsItsProcessIsRefusedWithTheReason) {
@@ -104,8 +105,8 @@ TEST_F(ModelProbe, AnOperatorMayTrustFiles) {
 
 TEST_F(ModelProbe, ItStopsWithTheLoad) {
   const auto path = example("digits.onnx");
-  const auto probed = probe_model({.name = "model", .version = "1", .path = path}, formats::read_model(path).value(), {}, nullptr,
-                                  [] { return false; });
+  const auto probed =
+      probe_model({.name = "model", .version = "1", .path = path}, formats::read_model(path).value(), {}, nullptr, [] { return false; });
   EXPECT_EQ(probed.error().code(), kCancelledByCaller);
 }
 

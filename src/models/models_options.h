@@ -30,9 +30,9 @@ inline constexpr std::string_view kProbeNever = "never";
 
 // Trying model files in a child process before they are loaded.
 struct ProbeOptions {
-  std::string when = std::string(kProbeUnknown);  // only files that have not passed before; or always, never
-  std::vector<std::string> trusted;               // names of models that are never tried; "*": all
-  std::chrono::milliseconds time_max{20'000};     // of computing; more for large files
+  std::string when = std::string(kProbeUnknown);            // only files that have not passed before; or always, never
+  std::vector<std::string> trusted;                         // names of models that are never tried; "*": all
+  std::chrono::milliseconds time_max{20'000};               // of computing; more for large files
   std::uint64_t memory_bytes_max = std::uint64_t{1} << 30;  // beside twice the weights
 };
 
@@ -42,10 +42,10 @@ struct ModelsOptions {
   std::uint64_t file_bytes_max = std::uint64_t{64} << 30;
   std::uint64_t constant_bytes_max = std::uint64_t{512} << 20;  // of one tensor that an ONNX node makes from a constant shape
   std::uint64_t loop_steps_max = 10'000'000;                    // of an ONNX loop that nothing ends before its constant count
-  std::uint32_t threads = 0;              // of one engine session; 0: every usable core
-  bool tune = true;                       // try out at load how many threads pay
-  std::vector<std::string> cpu_affinity;  // processors that models compute on: "0-3", "5"; empty: every usable one
-  std::string numa = "off";               // how libllama spreads threads over memory nodes: off, distribute, isolate or numactl
+  std::uint32_t threads = 0;                                    // of one engine session; 0: every usable core
+  bool tune = true;                                             // try out at load how many threads pay
+  std::vector<std::string> cpu_affinity;                        // processors that models compute on: "0-3", "5"; empty: every usable one
+  std::string numa = "off";  // how libllama spreads threads over memory nodes: off, distribute, isolate or numactl
   CacheOptions cache;
   ProbeOptions probe;
   bool warm = true;                   // one synthetic request before a model counts as ready

@@ -10,8 +10,8 @@ TEST(SplitModels, OneFileAModelStays) {
   std::vector<std::filesystem::path> files = {"a/big-00001-of-00002.gguf", "a/big-00002-of-00002.gguf", "a/digits.onnx",
                                               "b/big-00002-of-00002.gguf", "a/big-00002-of-00003.gguf", "a/big-00003-of-00003.gguf"};
   keep_first_parts(files);
-  EXPECT_THAT(files, testing::ElementsAre("a/big-00001-of-00002.gguf", "a/digits.onnx", "b/big-00002-of-00002.gguf",
-                                          "a/big-00002-of-00003.gguf"));
+  EXPECT_THAT(files,
+              testing::ElementsAre("a/big-00001-of-00002.gguf", "a/digits.onnx", "b/big-00002-of-00002.gguf", "a/big-00002-of-00003.gguf"));
 }
 
 TEST(SplitModels, TheOrderOfACommandLineDoesNotMatter) {

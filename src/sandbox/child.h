@@ -26,8 +26,8 @@ struct ChildLimits {
 };
 
 struct ChildTask {
-  std::string command;                 // the first argument, by which main() finds what to do
-  std::vector<std::string> arguments;  // behind it; visible to other users of the machine: no secrets
+  std::string command;                   // the first argument, by which main() finds what to do
+  std::vector<std::string> arguments;    // behind it; visible to other users of the machine: no secrets
   std::vector<std::string> environment;  // "NAME=VALUE", beside the little that every child has
   std::vector<int> descriptors;          // become kFirstDescriptor and those after it
   ChildLimits limits;

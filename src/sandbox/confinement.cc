@@ -55,8 +55,8 @@ bool confine_this_process(const Confinement& confinement) {
   // Neither a core file nor a crash reporter gets what a model file did. Without privileges to gain, no program it starts has more.
   ::signal(SIGXFSZ, SIG_IGN);  // writing to a file fails, and ends nothing
   const bool quiet = ::prctl(PR_SET_DUMPABLE, 0) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && limit(RLIMIT_CORE, 0);
-  return quiet && limit(RLIMIT_CPU, confinement.cpu_seconds_max) && limit(RLIMIT_NOFILE, confinement.files_max) &&
-         limit(RLIMIT_FSIZE, 0) && limit_memory(confinement.memory_bytes_max);
+  return quiet && limit(RLIMIT_CPU, confinement.cpu_seconds_max) && limit(RLIMIT_NOFILE, confinement.files_max) && limit(RLIMIT_FSIZE, 0) &&
+         limit_memory(confinement.memory_bytes_max);
 }
 
 }  // namespace forebay::sandbox

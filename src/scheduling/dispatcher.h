@@ -27,8 +27,8 @@ struct Offer {
 // What a worker did in one round.
 struct Round {
   WorkerLoad load;
-  std::optional<Instant> step_began;     // if there was a step
-  bool worked = false;                   // it succeeded
+  std::optional<Instant> step_began;    // if there was a step
+  bool worked = false;                  // it succeeded
   std::optional<std::uint64_t> failed;  // the step of this request, by serial, failed
 };
 
@@ -78,7 +78,8 @@ class Dispatcher : public SharedQueue<GenerationWork, Routes> {
   Sequences take_dead_moved();                        // cancelled, or past their deadline
   Sequences take_all_moved();
   std::size_t moved() const { return moved_; }
-  // When a waiting worker has to look again although nothing has changed: a moved sequence reaches its deadline, or a step counts as stalled.
+  // When a waiting worker has to look again although nothing has changed: a moved sequence reaches its deadline, or a step counts as
+  // stalled.
   std::optional<Instant> next_look(const HealthOptions& options) const;
 
  private:

@@ -24,7 +24,9 @@ class DispatcherTest : public ::testing::Test {
       report(id, {.sequences_max = sequences_max, .cells_max = 1'000});
     }
   }
-  bool report(WorkerId id, const WorkerLoad& load) { return dispatcher.report(id, {.load = load, .step_began = clock.now(), .worked = true, .failed = {}}); }
+  bool report(WorkerId id, const WorkerLoad& load) {
+    return dispatcher.report(id, {.load = load, .step_began = clock.now(), .worked = true, .failed = {}});
+  }
   CancelToken push(std::vector<Token> prompt, std::uint32_t tokens_max = 10) {
     GenerationWork work;
     work.request.tokens_max = tokens_max;

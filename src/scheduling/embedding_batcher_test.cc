@@ -19,8 +19,8 @@ using Texts = std::vector<std::vector<Token>>;
 class EmbeddingFixture {
  public:
   explicit EmbeddingFixture(EmbeddingOptions options = {}) : queue({}), model(load_fake(engine, formats::Task::kEmbedding)) {
-    auto session = *model->open_embedding_session(
-        {.batch_texts_max = options.batch_texts_max, .batch_tokens_max = options.batch_tokens_max});
+    auto session =
+        *model->open_embedding_session({.batch_texts_max = options.batch_texts_max, .batch_tokens_max = options.batch_tokens_max});
     batcher = std::make_unique<EmbeddingBatcher>(std::move(session), options,
                                                  EmbeddingSurroundings{{&clock, &metrics_, nullptr}, &queue, &watch, &ledger});
   }

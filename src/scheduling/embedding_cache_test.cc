@@ -50,8 +50,8 @@ class EmbeddingCache : public ::testing::Test {
   void wrap(std::uint64_t bytes_max, bool shares_caches = false) {
     auto held = std::make_unique<HeldRunner>();
     inner_ = held.get();
-    runner_ = with_embedding_cache(std::move(held), bytes_max,
-                                   {.budget = &budget_, .pressure = &pressure_, .shares_caches = shares_caches});
+    runner_ =
+        with_embedding_cache(std::move(held), bytes_max, {.budget = &budget_, .pressure = &pressure_, .shares_caches = shares_caches});
   }
   // The answer once it is there.
   std::shared_ptr<std::optional<Result<EmbeddingAnswer>>> ask(std::initializer_list<std::string_view> texts, CacheScope scope) {

@@ -97,8 +97,9 @@ Result<> BatchingEmbeddingRunner::check_text(const std::vector<Token>& text, std
   const auto field = fmt::format("input[{}]", index);
   if (text.empty()) return fail(Error(kTextsEmpty, fmt::format("text {} has no token", index)).with_field(field));
   if (text.size() > info_.text_tokens_max) {
-    return fail(Error(kTextTooLongToEmbed, fmt::format("text {} has {} tokens, the model takes {}", index, text.size(), info_.text_tokens_max))
-                    .with_field(field));
+    return fail(
+        Error(kTextTooLongToEmbed, fmt::format("text {} has {} tokens, the model takes {}", index, text.size(), info_.text_tokens_max))
+            .with_field(field));
   }
   if (info_.vocabulary_size == 0) return {};
   const auto unknown =
@@ -125,9 +126,9 @@ Result<> BatchingEmbeddingRunner::submit(EmbeddingRequest request, Done done) {
 Result<std::unique_ptr<EmbeddingRunner>> EmbeddingRunner::open(std::shared_ptr<engines::LoadedModel> model, const EmbeddingOptions& options,
                                                                RunnerContext context) {
   TRY(check(options));
-  TRY_ASSIGN(auto session, model->open_embedding_session({.batch_texts_max = options.batch_texts_max,
-                                                          .batch_tokens_max = options.batch_tokens_max,
-                                                          .threads = options.threads}));
+  TRY_ASSIGN(auto session,
+             model->open_embedding_session(
+                 {.batch_texts_max = options.batch_texts_max, .batch_tokens_max = options.batch_tokens_max, .threads = options.threads}));
   return std::make_unique<BatchingEmbeddingRunner>(std::move(model), options, std::move(context), std::move(session));
 }
 

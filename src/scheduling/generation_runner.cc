@@ -64,8 +64,8 @@ std::vector<Token> end_tokens_of(const text::Tokenizer& tokenizer) {
 }
 
 LoopGenerationRunner::LoopGenerationRunner(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options,
-                                           RunnerContext context, const engines::GenerationSessionOptions& session, WorkerPool::Sessions sessions,
-                                           std::unique_ptr<DiskTier> disk)
+                                           RunnerContext context, const engines::GenerationSessionOptions& session,
+                                           WorkerPool::Sessions sessions, std::unique_ptr<DiskTier> disk)
     : model_(std::move(model)),
       options_(options),
       info_(sessions.front().session->info()),
@@ -73,8 +73,9 @@ LoopGenerationRunner::LoopGenerationRunner(std::shared_ptr<engines::LoadedModel>
       disk_(std::move(disk)),
       saved_({.bytes_max = options.cache.ram_bytes_max}, context.budget, context.pressure, to_disk()),
       clock_(*context.clock),
-      core_(std::move(context), options, [this](auto& taken) { answer_unrun(taken); }, clock_,
-            routing_strategy_named(options.strategy).value_or(RoutingStrategy::kLeastLoaded)),
+      core_(
+          std::move(context), options, [this](auto& taken) { answer_unrun(taken); }, clock_,
+          routing_strategy_named(options.strategy).value_or(RoutingStrategy::kLeastLoaded)),
       pool_(model_, options_, session, surroundings(), std::move(sessions)) {}
 
 std::function<void(SavedStatePointer)> LoopGenerationRunner::to_disk() {

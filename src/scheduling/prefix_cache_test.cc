@@ -42,7 +42,8 @@ class PrefixCacheTest : public ::testing::Test {
     engine.control().switches.can_trim = setting.can_trim;
     engine.control().switches.can_share = setting.can_share;
     auto model = *engine.load("fake", engines::fake_description(formats::Task::kTextGeneration), {});
-    session = *model->open_generation_session({.context_tokens = static_cast<std::uint32_t>(setting.cells),
+    session =
+        *model->open_generation_session({.context_tokens = static_cast<std::uint32_t>(setting.cells),
                                          .sequences_max = static_cast<std::uint32_t>(setting.sequences),
                                          .step_tokens_max = 1000,
                                          .layout = setting.unified ? engines::CacheLayout::kUnified : engines::CacheLayout::kPerSequence});
@@ -336,7 +337,10 @@ TEST(Property09, WhatIsReusedIsTheLongestThatAnySequenceHeld) {
     const bool unified = *rc::gen::arbitrary<bool>();
     auto model = *engine.load("fake", engines::fake_description(formats::Task::kTextGeneration), {});
     auto session =
-        *model->open_generation_session({.context_tokens = 4000, .sequences_max = 5, .step_tokens_max = 1000, .layout = unified ? engines::CacheLayout::kUnified : engines::CacheLayout::kPerSequence});
+        *model->open_generation_session({.context_tokens = 4000,
+                                         .sequences_max = 5,
+                                         .step_tokens_max = 1000,
+                                         .layout = unified ? engines::CacheLayout::kUnified : engines::CacheLayout::kPerSequence});
     PrefixCacheCounters counters;
     PrefixCache cache(*session, *rc::gen::element<std::size_t>(0, 200, 4000), LowerTiers{}, counters);
     struct Running {

@@ -20,9 +20,13 @@ void RoutingTable::remove(WorkerId id) {
   std::erase_if(workers_, [id](const auto& worker) { return worker->id == id; });
 }
 
-RoutedWorker& RoutingTable::at(WorkerId id) { return **std::ranges::find(workers_, id, [](const auto& worker) { return worker->id; }); }
+RoutedWorker& RoutingTable::at(WorkerId id) {
+  return **std::ranges::find(workers_, id, [](const auto& worker) { return worker->id; });
+}
 
-const RoutedWorker& RoutingTable::at(WorkerId id) const { return **std::ranges::find(workers_, id, [](const auto& worker) { return worker->id; }); }
+const RoutedWorker& RoutingTable::at(WorkerId id) const {
+  return **std::ranges::find(workers_, id, [](const auto& worker) { return worker->id; });
+}
 
 std::size_t RoutingTable::cells_soon_of(const GenerationWork& work) {
   return work.prompt().size() + std::min<std::size_t>(work.request.tokens_max, kCellsAhead);

@@ -30,9 +30,9 @@ struct RoutedWorker {
   const WorkerId id;
   const StepWatch* const watch;
   WorkerHealth health;
-  WorkerLoad load;                          // as last reported
-  std::uint32_t taken = 0;                  // requests since then
-  std::size_t cells_taken = 0;              // cells that these will need soon
+  WorkerLoad load;                             // as last reported
+  std::uint32_t taken = 0;                     // requests since then
+  std::size_t cells_taken = 0;                 // cells that these will need soon
   std::optional<AdmissionOrder::Id> declined;  // the last request it had no cells for
   std::deque<AdmissionOrder::Id> inbox;
   std::size_t inbox_cells = 0;  // that the inbox will need soon

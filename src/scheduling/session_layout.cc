@@ -10,9 +10,10 @@ namespace {
 using engines::CacheLayout;
 
 constexpr std::uint32_t kSequenceTokensFew = 2048;
-}
+}  // namespace
 
-engines::GenerationSessionOptions session_options(const engines::LoadedModel& model, const GenerationOptions& options, const ByteBudget* budget) {
+engines::GenerationSessionOptions session_options(const engines::LoadedModel& model, const GenerationOptions& options,
+                                                  const ByteBudget* budget) {
   const std::size_t workers = std::max(1U, options.workers);
   engines::GenerationSessionOptions session{
       .context_tokens = options.context_tokens,

@@ -12,6 +12,7 @@ namespace forebay::scheduling {
 
 // What a worker's session is opened with. "auto" chooses parts where they take at most a quarter of the budget, if need be of 2,048 cells
 // each, and the number of cells is left to us. `budget` may be null.
-engines::GenerationSessionOptions session_options(const engines::LoadedModel& model, const GenerationOptions& options, const ByteBudget* budget);
+engines::GenerationSessionOptions session_options(const engines::LoadedModel& model, const GenerationOptions& options,
+                                                  const ByteBudget* budget);
 
 }  // namespace forebay::scheduling

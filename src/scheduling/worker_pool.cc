@@ -75,7 +75,8 @@ std::shared_ptr<WorkerPool::Worker> WorkerPool::make_worker(ByteBudget::Reservat
   return worker;
 }
 
-Result<ByteBudget::Reservation> WorkerPool::reserve_session(const engines::LoadedModel& model, const engines::GenerationSessionOptions& options,
+Result<ByteBudget::Reservation> WorkerPool::reserve_session(const engines::LoadedModel& model,
+                                                            const engines::GenerationSessionOptions& options,
                                                             const RunnerContext& context) {
   if (context.budget == nullptr) return ByteBudget::Reservation();
   return context.budget->reserve(model.generation_session_bytes(options), fmt::format("a worker of model '{}'", context.model),

@@ -27,11 +27,11 @@ class WorkerPool {
   };
   using Sessions = std::vector<OpenSession>;
   // Room in the budget for one more session; caches give theirs up for it. kBudgetExhausted.
-  static Result<ByteBudget::Reservation> reserve_session(const engines::LoadedModel& model, const engines::GenerationSessionOptions& options,
-                                                         const RunnerContext& context);
+  static Result<ByteBudget::Reservation> reserve_session(const engines::LoadedModel& model,
+                                                         const engines::GenerationSessionOptions& options, const RunnerContext& context);
   // One worker for each session. The pool sets `worker` and `watch` of `surroundings`; leave them empty.
-  WorkerPool(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options, const engines::GenerationSessionOptions& session,
-             const GenerationSurroundings& surroundings, Sessions sessions);
+  WorkerPool(std::shared_ptr<engines::LoadedModel> model, const GenerationOptions& options,
+             const engines::GenerationSessionOptions& session, const GenerationSurroundings& surroundings, Sessions sessions);
   ~WorkerPool();
   // Call after the queue is closed and before the destructor. Aborts running steps, joins the threads and fails sequences that wait for
   // another worker.

@@ -62,12 +62,10 @@ inline constexpr ErrorCode kScoreNotFinite{545, "score_not_finite", ErrorKind::k
                                            "The model gave NaN or an infinity as a score, so nothing can be ranked.",
                                            "send other inputs; if all fail, the model's file is at fault"};
 
-inline constexpr const ErrorCode* kTensorErrors[] = {&kTensorSizeMismatch, &kTensorShapeInvalid,   &kTensorValueOutOfRange,
-                                                     &kTensorTypeMismatch, &kTensorShapeMismatch,  &kTensorRowsOutOfRange,
-                                                     &kTensorTooLarge,     &kArrayJsonSyntax,      &kArrayRagged,
-                                                     &kArrayNotFinite,     &kArrayNotText,         &kNpyInvalid,           &kNpyUnsupported,
-                                                     &kCsvInvalid,         &kImageUnsupported,     &kImageInvalid,
-                                                     &kImageTooLarge,      &kPreprocessingInvalid, &kVisionOutput,
-                                                     &kScoreNotFinite};
+inline constexpr const ErrorCode* kTensorErrors[] = {
+    &kTensorSizeMismatch,   &kTensorShapeInvalid, &kTensorValueOutOfRange, &kTensorTypeMismatch, &kTensorShapeMismatch,
+    &kTensorRowsOutOfRange, &kTensorTooLarge,     &kArrayJsonSyntax,       &kArrayRagged,        &kArrayNotFinite,
+    &kArrayNotText,         &kNpyInvalid,         &kNpyUnsupported,        &kCsvInvalid,         &kImageUnsupported,
+    &kImageInvalid,         &kImageTooLarge,      &kPreprocessingInvalid,  &kVisionOutput,       &kScoreNotFinite};
 
 }  // namespace forebay::tensors

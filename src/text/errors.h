@@ -5,8 +5,9 @@
 
 namespace forebay::text {
 
-inline constexpr ErrorCode kTemplateSyntax{2000, "template_syntax", ErrorKind::kUnprocessable, "The chat template is not valid Jinja.",
-                                           "repair the template in the model file; POST /v1/completions and forebay run --raw do without it"};
+inline constexpr ErrorCode kTemplateSyntax{
+    2000, "template_syntax", ErrorKind::kUnprocessable, "The chat template is not valid Jinja.",
+    "repair the template in the model file; POST /v1/completions and forebay run --raw do without it"};
 inline constexpr ErrorCode kTemplateTooLarge{2001, "template_too_large", ErrorKind::kTooLarge,
                                              "The source of the chat template is larger than its limit.",
                                              "shorten the template, or raise its source limit if you trust the file"};

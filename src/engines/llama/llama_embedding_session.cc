@@ -76,7 +76,7 @@ LlamaEmbeddingSession::LlamaEmbeddingSession(std::unique_ptr<LlamaCompute> compu
 }
 
 Result<> LlamaEmbeddingSession::embed_pack(std::span<const std::vector<Token>> texts, std::span<const std::size_t> pack,
-                                      const CancelToken& abort, std::vector<std::vector<float>>& vectors) {
+                                           const CancelToken& abort, std::vector<std::vector<float>>& vectors) {
   if (abort.cancelled()) return fail(abort.error());
   if (compute_->memory() != nullptr) llama_memory_clear(compute_->memory(), false);
   LlamaBatch& batch = compute_->batch();

@@ -67,8 +67,7 @@ TEST(LlamaEmbedding, EveryPoolingGivesAnotherVectorOfTheSameLength) {
 }
 
 TEST(LlamaEmbedding, ADecoderEmbedsToo) {
-  auto session =
-      chat_model().open_embedding_session({.batch_texts_max = 2, .batch_tokens_max = 32, .pooling = Pooling::kLast}).value();
+  auto session = chat_model().open_embedding_session({.batch_texts_max = 2, .batch_tokens_max = 32, .pooling = Pooling::kLast}).value();
   const std::vector<std::vector<Token>> texts = {many_tokens(20), many_tokens(3), many_tokens(20)};
   const auto vectors = session->embed(texts, CancelToken()).value();
   EXPECT_NE(vectors[0], vectors[1]);
@@ -104,8 +103,8 @@ TEST(LlamaEmbedding, OptionsTheLibraryCannotTakeAreRefused) {
   EXPECT_EQ(chat_model().open_embedding_session({}).error().code(), kNoPooling);
   EXPECT_EQ(chat_model().open_embedding_session({.pooling = Pooling::kRank}).error().code(), kSessionRefused);
   for (const EmbeddingSessionOptions& options :
-       {EmbeddingSessionOptions{.batch_texts_max = 0}, EmbeddingSessionOptions{.batch_texts_max = 257}, EmbeddingSessionOptions{.batch_tokens_max = 0},
-        EmbeddingSessionOptions{.batch_tokens_max = (1U << 16U) + 1}}) {
+       {EmbeddingSessionOptions{.batch_texts_max = 0}, EmbeddingSessionOptions{.batch_texts_max = 257},
+        EmbeddingSessionOptions{.batch_tokens_max = 0}, EmbeddingSessionOptions{.batch_tokens_max = (1U << 16U) + 1}}) {
     EXPECT_EQ(embedding_model().open_embedding_session(options).error().code(), kSessionRefused);
   }
 }

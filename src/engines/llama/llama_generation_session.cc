@@ -35,10 +35,7 @@ Result<std::unique_ptr<GenerationSession>> LlamaGenerationSession::open(std::sha
 }
 
 LlamaGenerationSession::LlamaGenerationSession(std::unique_ptr<LlamaCompute> compute, const GenerationSessionOptions& options)
-    : compute_(std::move(compute)),
-      memory_(compute_->memory()),
-      ledger_(options.sequences_max),
-      seen_in_step_(options.sequences_max, 0) {
+    : compute_(std::move(compute)), memory_(compute_->memory()), ledger_(options.sequences_max), seen_in_step_(options.sequences_max, 0) {
   const LlamaModel& model = compute_->model();
   const llama_model* library_model = model.library_model();
   const llama_context* opened = compute_->context();
@@ -79,7 +76,8 @@ Result<> LlamaGenerationSession::check(const StepSlice& slice) {
   if (std::exchange(seen_in_step_[static_cast<std::size_t>(slice.sequence)], steps_) == steps_)
     return fail(kBadStep, fmt::format("sequence {} appears twice", slice.sequence));
   if (slice.tokens.empty()) return fail(kBadStep, fmt::format("the slice of sequence {} is empty", slice.sequence));
-  if (slice.logits > slice.tokens.size()) return fail(kBadStep, fmt::format("the slice of sequence {} has fewer tokens than logits", slice.sequence));
+  if (slice.logits > slice.tokens.size())
+    return fail(kBadStep, fmt::format("the slice of sequence {} has fewer tokens than logits", slice.sequence));
   if (slice.position != length(slice.sequence)) {
     return fail(kBadStep,
                 fmt::format("sequence {} has {} tokens, the slice starts at {}", slice.sequence, length(slice.sequence), slice.position));
@@ -211,8 +209,9 @@ Result<> LlamaGenerationSession::restore(SequenceId sequence, std::span<const st
   const LlamaErrorLog log;
   bool restored = false;
   try {
-    restored = llama_state_seq_set_data(compute_->context(), reinterpret_cast<const std::uint8_t*>(state.data()), state.size(), sequence) != 0 &&
-               llama_memory_seq_pos_max(memory_, sequence) + 1 == tokens;
+    restored =
+        llama_state_seq_set_data(compute_->context(), reinterpret_cast<const std::uint8_t*>(state.data()), state.size(), sequence) != 0 &&
+        llama_memory_seq_pos_max(memory_, sequence) + 1 == tokens;
   } catch (const std::exception& error) {
     llama_memory_seq_rm(memory_, sequence, -1, -1);
     return fail(kStateRefused, cleaned_library_message(error.what()));

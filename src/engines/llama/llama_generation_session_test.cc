@@ -177,7 +177,8 @@ TEST(LlamaGenerationSession, ASequenceEndsAtItsOwnMaximum) {
 
 TEST(LlamaGenerationSession, SharedPrefixesContinueAsTheirOwn) {
   for (const bool unified : {true, false}) {
-    auto session = open({.context_tokens = 1024, .sequences_max = 4, .layout = unified ? CacheLayout::kUnified : CacheLayout::kPerSequence});
+    auto session =
+        open({.context_tokens = 1024, .sequences_max = 4, .layout = unified ? CacheLayout::kUnified : CacheLayout::kPerSequence});
     const auto prompt = tokens_of("And it came to pass in those days");
     const auto half = static_cast<std::int32_t>(prompt.size() / 2);
     const auto expected = greedy(*session, 0, prompt, 8);
@@ -273,14 +274,16 @@ TEST(LlamaGenerationSession, TellsWhatWasReallyOpened) {
   EXPECT_TRUE(info.can_trim);
   EXPECT_TRUE(info.can_share);
   EXPECT_GT(chat_model().weights_bytes(), 1'000'000U);
-  const auto bytes_for = [](std::uint32_t sequences) { return chat_model().generation_session_bytes(GenerationSessionOptions{.sequences_max = sequences}); };
+  const auto bytes_for = [](std::uint32_t sequences) {
+    return chat_model().generation_session_bytes(GenerationSessionOptions{.sequences_max = sequences});
+  };
   EXPECT_GT(bytes_for(4), bytes_for(2));
 }
 
 TEST(LlamaGenerationSession, OptionsTheLibraryCannotTakeAreRefused) {
   for (const GenerationSessionOptions& options :
-       {GenerationSessionOptions{.sequences_max = 0}, GenerationSessionOptions{.sequences_max = 257}, GenerationSessionOptions{.step_tokens_max = 0},
-        GenerationSessionOptions{.step_tokens_max = (1U << 16U) + 1}}) {
+       {GenerationSessionOptions{.sequences_max = 0}, GenerationSessionOptions{.sequences_max = 257},
+        GenerationSessionOptions{.step_tokens_max = 0}, GenerationSessionOptions{.step_tokens_max = (1U << 16U) + 1}}) {
     EXPECT_EQ(chat_model().open_generation_session(options).error().code(), kSessionRefused);
   }
   EXPECT_TRUE(chat_model().open_generation_session({.context_tokens = 512, .sequences_max = 256}));

@@ -1,5 +1,6 @@
 // How the threads that compute a step wait for each other: spinning, or asleep.
-//   A step has hundreds of barriers. With a core for every thread, spinning is fastest (0.40 ms a token against 0.83 asleep, 2 M parameters,
+//   A step has hundreds of barriers. With a core for every thread, spinning is fastest (0.40 ms a token against 0.83 asleep, 2 M
+//   parameters,
 // 2 cores). When other work takes the cores, a thread spins for its whole share of time while the one it waits for has no core: at load 8
 // the same 200 tokens took 12.8 s spinning, 0.2 s asleep and 0.47 s with one thread. So teams spin until a step stalls, then they sleep
 // for a while, which gets longer each time that spinning stalls again at once.

@@ -154,8 +154,8 @@ Result<> EncoderSession::compute(Ort::Session& session, const EmbeddingTexts& te
 
 namespace {
 
-// Made-up texts of different lengths. Their tokens come from different parts of the vocabulary, so that not even a maximum over all texts is
-// the same alone and together: from all of it, from smaller and smaller parts of its beginning, and of its end.
+// Made-up texts of different lengths. Their tokens come from different parts of the vocabulary, so that not even a maximum over all texts
+// is the same alone and together: from all of it, from smaller and smaller parts of its beginning, and of its end.
 std::vector<std::vector<Token>> made_up_texts(std::size_t pattern, std::size_t vocabulary, std::size_t length_max) {
   constexpr std::size_t kTokensMax = 100;  // of the vocabulary: those that are in every one
   const std::size_t all = std::clamp(vocabulary, std::size_t{1}, kTokensMax);

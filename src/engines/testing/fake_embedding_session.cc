@@ -49,8 +49,9 @@ Result<std::vector<std::vector<float>>> FakeEmbeddingSession::embed(const Embedd
     const std::size_t index = vectors.size();
     if (text.empty()) return fail(kEmbeddingFailed, fmt::format("text {} has no tokens", index));
     if (text.size() > info_.batch_tokens_max) {
-      return fail(Error(text::kTextTooLong, fmt::format("text {} has {} tokens, at most {} fit", index, text.size(), info_.batch_tokens_max))
-                      .with_field(fmt::format("input[{}]", index)));
+      return fail(
+          Error(text::kTextTooLong, fmt::format("text {} has {} tokens, at most {} fit", index, text.size(), info_.batch_tokens_max))
+              .with_field(fmt::format("input[{}]", index)));
     }
     if (index == 0 || packed_tokens + text.size() > info_.batch_tokens_max || packed_texts == info_.batch_texts_max) {
       ++counters.computations;

@@ -206,7 +206,9 @@ class FakeModel final : public LoadedModel, public std::enable_shared_from_this<
     const std::uint64_t cells = options.context_tokens == 0 ? options_->context_tokens : options.context_tokens;
     return cells * options_->bytes_per_cell;
   }
-  std::uint64_t embedding_session_bytes(const EmbeddingSessionOptions&) const override { return options_->context_tokens * options_->bytes_per_cell; }
+  std::uint64_t embedding_session_bytes(const EmbeddingSessionOptions&) const override {
+    return options_->context_tokens * options_->bytes_per_cell;
+  }
   std::uint64_t tensor_session_bytes() const override { return options_->context_tokens * options_->bytes_per_cell; }
   const text::Tokenizer* tokenizer() const override { return is_text() ? &tokenizer_ : nullptr; }
 

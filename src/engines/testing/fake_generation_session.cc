@@ -11,7 +11,7 @@
 namespace forebay::engines {
 
 FakeGenerationSession::FakeGenerationSession(std::shared_ptr<LoadedModel> model, std::shared_ptr<const FakeOptions> options,
-                                 std::shared_ptr<FakeControl> control, const GenerationSessionOptions& wanted)
+                                             std::shared_ptr<FakeControl> control, const GenerationSessionOptions& wanted)
     : model_(std::move(model)),
       options_(std::move(options)),
       control_(std::move(control)),
@@ -63,7 +63,8 @@ Result<> FakeGenerationSession::check(std::span<const StepSlice> slices) const {
     for (const Token token : slice.tokens) {
       if (token < 0 || token >= kFakeVocabularySize) return fail(kBadStep, fmt::format("token {} is not in the vocabulary", token));
     }
-    if (slice.logits > slice.tokens.size()) return fail(kBadStep, fmt::format("the slice of sequence {} has fewer tokens than logits", slice.sequence));
+    if (slice.logits > slice.tokens.size())
+      return fail(kBadStep, fmt::format("the slice of sequence {} has fewer tokens than logits", slice.sequence));
     tokens += slice.tokens.size();
     logits += slice.logits;
   }

@@ -14,8 +14,8 @@ namespace forebay::engines {
 
 class FakeGenerationSession final : public GenerationSession {
  public:
-  FakeGenerationSession(std::shared_ptr<LoadedModel> model, std::shared_ptr<const FakeOptions> options, std::shared_ptr<FakeControl> control,
-                  const GenerationSessionOptions& wanted);
+  FakeGenerationSession(std::shared_ptr<LoadedModel> model, std::shared_ptr<const FakeOptions> options,
+                        std::shared_ptr<FakeControl> control, const GenerationSessionOptions& wanted);
   ~FakeGenerationSession() override;
   const GenerationSessionInfo& info() const override { return info_; }
   Result<StepOutcome> step(std::span<const StepSlice> slices, const CancelToken& abort) override;

@@ -180,7 +180,8 @@ Result<> prepare(const ExchangePtr& exchange, CompletionsRequest request) {
   Frame frame{make_id("cmpl"), unix_seconds(*exchange), model->name, request.stream, request.best_of, request.settings.wants_logprobs, {}};
   if (request.best_of > request.stream.choices) request.settings.wants_logprobs = true;  // to rank them by
   GenerationOrder order{.model = model, .params = {.settings = std::move(request.settings), .sequences_per_prompt = request.best_of}};
-  const inference::PromptRules rules{.overflow = order.params.settings.overflow, .cancel = &exchange->cancel(), .add_special = request.adds_special_tokens};
+  const inference::PromptRules rules{
+      .overflow = order.params.settings.overflow, .cancel = &exchange->cancel(), .add_special = request.adds_special_tokens};
   for (const auto& prompt : request.prompts) {
     TRY_ASSIGN(auto tokens, prompt_tokens(*model, prompt, rules));
     frame.prompt_tokens.push_back(static_cast<std::uint32_t>(tokens.size()));

@@ -49,8 +49,7 @@ Result<EmbeddingsRequest> read_embeddings_request(std::string_view text, const R
 void embeddings(const ExchangePtr& exchange) {
   prepare_on_pool(exchange, [exchange]() -> Result<> {
     TRY_ASSIGN(const auto request, read_embeddings_request(exchange->body(), limits_of(exchange->parts().options)));
-    embed(exchange, request.order,
-          [base64 = request.base64](const inference::Embeddings& embedded) { return answer(embedded, base64); });
+    embed(exchange, request.order, [base64 = request.base64](const inference::Embeddings& embedded) { return answer(embedded, base64); });
     return {};
   });
 }

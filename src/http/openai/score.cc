@@ -70,8 +70,7 @@ std::string answer(const Written& with, const std::string& model, const std::vec
 }
 
 void score_by_pairs(const ExchangePtr& exchange, ScoreRequest request, const Written& with) {
-  ScoringOrder order{
-      .model = std::move(request.model), .urgency = request.urgency, .params = {.truncate = false, .field = "text_2"}};
+  ScoringOrder order{.model = std::move(request.model), .urgency = request.urgency, .params = {.truncate = false, .field = "text_2"}};
   for (auto& [first, second] : request.pairs) order.params.texts.emplace_back(std::move(first), std::move(second));
   http::score(exchange, order, [with](const inference::Scores& scores) {
     return answer(with, scores.model, inference::relevance(scores, false), scores.tokens);

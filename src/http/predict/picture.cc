@@ -45,7 +45,7 @@ Result<> start(const ExchangePtr& exchange, PictureFields fields, std::span<cons
   // The completion must not keep the model from ending while the runner holds it; once it is back here it may.
   run_tensors(exchange, model, std::move(request),
               [exchange, weak = models::WeakLease(model), asked = Asked{std::move(fields), made.seen}](const models::ServedModel&,
-                                                                                                   scheduling::TensorAnswer result) {
+                                                                                                       scheduling::TensorAnswer result) {
                 auto served = weak.lock();
                 if (!served) return;
                 // Masks and overlaps take milliseconds: too long for a loop.

@@ -71,8 +71,8 @@ Result<> start(const ExchangePtr& exchange, ReadBody read) {
   if (request.messages.empty()) {
     TRY_ASSIGN(prompt, inference::plain_prompt(*model, request.prompt, rules));
   } else {
-    TRY_ASSIGN(prompt, inference::chat_prompt(*model, {.messages = std::move(request.messages)}, rules,
-                                              exchange->parts().context.clock->wall()));
+    TRY_ASSIGN(prompt,
+               inference::chat_prompt(*model, {.messages = std::move(request.messages)}, rules, exchange->parts().context.clock->wall()));
   }
   const std::string name = model->name;
   GenerationOrder order{.model = std::move(model), .params = {.settings = std::move(request.settings)}};

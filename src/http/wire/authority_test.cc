@@ -10,13 +10,15 @@ TEST(ReadAuthority, GivesHostAndPort) {
   EXPECT_EQ(read_authority("a_b-c.example."), (Authority{"a_b-c.example", ""}));
   EXPECT_EQ(read_authority("[::1]:80"), (Authority{"::1", "80"}));
   EXPECT_EQ(read_authority("127.0.0.1:"), (Authority{"127.0.0.1", ""}));
-  for (const char* bad : {"", ":80", "a b", "a/b", "user@host", "a:b", "a:123456", "[::1", "[localhost]", "[::1]80", "a,b", "a?", "\xc3\xa4"})
+  for (const char* bad :
+       {"", ":80", "a b", "a/b", "user@host", "a:b", "a:123456", "[::1", "[localhost]", "[::1]80", "a,b", "a?", "\xc3\xa4"})
     EXPECT_FALSE(read_authority(bad)) << bad;
 }
 
 TEST(ReadOrigin, IsASchemeWithAnAuthority) {
   EXPECT_EQ(read_origin("https://app.example:8443"), (Authority{"app.example", "8443"}));
-  for (const char* bad : {"null", "", "app.example", "ftp://app.example", "http://", "http://a/", "http://a/b"}) EXPECT_FALSE(read_origin(bad)) << bad;
+  for (const char* bad : {"null", "", "app.example", "ftp://app.example", "http://", "http://a/", "http://a/b"})
+    EXPECT_FALSE(read_origin(bad)) << bad;
 }
 
 TEST(IsLoopback, KnowsNamesAndAddresses) {

@@ -49,7 +49,8 @@ void Certificate::reload_if_changed() {
     *loaded = now;
   }
   auto context = read(certificate_file_, key_file_);
-  if (!context) return log::warning("the changed certificate cannot be used, the former one stays", {{"reason", context.error().message()}});
+  if (!context)
+    return log::warning("the changed certificate cannot be used, the former one stays", {{"reason", context.error().message()}});
   auto now_used = context_.lock();
   *now_used = *std::move(context);
   log::info("the certificate was read again", {{"file", certificate_file_}});

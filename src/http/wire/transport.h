@@ -20,9 +20,9 @@ class Transport {
    public:
     virtual ~Events() = default;
     virtual void opened(Opened how) = 0;
-    virtual void read_done(std::size_t bytes) = 0;      // 0: the peer sends nothing more, or the connection is broken
-    virtual void write_done(std::size_t bytes) = 0;     // 0: the connection is broken
-    virtual void broken() = 0;                          // asked for by watch()
+    virtual void read_done(std::size_t bytes) = 0;   // 0: the peer sends nothing more, or the connection is broken
+    virtual void write_done(std::size_t bytes) = 0;  // 0: the connection is broken
+    virtual void broken() = 0;                       // asked for by watch()
   };
 
   virtual ~Transport() = default;
