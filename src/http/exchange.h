@@ -54,8 +54,7 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   const CancelToken& cancel() const { return cancel_; }
   Instant deadline() const { return deadline_.load(); }
   ServerParts& parts() const { return *parts_; }
-  // Requires: before ticket(). A timeout counts from the end of the body. `partial`: what is finished then gets a moment to arrive.
-  // kMemoryPressure.
+  // Requires: before ticket(). A timeout counts from the end of the body. `partial`: a finished part may be late. kMemoryPressure.
   Result<> set_urgency(const Urgency& urgency, bool partial = false);
   // For the scheduler: the request's id, client, priority, deadline and cancel token.
   scheduling::Ticket ticket() const;
@@ -76,9 +75,7 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   // Keeps `work` alive until the exchange has ended. A completion that a runner holds must not own a lease: while it waits, the model could
   // not end. `counted` is the model whose latency metric this request updates.
   void keep(std::shared_ptr<void> work, telemetry::ModelMetrics* counted = nullptr);
-  void keep(const models::Lease& model, telemetry::ModelMetrics* counted = nullptr) {
-    keep(std::shared_ptr<void>(model.keeper()), counted);
-  }
+  void keep(const models::Lease& model, telemetry::ModelMetrics* counted = nullptr) { keep(model.keeper(), counted); }
   // On the loop: runs `then` there, once, when nothing was sent for keep_alive_interval.
   void when_silent(std::function<void()> then) { silent_ = std::move(then); }
   // --- threads

@@ -42,8 +42,7 @@ class Application {
  public:
   virtual ~Application() = default;
   // The head is complete. The receiver may have responded already: its body is read and dropped then, or the connection closed.
-  virtual std::shared_ptr<Receiver> begin(const std::shared_ptr<Connection>& connection,
-                                          const std::shared_ptr<const RequestHead>& head) = 0;
+  virtual std::shared_ptr<Receiver> begin(const std::shared_ptr<Connection>& from, const std::shared_ptr<const RequestHead>& head) = 0;
   // The bytes are no request, or no whole one. `target` is what its request line names; empty if that is not known.
   virtual Response refuse(const Error& error, std::string_view target) = 0;
   virtual void closed(const Connection& connection) = 0;
