@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   if (const auto chat = forebay::http::openai::read_chat_request(body, limits); !chat && chat.error().message().empty()) __builtin_trap();
   if (const auto completion = forebay::http::openai::read_completions_request(body, limits); completion && completion->prompts.empty())
     __builtin_trap();
-  if (const auto embedding = forebay::http::openai::read_embeddings_request(body, limits); embedding && embedding->order.texts.empty())
+  if (const auto embedding = forebay::http::openai::read_embeddings_request(body, limits);
+      embedding && embedding->order.params.texts.empty())
     __builtin_trap();
   return 0;
 }
