@@ -19,20 +19,13 @@ std::size_t row_length(const Shape& shape) {
   return static_cast<std::size_t>(shape.back());
 }
 
-// Vector instructions beyond the common ones, where the processor has them.
-#if defined(__x86_64__)
-#define FOREBAY_WIDE_VECTORS [[gnu::target_clones("default", "avx2", "avx512f")]]
-#else
-#define FOREBAY_WIDE_VECTORS
-#endif
-
 constexpr std::uint8_t kZeroPoint = 128;
 constexpr float kMost = 127.0F;
 constexpr float kRounded = kZeroPoint + 0.5F;  // positive, so that cutting off the fraction rounds to the nearest
 
 // Returns the scale. A row that is not finite has the scale NaN, so that nothing of it looks right. Loops over integers and without early
 // ends, which compilers turn into vector instructions.
-FOREBAY_WIDE_VECTORS float quantize_row(const float* __restrict from, std::uint8_t* __restrict to, std::size_t length) {
+[[gnu::always_inline]] inline float quantize_row(const float* __restrict from, std::uint8_t* __restrict to, std::size_t length) {
   constexpr std::int32_t kMagnitude = 0x7fffffff;
   constexpr std::int32_t kInfinity = 0x7f800000;
   std::int32_t bits = 0;  // of the largest magnitude: these compare as the numbers do, and what is not finite is above all
@@ -48,12 +41,49 @@ FOREBAY_WIDE_VECTORS float quantize_row(const float* __restrict from, std::uint8
   return std::numeric_limits<float>::quiet_NaN();
 }
 
-FOREBAY_WIDE_VECTORS void scale_row(const float* __restrict from, float factor, const float* __restrict bias, float* __restrict to,
-                                    std::size_t length) {
+[[gnu::always_inline]] inline void scale_row(const float* __restrict from, float factor, const float* __restrict bias, float* __restrict to,
+                                             std::size_t length) {
   if (bias == nullptr)
     for (std::size_t i = 0; i < length; ++i) to[i] = from[i] * factor;
   else
     for (std::size_t i = 0; i < length; ++i) to[i] = from[i] * factor + bias[i];
+}
+
+// The loops above for the vector instructions of this processor. Chosen when first used: a resolver of the linker would run before the
+// sanitizers are ready.
+struct RowLoops {
+  float (*quantize)(const float* from, std::uint8_t* to, std::size_t length);
+  void (*scale)(const float* from, float factor, const float* bias, float* to, std::size_t length);
+};
+
+#define FOREBAY_ROW_LOOPS(NAME, ATTRIBUTE)                                                                                              \
+  struct NAME {                                                                                                                         \
+    ATTRIBUTE static float quantize(const float* from, std::uint8_t* to, std::size_t length) { return quantize_row(from, to, length); } \
+    ATTRIBUTE static void scale(const float* from, float factor, const float* bias, float* to, std::size_t length) {                    \
+      scale_row(from, factor, bias, to, length);                                                                                        \
+    }                                                                                                                                   \
+  }
+
+FOREBAY_ROW_LOOPS(CommonLoops, );
+#if defined(__x86_64__)
+FOREBAY_ROW_LOOPS(Avx2Loops, [[gnu::target("avx2")]]);
+FOREBAY_ROW_LOOPS(Avx512Loops, [[gnu::target("avx512f")]]);
+#endif
+
+template <class Loops>
+constexpr RowLoops loops_of() {
+  return {Loops::quantize, Loops::scale};
+}
+
+const RowLoops& row_loops() {
+  static const RowLoops kLoops = [] {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f")) return loops_of<Avx512Loops>();
+    if (__builtin_cpu_supports("avx2")) return loops_of<Avx2Loops>();
+#endif
+    return loops_of<CommonLoops>();
+  }();
+  return kLoops;
 }
 
 struct QuantizeRows {
@@ -72,7 +102,8 @@ struct QuantizeRows {
     shape.back() = 1;
     auto* scale = context.GetOutput(1, shape).GetTensorMutableData<float>();
     const auto* from = x.GetTensorData<float>();
-    for (std::size_t at = 0; at < count; at += length) *scale++ = quantize_row(from + at, q + at, length);
+    const auto quantize = row_loops().quantize;
+    for (std::size_t at = 0; at < count; at += length) *scale++ = quantize(from + at, q + at, length);
   }
 };
 
@@ -96,7 +127,8 @@ struct ScaleRows {
     const auto* from = x.GetTensorData<float>();
     const auto* factor = scale.GetTensorData<float>();
     auto* to = context.GetOutput(0, shape).GetTensorMutableData<float>();
-    for (std::size_t at = 0; at < count; at += length, ++factor) scale_row(from + at, *factor, bias, to + at, length);
+    const auto scale_one = row_loops().scale;
+    for (std::size_t at = 0; at < count; at += length, ++factor) scale_one(from + at, *factor, bias, to + at, length);
   }
 };
 }  // namespace
