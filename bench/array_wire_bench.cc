@@ -22,7 +22,7 @@ Tensor picture() {
 
 std::string text() {
   std::string json;
-  append_json(json, picture().reshaped({150'528}).value());
+  append_json(json, picture().reshaped({150'528}).value()).value();
   return json;
 }
 
@@ -53,7 +53,7 @@ void BM_WriteJson(benchmark::State& state) {
   const Tensor tensor = picture();
   for (auto _ : state) {
     std::string json;
-    append_json(json, tensor);
+    append_json(json, tensor).value();
     benchmark::DoNotOptimize(json);
   }
 }

@@ -49,7 +49,7 @@ TEST(ByteBudget, CachesGiveUpInTheirOrderWhatAReservationThatMattersMoreNeeds) {
   auto answers = *budget.reserve(30, "answers");
   auto states = *budget.reserve(60, "states");
   const auto gives = [](ByteBudget::Reservation& cache) {
-    return [&cache](std::size_t bytes) { (void)cache.resize(cache.bytes() - std::min(bytes, cache.bytes()), "less"); };
+    return [&cache](std::size_t bytes) { EXPECT_TRUE(cache.resize(cache.bytes() - std::min(bytes, cache.bytes()), "less")); };
   };
   const auto second = budget.on_shortage(2, gives(states));
   auto first = std::make_unique<ByteBudget::Reclaimable>(budget.on_shortage(1, gives(answers)));

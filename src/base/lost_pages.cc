@@ -23,7 +23,8 @@ void die_as_before(int signal_number) {
 void replace_page(int signal_number, siginfo_t* info, void*) {
   if (info->si_code != BUS_ADRERR) return die_as_before(signal_number);
   const std::uintptr_t bytes = page_bytes.load();
-  auto* page = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(info->si_addr) / bytes * bytes);
+  auto* at = static_cast<char*>(info->si_addr);
+  char* page = at - reinterpret_cast<std::uintptr_t>(at) % bytes;
   if (::mmap(page, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
     return die_as_before(signal_number);
   count.fetch_add(1);

@@ -70,7 +70,7 @@ TEST(WatchedFiles, OnlyMappedFilesAreKept) {
 
 TEST(LostPages, AFileThatIsCutShortReadsAsZerosAndTheProcessGoesOn) {
   survive_lost_pages();
-  const AFile file(10 * 65'536);
+  const AFile file(std::size_t{10} * 65'536);
   const auto mapping = MappedFile::open(file.path, 1 << 20).value();
   const auto before = lost_pages();
   fs::resize_file(file.path, 0);

@@ -95,9 +95,7 @@ ReadEnvironment read_environment(std::span<const std::pair<std::string, std::str
     if (!name.starts_with(kPrefix)) continue;
     const auto value = trimmed(raw);
     const auto* slot = names.find(name);
-    if (is_service_link(name, value)) {
-      read.ignored.push_back(name);
-    } else if (slot != nullptr) {
+    if (slot != nullptr && !is_service_link(name, value)) {
       const auto* rule = rule_of(slot->path);
       if (!value.empty())
         read.entries.push_back({slot->path, value_for(*slot, value), EntryKind::kPlain, "environment " + name});
@@ -106,7 +104,7 @@ ReadEnvironment read_environment(std::span<const std::pair<std::string, std::str
             kSettingWrongType, fmt::format("environment {}: it is empty, which could leave the server open; set a key or unset it", name));
     } else if (std::ranges::contains(kOthers, name)) {
       continue;
-    } else if (const auto meant = names.meant(name)) {
+    } else if (const auto meant = is_service_link(name, value) ? std::nullopt : names.meant(name)) {
       read.mistakes.emplace_back(kUnknownSetting,
                                  fmt::format("environment {}: no setting has this name; did you mean '{}'?", name, *meant));
     } else {

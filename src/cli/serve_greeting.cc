@@ -20,7 +20,9 @@ std::optional<std::string> zeros(const tensors::Shape& shape, std::string_view z
   std::int64_t count = 1;
   for (const auto dimension : shape | std::views::reverse) {
     const std::int64_t size = dimension < 0 ? 1 : dimension;
-    if (size == 0 || size > kValuesShownMax || (count *= size) > kValuesShownMax) return std::nullopt;
+    if (size == 0 || size > kValuesShownMax) return std::nullopt;
+    count *= size;
+    if (count > kValuesShownMax) return std::nullopt;
     const std::string one = std::exchange(out, "[");
     for (std::int64_t i = 0; i < size; ++i) out += (i == 0 ? "" : ",") + one;
     out += ']';
