@@ -73,7 +73,8 @@ Facts range(const OnnxNode&, Inputs inputs) {
   Facts facts = grown(type, Shape{dimension_of(count)}, kUnbounded);
   if (count > static_cast<double>(Facts::kValuesMax)) return facts;
   facts.values.emplace();
-  for (double i = 0; i < count; ++i) facts.values->push_back(start + i * delta);
+  const auto whole = static_cast<int>(count);
+  for (int i = 0; i < whole; ++i) facts.values->push_back(start + i * delta);
   return facts;
 }
 

@@ -43,6 +43,7 @@ inline Shape list_of(const Ort::ConstKernelInfo& info, const char* name) {
   }
 }
 
+// The library looks for these names. NOLINTBEGIN(readability-identifier-naming)
 template <class Check>
 struct Kernel {
   explicit Kernel(const OrtKernelInfo* info) : check(Ort::ConstKernelInfo(info)) {}
@@ -79,6 +80,8 @@ struct Operator : Ort::CustomOpBase<Operator<Check>, Kernel<Check>, true> {
     }
   }
 };
+
+// NOLINTEND(readability-identifier-naming)
 
 template <class Check>
 void add_to(Ort::CustomOpDomain& domain) {

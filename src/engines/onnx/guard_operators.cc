@@ -258,8 +258,8 @@ struct Repeats {
 }  // namespace
 
 OrtCustomOpDomain* guard_domain() {
-  static Ort::CustomOpDomain* const domain = [] {
-    auto* made = new Ort::CustomOpDomain(kGuardDomain.data());
+  static Ort::CustomOpDomain* const kDomain = [] {
+    auto* made = new Ort::CustomOpDomain(std::string(kGuardDomain).c_str());
     add_to<Division>(*made);
     add_to<Diagonal>(*made);
     add_to<Axis>(*made);
@@ -271,7 +271,7 @@ OrtCustomOpDomain* guard_domain() {
     add_place_checks(*made);
     return made;
   }();
-  return *domain;
+  return *kDomain;
 }
 
 }  // namespace forebay::engines

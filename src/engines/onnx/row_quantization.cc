@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <string>
 
 #include "engines/onnx/guard_kernel.h"
 
@@ -56,6 +57,7 @@ struct RowLoops {
   void (*scale)(const float* from, float factor, const float* bias, float* to, std::size_t length);
 };
 
+// NOLINTBEGIN(bugprone-macro-parentheses): an attribute is not an expression.
 #define FOREBAY_ROW_LOOPS(NAME, ATTRIBUTE)                                                                                              \
   struct NAME {                                                                                                                         \
     ATTRIBUTE static float quantize(const float* from, std::uint8_t* to, std::size_t length) { return quantize_row(from, to, length); } \
@@ -69,6 +71,8 @@ FOREBAY_ROW_LOOPS(CommonLoops, );
 FOREBAY_ROW_LOOPS(Avx2Loops, [[gnu::target("avx2")]]);
 FOREBAY_ROW_LOOPS(Avx512Loops, [[gnu::target("avx512f")]]);
 #endif
+
+// NOLINTEND(bugprone-macro-parentheses)
 
 template <class Loops>
 constexpr RowLoops loops_of() {
@@ -134,13 +138,13 @@ struct ScaleRows {
 }  // namespace
 
 OrtCustomOpDomain* rows_domain() {
-  static Ort::CustomOpDomain* const domain = [] {
-    auto* made = new Ort::CustomOpDomain(kRowsDomain.data());
+  static Ort::CustomOpDomain* const kDomain = [] {
+    auto* made = new Ort::CustomOpDomain(std::string(kRowsDomain).c_str());
     guards::add_to<QuantizeRows>(*made);
     guards::add_to<ScaleRows>(*made);
     return made;
   }();
-  return *domain;
+  return *kDomain;
 }
 
 }  // namespace forebay::engines

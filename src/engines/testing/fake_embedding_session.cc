@@ -10,7 +10,7 @@
 
 namespace forebay::engines {
 
-FakeEmbeddingSession::FakeEmbeddingSession(std::shared_ptr<LoadedModel> model, std::shared_ptr<const FakeOptions> options,
+FakeEmbeddingSession::FakeEmbeddingSession(std::shared_ptr<LoadedModel> model, const std::shared_ptr<const FakeOptions>& options,
                                            std::shared_ptr<FakeControl> control, const EmbeddingSessionOptions& wanted)
     : model_(std::move(model)),
       control_(std::move(control)),

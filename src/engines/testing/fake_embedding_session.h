@@ -13,8 +13,8 @@ namespace forebay::engines {
 
 class FakeEmbeddingSession final : public EmbeddingSession {
  public:
-  FakeEmbeddingSession(std::shared_ptr<LoadedModel> model, std::shared_ptr<const FakeOptions> options, std::shared_ptr<FakeControl> control,
-                       const EmbeddingSessionOptions& wanted);
+  FakeEmbeddingSession(std::shared_ptr<LoadedModel> model, const std::shared_ptr<const FakeOptions>& options,
+                       std::shared_ptr<FakeControl> control, const EmbeddingSessionOptions& wanted);
   ~FakeEmbeddingSession() override;
   const EmbeddingSessionInfo& info() const override { return info_; }
   Result<std::vector<std::vector<float>>> embed(const EmbeddingTexts& texts, const CancelToken& abort) override;
