@@ -16,7 +16,7 @@ class KeyAuthenticator final : public Authenticator {
  public:
   // Errors: kBadKey for a key that cannot be used, more than 1,000 of a kind, or one key in both lists.
   static Result<KeyAuthenticator> create(const AccountsOptions& options);
-  // One valid key is enough: clients send a placeholder beside it. An admin key goes before an ordinary one. Compares with every key in
+  // One valid key is enough: some clients send a dummy key beside it. An admin key goes before an ordinary one. Compares with every key in
   // constant time, and calls `done` before it returns.
   void authenticate(const Credentials& credentials, Completion done) const override { done(principal_of(credentials)); }
   bool open() const override { return keys_.empty(); }

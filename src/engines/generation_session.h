@@ -45,7 +45,7 @@ struct GenerationSessionInfo {
   CacheLayout layout = CacheLayout::kUnified;
   bool can_trim = true;   // part of a sequence can be dropped (false: recurrent, hybrid)
   bool can_share = true;  // a prefix of one sequence can be given to another
-  // What saved states depend on besides the model's file: library, version, layout of the cells. Others cannot be restored.
+  // Library, version and layout of the cells. A saved state of another format cannot be restored.
   std::string state_format;
 };
 
@@ -54,7 +54,7 @@ struct StepSlice {
   SequenceId sequence = 0;
   std::int32_t position = 0;  // of tokens[0]; must be length(sequence)
   std::span<const Token> tokens;
-  std::uint32_t logits = 0;  // number of last tokens whose logits are computed; at most tokens.size()
+  std::uint32_t logits = 0;  // computed for so many last tokens; at most tokens.size()
 };
 
 enum class StepOutcome : std::uint8_t {

@@ -73,7 +73,7 @@ class Exchange : public wire::Receiver, public std::enable_shared_from_this<Exch
   bool ended() const { return ended_; }
 
   // Keeps `work` alive until the exchange has ended. A completion that a runner holds must not own a lease: while it waits, the model could
-  // not end. `counted` is the model whose latency metric this request updates.
+  // not end. The request updates the latency metric of `counted`.
   void keep(std::shared_ptr<void> work, telemetry::ModelMetrics* counted = nullptr);
   void keep(const models::Lease& model, telemetry::ModelMetrics* counted = nullptr) { keep(model.keeper(), counted); }
   // On the loop: runs `then` there, once, when nothing was sent for keep_alive_interval.

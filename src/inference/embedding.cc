@@ -64,7 +64,7 @@ Result<std::vector<Token>> tokens_of(const models::ServedModel& model, const Tex
   return fail(context_exceeded(text::kTextTooLong, model.sequence_tokens_max, fmt::format("the text has {} tokens", tokens.size())));
 }
 
-// A model whose files do not state the length of its vectors shows it by the first one.
+// The files may not state the length of the vectors; the first vector shows it.
 Result<> check_dimensions(std::optional<std::uint32_t> dimensions, const std::string& field, std::size_t length) {
   if (!dimensions || *dimensions <= length) return {};
   return fail(Error(kFieldRange, fmt::format("'{}' is {}, and the model's vectors have {}", field, *dimensions, length)).with_field(field));

@@ -66,7 +66,7 @@ Result<> tokenize_one(const models::ServedModel& model, const ScoringParams& par
   return {};
 }
 
-// A classifier whose file does not state how many classes it has shows it here.
+// The file may not state the number of classes; the first scores show it.
 Result<> check_classes(const std::vector<std::vector<float>>& logits, ScoringKind kind, const std::string& model) {
   if (kind == ScoringKind::kClasses) return {};
   for (const auto& one : logits) {

@@ -24,7 +24,7 @@ struct Offer {
   KeyedText text() const { return {*prompt, origin}; }
 };
 
-// What a worker did in one round.
+// The result of one round of a worker.
 struct Round {
   WorkerLoad load;
   std::optional<Instant> step_began;    // if there was a step
@@ -34,7 +34,7 @@ struct Round {
 
 struct Routes {
   RoutingTable table;
-  std::deque<std::unique_ptr<Sequence>> moved;  // lost their worker, and nobody continues them yet
+  std::deque<std::unique_ptr<Sequence>> moved;  // lost their worker; none continues them yet
 };
 
 class Dispatcher : public SharedQueue<GenerationWork, Routes> {
@@ -48,7 +48,7 @@ class Dispatcher : public SharedQueue<GenerationWork, Routes> {
   void remove_worker(WorkerId id);
   // The first `count` workers that have not left stay; the others drain, until `drained_until` at most. Returns how many stay.
   std::size_t set_staying(std::size_t count, Instant drained_until);
-  // Looks at or changes what is known of a worker, and assigns anew: look(RoutedWorker&).
+  // Calls look(RoutedWorker&), which may change the worker, and assigns anew.
   template <class Look>
   auto with_worker(WorkerId id, Look look) {
     return changed([&](Queue&, Routes& routes) { return look(routes.table.at(id)); });
@@ -83,7 +83,7 @@ class Dispatcher : public SharedQueue<GenerationWork, Routes> {
   std::optional<Instant> next_look(const HealthOptions& options) const;
 
  private:
-  // change(queue, routes), then assigns anew and wakes those who have to look at something.
+  // Calls change(queue, routes), assigns anew, and wakes workers with a new inbox.
   template <class Change>
   auto changed(Change change) {
     bool wakes = false;

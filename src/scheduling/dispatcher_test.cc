@@ -1,4 +1,4 @@
-// Who gets which queued request, without threads: the workers are numbers here.
+// Assignment of queued requests to workers, without threads: the workers are numbers.
 #include "scheduling/dispatcher.h"
 
 #include <gtest/gtest.h>
@@ -148,8 +148,8 @@ TEST_F(DispatcherTest, WakesTheWorkersThatHaveSomethingToLookAt) {
   EXPECT_NE(dispatcher.calls(2), other);
 }
 
-// Assigned requests are a beginning of the queue's order, nobody has more than it takes, and the first that is not assigned has no worker
-// that takes it.
+// Assigned requests are the first of the queue, in order. No worker has more than it takes. No worker takes the first request that is not
+// assigned.
 TEST(DispatcherProperty, AssignsABeginningOfTheQueueAsFarAsWorkersTakeIt) {
   EXPECT_TRUE(rc::check("assignment", [] {
     VirtualClock clock;

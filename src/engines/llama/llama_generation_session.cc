@@ -95,7 +95,7 @@ bool LlamaGenerationSession::fits(std::span<const StepSlice> slices) const {
   });
 }
 
-// In the order of the sequences: with separate parts the library computes those together whose numbers follow one another.
+// Slices are sorted by sequence: with cells per sequence, the library computes consecutive sequences together.
 void LlamaGenerationSession::fill_batch(std::span<const StepSlice> slices) {
   LlamaBatch& batch = compute_->batch();
   batch.clear();
