@@ -148,6 +148,21 @@ TEST_F(DispatcherTest, WakesTheWorkersThatHaveSomethingToLookAt) {
   EXPECT_NE(dispatcher.calls(2), other);
 }
 
+TEST_F(DispatcherTest, ARequestForAWorkerThatComputesMakesTheOthersWatchItsStep) {
+  add_workers(2);
+  report(2, {.sequences = 1, .sequences_max = 2, .cells_max = 1'000});
+  watches_[0].begin(StepWatch::kNobody);
+  const auto waits = dispatcher.calls(2);
+  push({'a'});
+  EXPECT_EQ(offered(1), 1U);
+  EXPECT_NE(dispatcher.calls(2), waits);
+  const auto next = dispatcher.next_look({});
+  ASSERT_TRUE(next);
+  clock.advance(*next - clock.now());
+  dispatcher.look_again();
+  EXPECT_EQ(offered(2), 1U) << "the step has stalled";
+}
+
 // Assigned requests are the first of the queue, in order. No worker has more than it takes. No worker takes the first request that is not
 // assigned.
 TEST(DispatcherProperty, AssignsABeginningOfTheQueueAsFarAsWorkersTakeIt) {

@@ -87,6 +87,9 @@ bool RoutingTable::assign(Queue& queue, Instant now) {
     if (worker.inbox.empty() || first[i] == worker.inbox.front()) continue;
     ++worker.calls;
     any = true;
+    if (!worker.watch->running_since()) continue;
+    // Its step may stall: the others wait until then at most (Dispatcher::next_look).
+    for (const auto& other : workers_) other->calls += other->id != worker.id;
   }
   return any;
 }

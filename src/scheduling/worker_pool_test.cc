@@ -241,6 +241,22 @@ TEST_F(WorkerPools, AWorkerWhoseStepDoesNotReturnGetsNothingUntilItDoes) {
   EXPECT_TRUE(becomes(*runner, 0, "healthy")) << "forty steps are proof enough";
 }
 
+TEST_F(WorkerPools, ARequestForAWorkerWhoseStepThenStallsGoesToAnother) {
+  auto options = quick(2);
+  options.strategy = "prefix_affinity";
+  options.health.step_stalled_after = milliseconds(300);
+  auto runner = generation(options);
+  const std::string beginning(100, 'b');
+  control().block();
+  auto first = submitted(*runner, greedy(beginning, 3));
+  control().wait_until_blocked(1);
+  auto second = submitted(*runner, greedy(beginning, 3));  // the first worker is to have it
+  EXPECT_TRUE(eventually([&] { return control().counters.steps == 2U; }));
+  control().release();
+  EXPECT_TRUE(read_to_end(*first).finished_with(FinishReason::kLength));
+  EXPECT_TRUE(read_to_end(*second).finished_with(FinishReason::kLength));
+}
+
 TEST_F(WorkerPools, AWorkerThatLeavesEndsWhatItRunsAndTakesNothingNew) {
   auto runner = generation(quick(2));
   control().block();
