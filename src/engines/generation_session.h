@@ -99,4 +99,7 @@ class GenerationSession {
   virtual Result<> set_adapters(std::span<const Adapter> adapters) = 0;
 };
 
+// Checks what step() requires of its slices. Errors: kBadStep.
+Result<> check_step(std::span<const StepSlice> slices, const GenerationSession& session);
+
 }  // namespace forebay::engines

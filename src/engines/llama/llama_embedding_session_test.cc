@@ -7,28 +7,11 @@
 #include "base/errors.h"
 #include "engines/engines.h"
 #include "engines/errors.h"
-#include "engines/testing/model_files.h"
+#include "engines/testing/example_text_models.h"
 #include "text/errors.h"
 
 namespace forebay::engines {
 namespace {
-
-const std::filesystem::path kModels = FOREBAY_EXAMPLE_MODELS;
-
-LoadedModel& chat_model() {
-  static const auto kLoaded = load_model(kModels / "chat.gguf").value();
-  return *kLoaded;
-}
-LoadedModel& embedding_model() {
-  static const auto kLoaded = load_model(kModels / "embed.gguf", {.threads = 2, .translate_encoders = false}).value();
-  return *kLoaded;
-}
-
-std::vector<Token> many_tokens(std::size_t count) {
-  std::vector<Token> tokens;
-  for (std::size_t i = 0; i < count; ++i) tokens.push_back(static_cast<Token>(200 + i % 300));
-  return tokens;
-}
 
 double norm_of(const std::vector<float>& vector) {
   double squares = 0;

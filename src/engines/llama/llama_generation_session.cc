@@ -35,7 +35,7 @@ Result<std::unique_ptr<GenerationSession>> LlamaGenerationSession::open(std::sha
 }
 
 LlamaGenerationSession::LlamaGenerationSession(std::unique_ptr<LlamaCompute> compute, const GenerationSessionOptions& options)
-    : compute_(std::move(compute)), memory_(compute_->memory()), ledger_(options.sequences_max), seen_in_step_(options.sequences_max, 0) {
+    : compute_(std::move(compute)), memory_(compute_->memory()), ledger_(options.sequences_max) {
   const LlamaModel& model = compute_->model();
   const llama_model* library_model = model.library_model();
   const llama_context* opened = compute_->context();
@@ -52,41 +52,6 @@ LlamaGenerationSession::LlamaGenerationSession(std::unique_ptr<LlamaCompute> com
   info_.layout = options.layout;
   info_.state_format = fmt::format("libllama state {} of ggml {} {}; parts {}", LLAMA_STATE_SEQ_VERSION, ggml_version(), ggml_commit(),
                                    is_unified() ? 1 : info_.sequences_max);
-}
-
-Result<> LlamaGenerationSession::check(std::span<const StepSlice> slices) {
-  if (slices.empty()) return fail(kBadStep, "a step needs a slice");
-  ++steps_;
-  std::size_t tokens = 0;
-  std::size_t logits = 0;
-  for (const StepSlice& slice : slices) {
-    TRY(check(slice));
-    tokens += slice.tokens.size();
-    logits += slice.logits;
-  }
-  if (tokens > info_.step_tokens_max)
-    return fail(kBadStep, fmt::format("{} tokens in a step of at most {}", tokens, info_.step_tokens_max));
-  if (logits > info_.step_logits_max)
-    return fail(kBadStep, fmt::format("logits of {} tokens in a step of at most {}", logits, info_.step_logits_max));
-  return {};
-}
-
-Result<> LlamaGenerationSession::check(const StepSlice& slice) {
-  if (!known(slice.sequence)) return fail(kBadStep, fmt::format("sequence {} does not exist", slice.sequence));
-  if (std::exchange(seen_in_step_[static_cast<std::size_t>(slice.sequence)], steps_) == steps_)
-    return fail(kBadStep, fmt::format("sequence {} appears twice", slice.sequence));
-  if (slice.tokens.empty()) return fail(kBadStep, fmt::format("the slice of sequence {} is empty", slice.sequence));
-  if (slice.logits > slice.tokens.size())
-    return fail(kBadStep, fmt::format("the slice of sequence {} has fewer tokens than logits", slice.sequence));
-  if (slice.position != length(slice.sequence)) {
-    return fail(kBadStep,
-                fmt::format("sequence {} has {} tokens, the slice starts at {}", slice.sequence, length(slice.sequence), slice.position));
-  }
-  for (const Token token : slice.tokens) {
-    if (token < 0 || static_cast<std::uint32_t>(token) >= info_.vocabulary_size)
-      return fail(kBadStep, fmt::format("token {} is not in the vocabulary", token));
-  }
-  return {};
 }
 
 bool LlamaGenerationSession::fits(std::span<const StepSlice> slices) const {
@@ -115,7 +80,7 @@ void LlamaGenerationSession::fill_batch(std::span<const StepSlice> slices) {
 Result<StepOutcome> LlamaGenerationSession::step(std::span<const StepSlice> slices, const CancelToken& abort) {
   logits_rows_.clear();
   copied_.reset();
-  TRY(check(slices));
+  TRY(check_step(slices, *this));
   if (!fits(slices)) return StepOutcome::kNoCells;
   if (abort.cancelled()) return StepOutcome::kAborted;
   fill_batch(slices);

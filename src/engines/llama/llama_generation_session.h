@@ -33,8 +33,6 @@ class LlamaGenerationSession final : public GenerationSession {
  private:
   bool known(SequenceId sequence) const { return sequence >= 0 && static_cast<std::uint32_t>(sequence) < info_.sequences_max; }
   bool is_unified() const { return info_.layout == CacheLayout::kUnified; }
-  Result<> check(std::span<const StepSlice> slices);
-  Result<> check(const StepSlice& slice);
   bool fits(std::span<const StepSlice> slices) const;
   void fill_batch(std::span<const StepSlice> slices);
   Result<StepOutcome> outcome_of(std::int32_t code, std::span<const StepSlice> slices, const LlamaErrorLog& log);
@@ -56,9 +54,7 @@ class LlamaGenerationSession final : public GenerationSession {
     std::int32_t first = 0;  // in the last batch
     std::uint32_t count = 0;
   };
-  std::vector<LogitsRows> logits_rows_;      // of each slice
-  std::vector<std::uint64_t> seen_in_step_;  // the number of the last step a sequence was in
-  std::uint64_t steps_ = 0;
+  std::vector<LogitsRows> logits_rows_;  // of each slice
 };
 
 }  // namespace forebay::engines

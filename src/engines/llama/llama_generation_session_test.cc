@@ -11,6 +11,7 @@
 #include "engines/errors.h"
 #include "engines/findings.h"
 #include "engines/llama/llama_engine.h"
+#include "engines/testing/example_text_models.h"
 #include "engines/testing/model_files.h"
 #include "formats/testing/gguf_writer.h"
 #include "text/errors.h"
@@ -20,26 +21,11 @@ namespace {
 
 const std::filesystem::path kModels = FOREBAY_EXAMPLE_MODELS;
 
-LoadedModel& chat_model() {
-  static const auto kLoaded = load_model(kModels / "chat.gguf").value();
-  return *kLoaded;
-}
-LoadedModel& embedding_model() {
-  static const auto kLoaded = load_model(kModels / "embed.gguf", {.threads = 2, .translate_encoders = false}).value();
-  return *kLoaded;
-}
-
 std::unique_ptr<GenerationSession> open(const GenerationSessionOptions& options = {.context_tokens = 1024, .sequences_max = 4}) {
   return chat_model().open_generation_session(options).value();
 }
 
 std::vector<Token> tokens_of(std::string_view text) { return chat_model().tokenizer()->encode(text, {}).value(); }
-
-std::vector<Token> many_tokens(std::size_t count) {
-  std::vector<Token> tokens;
-  for (std::size_t i = 0; i < count; ++i) tokens.push_back(static_cast<Token>(200 + i % 300));
-  return tokens;
-}
 
 Result<StepOutcome> feed(GenerationSession& session, SequenceId sequence, const std::vector<Token>& tokens, const CancelToken& abort = {}) {
   const StepSlice slice{.sequence = sequence, .position = session.length(sequence), .tokens = tokens, .logits = 1};

@@ -6,7 +6,6 @@
 #include <limits>
 
 #include "engines/errors.h"
-#include "text/errors.h"
 
 namespace forebay::engines {
 
@@ -42,17 +41,12 @@ Result<std::vector<std::vector<float>>> FakeEmbeddingSession::embed(const Embedd
   auto& counters = control_->counters;
   if (!on_own_thread()) return fail(kEmbeddingFailed, "the session belongs to another thread");
   const std::uint64_t number = ++counters.embeds;
+  TRY(check_texts(texts, info_));
   std::vector<std::vector<float>> vectors;
   std::size_t packed_tokens = 0;
   std::size_t packed_texts = 0;
   for (const auto& text : texts) {
     const std::size_t index = vectors.size();
-    if (text.empty()) return fail(kEmbeddingFailed, fmt::format("text {} has no tokens", index));
-    if (text.size() > info_.batch_tokens_max) {
-      return fail(
-          Error(text::kTextTooLong, fmt::format("text {} has {} tokens, at most {} fit", index, text.size(), info_.batch_tokens_max))
-              .with_field(fmt::format("input[{}]", index)));
-    }
     if (index == 0 || packed_tokens + text.size() > info_.batch_tokens_max || packed_texts == info_.batch_texts_max) {
       ++counters.computations;
       packed_tokens = packed_texts = 0;

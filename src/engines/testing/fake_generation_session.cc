@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 
 #include "engines/errors.h"
 
@@ -45,34 +44,6 @@ bool FakeGenerationSession::on_own_thread() {
   if (*thread_ == std::this_thread::get_id()) return true;
   ++control_->counters.used_on_another_thread;
   return false;
-}
-
-Result<> FakeGenerationSession::check(std::span<const StepSlice> slices) const {
-  if (slices.empty()) return fail(kBadStep, "a step needs a slice");
-  std::set<SequenceId> seen;
-  std::size_t tokens = 0;
-  std::size_t logits = 0;
-  for (const StepSlice& slice : slices) {
-    if (!known(slice.sequence)) return fail(kBadStep, fmt::format("sequence {} does not exist", slice.sequence));
-    if (!seen.insert(slice.sequence).second) return fail(kBadStep, fmt::format("sequence {} appears twice", slice.sequence));
-    if (slice.tokens.empty()) return fail(kBadStep, fmt::format("the slice of sequence {} is empty", slice.sequence));
-    if (slice.position != length(slice.sequence)) {
-      return fail(kBadStep,
-                  fmt::format("sequence {} has {} tokens, the slice starts at {}", slice.sequence, length(slice.sequence), slice.position));
-    }
-    for (const Token token : slice.tokens) {
-      if (token < 0 || token >= kFakeVocabularySize) return fail(kBadStep, fmt::format("token {} is not in the vocabulary", token));
-    }
-    if (slice.logits > slice.tokens.size())
-      return fail(kBadStep, fmt::format("the slice of sequence {} has fewer tokens than logits", slice.sequence));
-    tokens += slice.tokens.size();
-    logits += slice.logits;
-  }
-  if (tokens > info_.step_tokens_max)
-    return fail(kBadStep, fmt::format("{} tokens in a step of at most {}", tokens, info_.step_tokens_max));
-  if (logits > info_.step_logits_max)
-    return fail(kBadStep, fmt::format("logits of {} tokens in a step of at most {}", logits, info_.step_logits_max));
-  return {};
 }
 
 bool FakeGenerationSession::is_broken(std::size_t slices) {
@@ -144,7 +115,7 @@ void FakeGenerationSession::publish() {
 Result<StepOutcome> FakeGenerationSession::step(std::span<const StepSlice> slices, const CancelToken& abort) {
   auto& counters = control_->counters;
   logits_.clear();
-  Result<> right = on_own_thread() ? check(slices) : fail(kBadStep, "the session belongs to another thread");
+  Result<> right = on_own_thread() ? check_step(slices, *this) : fail(kBadStep, "the session belongs to another thread");
   if (!right) {
     ++counters.bad_steps;
     return fail(std::move(right).error());

@@ -40,7 +40,6 @@ class FakeGenerationSession final : public GenerationSession {
   bool is_unified() const { return info_.layout == CacheLayout::kUnified; }
   bool on_own_thread();
   bool is_broken(std::size_t slices);
-  Result<> check(std::span<const StepSlice> slices) const;
   bool known(SequenceId sequence) const { return sequence >= 0 && static_cast<std::uint32_t>(sequence) < info_.sequences_max; }
   // Whether every sequence gets its further cells, all together.
   bool has_cells(std::span<const StepSlice> slices) const;
